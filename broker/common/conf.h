@@ -1,0 +1,60 @@
+/* carrel.conf: what every program of one instance agrees on. Each program reads it for itself (--config FILE, else
+ * $CARREL_CONFIG, else /etc/carrel/carrel.conf) and trusts it: only an admin may write it.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+typedef struct {
+	char *file; /* where it was read from */
+
+	/* [Paths] */
+	char *state;      /* /var/lib/carrel: STATE/broker, STATE/gateway, STATE/images, STATE/desktops */
+	char *runtime;    /* /run/carrel: sockets, see the names below */
+	char *pools;      /* /etc/carrel/pools.d */
+	char *images;     /* STATE/images unless set */
+	char *web_root;   /* the folder web-client/ as installed */
+	char *programs;   /* where carrel-screen is (and the other programs) */
+
+	/* [Users] A name, or a number as systemd's DynamicUser= would give. A program that is started as root becomes
+	 * its user before it opens a socket; one that is not keeps the user it has. */
+	char *broker_user, *gateway_user, *display_user, *screen_user;
+	char **libvirt_groups; /* supplementary groups of carrel-broker and carrel-display: what opens libvirt's socket */
+
+	/* [Gateway] */
+	char **listen;          /* "ADDRESS:PORT" for HTTPS, WebSocket and CONNECT */
+	char **vnc_listen;      /* "ADDRESS:PORT" for VNC; empty: no VNC port */
+	char **names;           /* host names and addresses that the self-made certificate is good for */
+	char *certificate, *key; /* PEM files; NULL: one is made in STATE/gateway, signed by a CA made there */
+
+	/* [Broker] */
+	char **admin_users, **admin_groups;
+	gint64 session_idle;     /* seconds: a portal session nobody uses ends after this */
+	gint64 session_lifetime; /* seconds: it ends after this whatever happens */
+
+	/* [Auth] */
+	char *pam_service;
+	char *pam_folder; /* NULL: the system's /etc/pam.d */
+
+	/* [Libvirt] */
+	char *libvirt_uri;
+} Conf;
+
+/* NULL and a CARREL_ERROR_CONFIG with every fault of the file, a line each. Free with conf_free. */
+Conf *conf_load(const char *file, GError **error);
+void conf_free(Conf *conf);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Conf, conf_free)
+
+/* The file to read when the command line names none: $CARREL_CONFIG, else SYSCONFDIR/carrel/carrel.conf. Static. */
+const char *conf_default_file(void);
+
+/* The sockets of an instance, below [Paths] Runtime=. Each lies in a folder that belongs to the program that listens on
+ * it. Modes let anyone connect; the listener asks the kernel who the peer is. */
+#define CONF_SOCKET_GATEWAY "broker/gateway.sock" /* carrel-broker for carrel-gateway: org.carrel.Broker1.Gateway */
+#define CONF_SOCKET_ADMIN   "broker/admin.sock"   /* carrel-broker for carrel: org.carrel.Broker1.Admin */
+#define CONF_SOCKET_CONTROL "display/control.sock" /* carrel-display for carrel-broker: org.carrel.Display1 */
+#define CONF_SOCKET_STREAM  "display/stream.sock" /* carrel-display for carrel-gateway: a grant, then the stream's bytes */
+#define CONF_SOCKET_AUTH    "auth/auth.sock"      /* carrel-auth for carrel-broker: one sign-in a connection */
+
+/* RUNTIME/@name. Free with g_free. */
+char *conf_socket_path(const Conf *conf, const char *name);

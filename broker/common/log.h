@@ -1,0 +1,9 @@
+/* The log of every program: g_message(), g_warning() and so on go to stderr, one line each with time and program, or to
+ * journald with its fields when stderr is the journal. Call from any thread.
+ * A peer that has not signed in is never quoted in it unescaped. SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <glib.h>
+
+/* @verbose lets g_debug() through. */
+void log_init(gboolean verbose);

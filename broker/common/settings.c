@@ -1,0 +1,586 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "broker/common/settings.h"
+
+#include "broker/common/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define VALUE_MAX 4096
+#define LIST_MAX  256
+
+typedef struct {
+	const char *file;
+	GHashTable *lines; /* "Group\nKey", or "Group", -> GINT_TO_POINTER(line) */
+	GPtrArray *faults;
+} Reader;
+
+void
+settings_fault_free(SettingsFault *fault)
+{
+	if (fault == NULL)
+		return;
+	g_free(fault->file);
+	g_free(fault->key);
+	g_free(fault->text);
+	g_free(fault);
+}
+
+char *
+settings_fault_to_string(const SettingsFault *fault)
+{
+	g_autofree char *line = fault->line > 0 ? g_strdup_printf(":%d", fault->line) : g_strdup("");
+
+	return g_strdup_printf("%s%s: %s%s%s", fault->file, line, fault->key ? fault->key : "",
+		fault->key ? ": " : "", fault->text);
+}
+
+static void G_GNUC_PRINTF(4, 5)
+add_fault(Reader *reader, int line, char *key, const char *format, ...)
+{
+	SettingsFault *fault = g_new0(SettingsFault, 1);
+	va_list args;
+
+	va_start(args, format);
+	fault->file = g_strdup(reader->file);
+	fault->line = line;
+	fault->key = key;
+	fault->text = g_strdup_vprintf(format, args);
+	va_end(args);
+	g_ptr_array_add(reader->faults, fault);
+}
+
+static gsize
+edit_distance(const char *a, const char *b)
+{
+	gsize columns = strlen(b);
+	gsize row[65];
+
+	if (strlen(a) > 64 || columns > 64)
+		return G_MAXSIZE;
+	for (gsize j = 0; j <= columns; j++)
+		row[j] = j;
+	for (gsize i = 1; a[i - 1] != '\0'; i++) {
+		gsize diagonal = row[0];
+
+		row[0] = i;
+		for (gsize j = 1; j <= columns; j++) {
+			gsize replace =
+				diagonal + (g_ascii_tolower(a[i - 1]) != g_ascii_tolower(b[j - 1]));
+
+			diagonal = row[j];
+			row[j] = MIN(replace, MIN(row[j - 1], row[j]) + 1);
+		}
+	}
+	return row[columns];
+}
+
+const char *
+settings_nearest(const char *word, const char *const *candidates)
+{
+	const char *best = NULL;
+	gsize limit = MAX(strlen(word) / 3, 1) + 1, least = limit + 1;
+
+	for (; *candidates != NULL; candidates++) {
+		gsize distance = edit_distance(word, *candidates);
+
+		if (distance < least) {
+			least = distance;
+			best = *candidates;
+		}
+	}
+	return best;
+}
+
+static char *
+line_key(const char *group, const char *key)
+{
+	return key ? g_strconcat(group, "\n", key, NULL) : g_strdup(group);
+}
+
+static int
+line_of(const Reader *reader, const char *group, const char *key)
+{
+	g_autofree char *name = line_key(group, key);
+
+	return GPOINTER_TO_INT(g_hash_table_lookup(reader->lines, name));
+}
+
+/* GKeyFile keeps no line numbers and takes the last of two equal keys in silence, so walk the text once ourselves. */
+static void
+index_lines(Reader *reader, const char *text)
+{
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	g_autofree char *group = NULL;
+
+	for (int i = 0; lines[i] != NULL; i++) {
+		char *line = g_strstrip(lines[i]);
+		char *end;
+
+		if (*line == '\0' || *line == '#')
+			continue;
+		if (*line == '[' && (end = strchr(line, ']')) != NULL) {
+			g_free(group);
+			group = g_strndup(line + 1, (gsize)(end - line - 1));
+			if (!g_hash_table_contains(reader->lines, group))
+				g_hash_table_insert(reader->lines, g_strdup(group), GINT_TO_POINTER(i + 1));
+			continue;
+		}
+		end = strchr(line, '=');
+		if (group == NULL || end == NULL)
+			continue; /* GKeyFile refuses it with words of its own */
+		g_autofree char *key = g_strstrip(g_strndup(line, (gsize)(end - line)));
+		char *name = line_key(group, key);
+		int first = GPOINTER_TO_INT(g_hash_table_lookup(reader->lines, name));
+
+		if (first > 0)
+			add_fault(reader, i + 1, g_strdup_printf("%s/%s", group, key),
+				"stands here for the second time (first in line %d); keep one", first);
+		g_hash_table_insert(reader->lines, name, GINT_TO_POINTER(i + 1));
+	}
+}
+
+static gboolean
+parse_number(const char *text, gint64 *number, const char **rest)
+{
+	char *end;
+
+	if (!g_ascii_isdigit(*text))
+		return FALSE;
+	errno = 0;
+	*number = g_ascii_strtoll(text, &end, 10);
+	*rest = end;
+	return errno == 0;
+}
+
+typedef struct {
+	const char *suffix;
+	gint64 factor;
+} Unit;
+
+static const Unit size_units[] = {{"", 1}, {"K", G_GINT64_CONSTANT(1) << 10}, {"M", G_GINT64_CONSTANT(1) << 20},
+	{"G", G_GINT64_CONSTANT(1) << 30}, {"T", G_GINT64_CONSTANT(1) << 40}, {NULL, 0}};
+static const Unit time_units[] = {{"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}, {NULL, 0}};
+static const Unit no_units[] = {{"", 1}, {NULL, 0}};
+
+static gboolean
+parse_scaled(const char *text, const Unit *units, gint64 *value)
+{
+	gint64 number;
+	const char *rest;
+
+	if (!parse_number(text, &number, &rest))
+		return FALSE;
+	if (number == 0 && *rest == '\0') {
+		*value = 0;
+		return TRUE;
+	}
+	for (; units->suffix != NULL; units++) {
+		if (strcmp(units->suffix, rest) == 0)
+			return !__builtin_mul_overflow(number, units->factor, value);
+	}
+	return FALSE;
+}
+
+static char *
+format_scaled(gint64 value, const Unit *units)
+{
+	const Unit *best = units;
+
+	for (const Unit *unit = units; unit->suffix != NULL; unit++) {
+		if (value != 0 && value % unit->factor == 0)
+			best = unit;
+	}
+	return g_strdup_printf("%" G_GINT64_FORMAT "%s", value / best->factor, best->suffix);
+}
+
+static gboolean
+is_name(const char *text)
+{
+	if (!g_ascii_isalnum(*text) || strlen(text) > 64)
+		return FALSE;
+	for (; *text != '\0'; text++) {
+		if (!g_ascii_isalnum(*text) && strchr("._@-", *text) == NULL)
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean
+is_printable(const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (g_ascii_iscntrl(*text))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean
+parse_scaled_setting(const Setting *setting, const char *text, void *field, char **why)
+{
+	const Unit *units = setting->kind == SETTING_SIZE	? size_units
+			    : setting->kind == SETTING_DURATION ? time_units
+								: no_units;
+	const char *form = setting->kind == SETTING_SIZE	? "a size such as 512M or 4G"
+			   : setting->kind == SETTING_DURATION ? "a time such as 90s, 30min, 8h or 1d"
+							       : "a whole number";
+	gboolean bounded = setting->min != 0 || setting->max != 0;
+	gint64 value;
+
+	if (!parse_scaled(text, units, &value)) {
+		*why = g_strdup_printf("“%s” is not %s", text, form);
+		return FALSE;
+	}
+	if (bounded && (value < setting->min || value > setting->max)) {
+		g_autofree char *min = format_scaled(setting->min, units);
+		g_autofree char *max = format_scaled(setting->max, units);
+
+		*why = g_strdup_printf("%s is out of range: %s to %s", text, min, max);
+		return FALSE;
+	}
+	*(gint64 *)field = value;
+	return TRUE;
+}
+
+static gboolean
+parse_enum(const Setting *setting, const char *text, int *field, char **why)
+{
+	for (int i = 0; setting->words[i] != NULL; i++) {
+		if (strcmp(setting->words[i], text) == 0) {
+			*field = i;
+			return TRUE;
+		}
+	}
+	g_autofree char *all = g_strjoinv(", ", (char **)setting->words);
+	const char *near = settings_nearest(text, setting->words);
+
+	*why = near ? g_strdup_printf("“%s” is not one of: %s. Did you mean %s?", text, all, near)
+		    : g_strdup_printf("“%s” is not one of: %s", text, all);
+	return FALSE;
+}
+
+static gboolean
+parse_list(const char *text, char ***field, char **why)
+{
+	g_auto(GStrv) parts = g_strsplit(text, ",", LIST_MAX + 1);
+	g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+
+	if (g_strv_length(parts) > LIST_MAX) {
+		*why = g_strdup_printf("has more than %d items", LIST_MAX);
+		return FALSE;
+	}
+	for (char **part = parts; *part != NULL; part++) {
+		if (*g_strstrip(*part) != '\0')
+			g_strv_builder_add(builder, *part);
+	}
+	*field = g_strv_builder_end(builder);
+	return TRUE;
+}
+
+static gboolean
+parse_text(const Setting *setting, const char *text, char **field, char **why)
+{
+	if (setting->kind == SETTING_NAME && !is_name(text)) {
+		*why = g_strdup_printf("“%s” is not a name: letters, digits and . _ @ - (64 at most)", text);
+		return FALSE;
+	}
+	if (setting->kind == SETTING_PATH && !g_path_is_absolute(text)) {
+		*why = g_strdup_printf("“%s” is not an absolute path", text);
+		return FALSE;
+	}
+	*field = g_strdup(text);
+	return TRUE;
+}
+
+static void
+clear_field(const Setting *setting, void *target)
+{
+	void *field = (char *)target + setting->offset;
+
+	switch (setting->kind) {
+	case SETTING_STRING:
+	case SETTING_NAME:
+	case SETTING_PATH:
+		g_clear_pointer((char **)field, g_free);
+		break;
+	case SETTING_LIST:
+		g_clear_pointer((char ***)field, g_strfreev);
+		break;
+	case SETTING_BOOL:
+	case SETTING_ENUM:
+		*(int *)field = 0;
+		break;
+	case SETTING_INT:
+	case SETTING_SIZE:
+	case SETTING_DURATION:
+		*(gint64 *)field = 0;
+		break;
+	}
+}
+
+static gboolean
+parse_value(const Setting *setting, const char *text, void *target, char **why)
+{
+	void *field = (char *)target + setting->offset;
+
+	if (strlen(text) > VALUE_MAX || !is_printable(text)) {
+		*why = g_strdup_printf("is longer than %d bytes or has control characters", VALUE_MAX);
+		return FALSE;
+	}
+	switch (setting->kind) {
+	case SETTING_STRING:
+	case SETTING_NAME:
+	case SETTING_PATH:
+		return parse_text(setting, text, field, why);
+	case SETTING_LIST:
+		return parse_list(text, field, why);
+	case SETTING_BOOL:
+		if (strcmp(text, "yes") != 0 && strcmp(text, "no") != 0) {
+			*why = g_strdup_printf("“%s” is neither yes nor no", text);
+			return FALSE;
+		}
+		*(gboolean *)field = *text == 'y';
+		return TRUE;
+	case SETTING_ENUM:
+		return parse_enum(setting, text, field, why);
+	case SETTING_INT:
+	case SETTING_SIZE:
+	case SETTING_DURATION:
+		return parse_scaled_setting(setting, text, field, why);
+	}
+	g_assert_not_reached();
+}
+
+static void
+set_fallback(const Setting *setting, void *target)
+{
+	g_autofree char *why = NULL;
+
+	clear_field(setting, target);
+	if (setting->fallback == NULL && setting->kind != SETTING_LIST)
+		return;
+	if (!parse_value(setting, setting->fallback ? setting->fallback : "", target, &why))
+		g_error("the table's own fallback of %s/%s: %s", setting->group, setting->key, why);
+}
+
+static void
+read_setting(Reader *reader, GKeyFile *keys, const Setting *setting, void *target)
+{
+	g_autofree char *text = g_key_file_get_string(keys, setting->group, setting->key, NULL);
+	g_autofree char *name = g_strdup_printf("%s/%s", setting->group, setting->key);
+	g_autofree char *why = NULL;
+	int line = line_of(reader, setting->group, setting->key);
+
+	set_fallback(setting, target);
+	if (text == NULL) {
+		if (setting->required)
+			add_fault(reader, line_of(reader, setting->group, NULL), g_steal_pointer(&name),
+				"is missing, and there is no fallback for it");
+		return;
+	}
+	g_strchomp(text);
+	/* An empty value means "as if it were not there", so that a drop-in can take a value back. */
+	if (*text == '\0' && !setting->required)
+		return;
+	if (setting->unsupported && g_strcmp0(text, setting->fallback) != 0) {
+		add_fault(reader, line, g_steal_pointer(&name), "has no effect yet, so it is refused: %s",
+			setting->unsupported);
+		return;
+	}
+	clear_field(setting, target);
+	if (!parse_value(setting, text, target, &why) ||
+		(setting->check && !setting->check((char *)target + setting->offset, &why))) {
+		add_fault(reader, line, g_steal_pointer(&name), "%s", why ? why : "is not valid");
+		set_fallback(setting, target);
+	}
+}
+
+static gboolean
+table_has_group(const Setting *table, const char *group)
+{
+	for (; table->group != NULL; table++) {
+		if (strcmp(table->group, group) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static void
+refuse_unknown_group(Reader *reader, const Setting *table, const char *group)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+
+	for (const Setting *setting = table; setting->group != NULL; setting++)
+		g_ptr_array_add(names, (char *)setting->group);
+	g_ptr_array_add(names, NULL);
+	const char *near = settings_nearest(group, (const char *const *)names->pdata);
+
+	if (near)
+		add_fault(reader, line_of(reader, group, NULL), g_strdup_printf("[%s]", group),
+			"there is no such group. Did you mean [%s]?", near);
+	else
+		add_fault(reader, line_of(reader, group, NULL), g_strdup_printf("[%s]", group),
+			"there is no such group");
+}
+
+static void
+refuse_unknown_key(Reader *reader, const Setting *table, const char *group, const char *key)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+	const char *elsewhere = NULL;
+
+	for (const Setting *setting = table; setting->group != NULL; setting++) {
+		if (strcmp(setting->group, group) == 0 && strcmp(setting->key, key) == 0)
+			return;
+		if (strcmp(setting->group, group) == 0)
+			g_ptr_array_add(names, (char *)setting->key);
+		else if (strcmp(setting->key, key) == 0)
+			elsewhere = setting->group;
+	}
+	g_ptr_array_add(names, NULL);
+	const char *near = settings_nearest(key, (const char *const *)names->pdata);
+	char *name = g_strdup_printf("%s/%s", group, key);
+	int line = line_of(reader, group, key);
+
+	if (elsewhere)
+		add_fault(reader, line, name, "there is no such key in [%s]; it belongs in [%s]", group, elsewhere);
+	else if (near)
+		add_fault(reader, line, name, "there is no such key. Did you mean %s?", near);
+	else
+		add_fault(reader, line, name, "there is no such key in [%s]", group);
+}
+
+static void
+refuse_unknown(Reader *reader, GKeyFile *keys, const Setting *table)
+{
+	g_auto(GStrv) groups = g_key_file_get_groups(keys, NULL);
+
+	for (char **group = groups; *group != NULL; group++) {
+		if (!table_has_group(table, *group)) {
+			refuse_unknown_group(reader, table, *group);
+			continue;
+		}
+		g_auto(GStrv) names = g_key_file_get_keys(keys, *group, NULL, NULL);
+
+		for (char **name = names; name && *name; name++)
+			refuse_unknown_key(reader, table, *group, *name);
+	}
+}
+
+static int
+compare_faults(gconstpointer a, gconstpointer b)
+{
+	const SettingsFault *const *x = a, *const *y = b;
+
+	return (*x)->line - (*y)->line;
+}
+
+GPtrArray *
+settings_parse(const char *file, const char *text, gsize size, const Setting *table, void *target)
+{
+	Reader reader = {.file = file};
+	g_autoptr(GHashTable) lines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GPtrArray) faults = g_ptr_array_new_with_free_func((GDestroyNotify)settings_fault_free);
+	g_autoptr(GKeyFile) keys = g_key_file_new();
+	g_autoptr(GError) error = NULL;
+
+	reader.lines = lines;
+	reader.faults = faults;
+	if (size > SETTINGS_FILE_MAX || memchr(text, '\0', size) != NULL || !g_utf8_validate(text, (gssize)size, NULL)) {
+		add_fault(&reader, 0, NULL, "is not UTF-8 text of at most %d KiB", SETTINGS_FILE_MAX / 1024);
+	} else {
+		g_autofree char *copy = g_strndup(text, size);
+
+		index_lines(&reader, copy);
+		if (!g_key_file_load_from_data(keys, text, size, G_KEY_FILE_NONE, &error))
+			add_fault(&reader, 0, NULL, "%s", error->message);
+		else
+			refuse_unknown(&reader, keys, table);
+	}
+	for (const Setting *setting = table; setting->group != NULL; setting++) {
+		if (error == NULL)
+			read_setting(&reader, keys, setting, target);
+		else
+			set_fallback(setting, target);
+	}
+	if (faults->len == 0)
+		return NULL;
+	g_ptr_array_sort(faults, compare_faults);
+	return g_steal_pointer(&faults);
+}
+
+static char *
+read_bounded(const char *file, gsize *size, GError **error)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	g_autofree char *buffer = g_malloc(SETTINGS_FILE_MAX + 2);
+
+	*size = 0;
+	while (fd >= 0 && *size <= SETTINGS_FILE_MAX) {
+		ssize_t n = read(fd, buffer + *size, SETTINGS_FILE_MAX + 1 - *size);
+
+		if (n < 0) {
+			int saved = errno;
+
+			close(fd);
+			errno = saved;
+			fd = -1;
+		}
+		if (n <= 0)
+			break;
+		*size += (gsize)n;
+	}
+	if (fd < 0) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_CONFIG, "%s", g_strerror(errno));
+		return NULL;
+	}
+	close(fd);
+	return g_steal_pointer(&buffer);
+}
+
+GPtrArray *
+settings_read(const char *file, const Setting *table, void *target)
+{
+	g_autoptr(GError) error = NULL;
+	gsize size;
+	g_autofree char *text = read_bounded(file, &size, &error);
+
+	if (text == NULL) {
+		Reader reader = {.file = file};
+
+		reader.faults = g_ptr_array_new_with_free_func((GDestroyNotify)settings_fault_free);
+		add_fault(&reader, 0, NULL, "%s", error->message);
+		for (const Setting *setting = table; setting->group != NULL; setting++)
+			set_fallback(setting, target);
+		return reader.faults;
+	}
+	return settings_parse(file, text, size, table, target);
+}
+
+void
+settings_clear(const Setting *table, void *target)
+{
+	for (; table->group != NULL; table++)
+		clear_field(table, target);
+}
+
+gboolean
+settings_faults_to_error(GPtrArray *faults, GError **error)
+{
+	if (faults == NULL)
+		return TRUE;
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	for (guint i = 0; i < faults->len; i++) {
+		g_autofree char *line = settings_fault_to_string(faults->pdata[i]);
+
+		g_string_append_printf(text, "%s%s", i > 0 ? "\n" : "", line);
+	}
+	g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_CONFIG, text->str);
+	g_ptr_array_unref(faults);
+	return FALSE;
+}

@@ -1,0 +1,62 @@
+/* Every step of the schema, oldest first. PRAGMA user_version counts the steps a file has taken; a step that was ever
+ * released is never edited: add one behind it. Times are UTC seconds since 1970. SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+static const char *const schema_steps[] = {
+	"CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+
+	/* One row a desktop from the moment that somebody wants it to the moment that nothing of it is left.
+	 * state: see desktops.h. intent: what was asked of libvirt and not yet seen done (clone | destroy | NULL). */
+	"CREATE TABLE desktops ("
+	" id TEXT PRIMARY KEY,"             /* POOL-xxxxxxxx; libvirt's name is carrel-ID */
+	" pool TEXT NOT NULL,"
+	" state TEXT NOT NULL,"
+	" intent TEXT,"
+	" uuid TEXT NOT NULL UNIQUE,"       /* libvirt's */
+	" user TEXT,"                       /* who holds it; NULL: nobody ever did */
+	" image TEXT NOT NULL,"             /* NAME@VERSION that it was cloned from */
+	" created INTEGER NOT NULL,"
+	" changed INTEGER NOT NULL,"        /* of state */
+	" assigned INTEGER,"
+	" agent INTEGER NOT NULL DEFAULT 0," /* 0 never heard, 1 ready */
+	" note TEXT"                        /* why it failed, or what is odd about it */
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX desktops_by_pool ON desktops (pool, state, created);"
+	/* A person has at most one desktop of a pool. */
+	"CREATE UNIQUE INDEX desktops_by_user ON desktops (user, pool) WHERE state IN ('assigned', 'cloning') AND user IS NOT NULL;"
+
+	"CREATE TABLE sessions ("
+	" id TEXT PRIMARY KEY,"             /* shown to people; opens nothing */
+	" token TEXT NOT NULL UNIQUE,"      /* SHA-256 of the cookie's value, hexadecimal */
+	" user TEXT NOT NULL,"
+	" admin INTEGER NOT NULL,"
+	" address TEXT NOT NULL,"
+	" kind TEXT NOT NULL,"              /* portal | vnc */
+	" created INTEGER NOT NULL,"
+	" seen INTEGER NOT NULL,"
+	" expires INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX sessions_by_user ON sessions (user);"
+
+	"CREATE TABLE tickets ("
+	" name TEXT PRIMARY KEY,"           /* the routing name: opens nothing by itself */
+	" secret TEXT NOT NULL,"            /* the SPICE password */
+	" session TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,"
+	" desktop TEXT NOT NULL REFERENCES desktops (id) ON DELETE CASCADE,"
+	" address TEXT NOT NULL,"           /* of the client it was handed to */
+	" created INTEGER NOT NULL,"
+	" redeemed INTEGER,"                /* when its first channel came */
+	" channels INTEGER NOT NULL DEFAULT 0"
+	") STRICT, WITHOUT ROWID;"
+
+	"CREATE TABLE audit ("
+	" id INTEGER PRIMARY KEY,"
+	" time INTEGER NOT NULL,"
+	" actor TEXT NOT NULL,"             /* user name, or 'carrel' */
+	" address TEXT,"
+	" action TEXT NOT NULL,"            /* sign-in, sign-in-failed, open, connect, disconnect, reset, ... */
+	" desktop TEXT, pool TEXT, detail TEXT"
+	") STRICT;"
+	"CREATE INDEX audit_by_time ON audit (time);"
+	"CREATE INDEX audit_by_desktop ON audit (desktop, time);",
+};

@@ -1,0 +1,42 @@
+/* A pool file, NAME.pool: every key, what it may hold, and what Carrel does with it today. A key whose value has no effect yet
+ * is refused with that reason. SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+typedef enum { POOL_FLOATING, POOL_PERSISTENT, POOL_LAB } PoolKind;
+typedef enum { POOL_RESET_NEVER, POOL_RESET_LOGOUT, POOL_RESET_DISCONNECT, POOL_RESET_SCHEDULE } PoolReset;
+typedef enum { POOL_ACCEL_AUTO, POOL_ACCEL_KVM, POOL_ACCEL_TCG } PoolAccel;
+typedef enum { POOL_CLIPBOARD_BOTH, POOL_CLIPBOARD_TO_DESKTOP, POOL_CLIPBOARD_FROM_DESKTOP, POOL_CLIPBOARD_OFF } PoolClipboard;
+typedef enum { POOL_NETWORK_NAT, POOL_NETWORK_BRIDGE, POOL_NETWORK_VLAN, POOL_NETWORK_ISOLATED, POOL_NETWORK_NONE } PoolNetwork;
+
+typedef struct {
+	char *name; /* of the file, without .pool */
+	/* [Pool] */
+	char *title;
+	char *image; /* NAME or NAME@VERSION */
+	int kind;    /* PoolKind */
+	gint64 spare, max;
+	int reset; /* PoolReset */
+	/* [Desktop] */
+	gint64 cpus, memory; /* memory: bytes */
+	int accel;	     /* PoolAccel */
+	int firmware;
+	gboolean tpm;
+	gint64 monitors;
+	/* [Access] "@group" items are allowed in all three */
+	char **users, **groups, **admins;
+	/* [Policy] */
+	int clipboard; /* PoolClipboard */
+	int file_transfer, usb;
+	gint64 idle_disconnect, session_limit; /* seconds, 0: none */
+	/* [Network] */
+	int mode; /* PoolNetwork */
+	char *bridge; /* Mode=bridge: the host's bridge */
+} PoolFile;
+
+/* NULL, and the faults in *@faults (SettingsFault *, free with g_ptr_array_unref), when the file is not good. Also fails when
+ * the name of the file is not a pool's name ([a-z0-9][a-z0-9-]{0,31}). */
+PoolFile *pool_file_read(const char *path, GPtrArray **faults);
+void pool_file_free(PoolFile *file);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(PoolFile, pool_file_free)
