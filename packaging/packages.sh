@@ -1,0 +1,71 @@
+# Which Debian packages Carrel needs, and how to get them. Sourced by packaging/quickstart and tests/run.
+# SPDX-License-Identifier: GPL-2.0-or-later
+
+# To build.
+BUILD_PACKAGES="autoconf automake libtool autoconf-archive pkg-config make gcc libc6-dev
+	libglib2.0-dev libglib2.0-dev-bin libjson-glib-dev libgnutls28-dev libpam0g-dev libsqlite3-dev
+	libvirt-dev libspice-server-dev libspice-protocol-dev libvncserver-dev libwslay-dev libseccomp-dev
+	libxcb1-dev libxcb-randr0-dev libxcb-xfixes0-dev libxcb-damage0-dev check"
+# To make the golden image.
+IMAGE_PACKAGES="mmdebstrap e2fsprogs zstd xz-utils cpio kmod busybox-static qemu-utils python3-minimal"
+# To run an instance. qemu-system-modules-opengl brings QEMU's D-Bus display since QEMU 8.
+RUN_PACKAGES="libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients qemu-utils dnsmasq-base
+	iproute2 libpam-pwdfile openssl acl util-linux python3-minimal"
+QEMU_PACKAGES="qemu-system-x86 qemu-system-modules-opengl"
+
+# Debian's release number (12, 13), or 0 elsewhere.
+debian_release() {
+	(. /etc/os-release && [ "${ID:-}" = debian ] && echo "${VERSION_ID:-99}") 2>/dev/null || echo 0
+}
+
+# Prints those of the packages named that are not installed.
+missing_packages() {
+	for package in "$@"; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf '%s ' "$package"
+	done
+}
+
+# install_packages LOG PACKAGE...: installs what is missing. On Debian 12 it adds bookworm-backports for QEMU and libvirt,
+# whose own 7.2 and 9.0 work but have no shared-memory display.
+install_packages() {
+	log=$1
+	shift
+	missing=$(missing_packages "$@")
+	[ -n "$missing" ] || return 0
+	if ! command -v apt-get >/dev/null; then
+		echo "These packages are missing, and there is no apt-get to install them with: $missing" >&2
+		return 1
+	fi
+	echo "Installing $(echo "$missing" | wc -w) packages: $(echo "$missing" | fold -s -w 100 | sed '2,$s/^/  /')"
+	target=
+	if [ "$(debian_release)" = 12 ]; then
+		target="-t bookworm-backports"
+		if ! apt-cache policy 2>/dev/null | grep -q 'n=bookworm-backports'; then
+			echo "This is Debian 12: adding bookworm-backports (/etc/apt/sources.list.d/carrel-backports.list) for QEMU and libvirt."
+			mirror=$(apt-get indextargets --format '$(SITE)' 'Codename: bookworm' 'Created-By: Packages' 2>/dev/null | head -n 1)
+			echo "deb ${mirror:-http://deb.debian.org/debian} bookworm-backports main" >/etc/apt/sources.list.d/carrel-backports.list
+		fi
+	fi
+	if ! DEBIAN_FRONTEND=noninteractive apt-get update >"$log" 2>&1; then
+		echo "apt-get update failed; the last lines of $log:" >&2
+		tail -n 5 "$log" >&2
+		return 1
+	fi
+	backports= plain=
+	for package in $missing; do
+		case $target:$package in
+		-t*:qemu-* | -t*:libvirt-*) backports="$backports $package" ;;
+		*) plain="$plain $package" ;;
+		esac
+	done
+	# policy-rc.d-like care is not ours: where systemd runs, libvirt's packages start libvirt, and that is wanted.
+	for set in "$target $backports" "$plain"; do
+		[ -n "$(echo "$set" | sed 's/-t bookworm-backports//' | tr -d ' ')" ] || continue
+		# shellcheck disable=SC2086
+		if ! DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $set >>"$log" 2>&1; then
+			echo "apt-get install failed; the last lines of $log:" >&2
+			tail -n 8 "$log" >&2
+			return 1
+		fi
+	done
+}
