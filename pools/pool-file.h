@@ -35,8 +35,25 @@ typedef struct {
 	char *bridge; /* Mode=bridge: the host's bridge */
 } PoolFile;
 
+#define POOL_FILE_SUFFIX ".pool"
+
+/* [a-z0-9][a-z0-9-]{0,31} */
+gboolean pool_name_is_valid(const char *name);
+
 /* NULL, and the faults in *@faults (SettingsFault *, free with g_ptr_array_unref), when the file is not good. Also fails when
  * the name of the file is not a pool's name ([a-z0-9][a-z0-9-]{0,31}). */
 PoolFile *pool_file_read(const char *path, GPtrArray **faults);
 void pool_file_free(PoolFile *file);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PoolFile, pool_file_free)
+
+/* May @user, who is in @groups (NULL-terminated names, or NULL), have a desktop of this pool? */
+gboolean pool_file_entitles(const PoolFile *file, const char *user, const char *const *groups);
+
+/* What is allowed but surely not meant ("nobody may use this pool"), or NULL. Free with g_free. */
+char *pool_file_warning(const PoolFile *file);
+
+/* The word that stands for @kind in a file. Static. */
+const char *pool_kind_word(int kind);
+
+/* What a desktop of this pool is made from: a desktop whose text differs is out of date. Free with g_free. */
+char *pool_file_hardware(const PoolFile *file);

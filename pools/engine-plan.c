@@ -1,0 +1,203 @@
+/* Carries out what decide.c says. SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "pools/engine-private.h"
+
+#include <string.h>
+
+static int
+compare_age(gconstpointer a, gconstpointer b)
+{
+	const DesktopRow *x = (*(Desktop *const *)a)->row, *y = (*(Desktop *const *)b)->row;
+
+	if (x->created != y->created)
+		return x->created < y->created ? -1 : 1;
+	return strcmp(x->id, y->id);
+}
+
+/* Desktops of @pool, oldest first. The array may outlive changes of the table: a desktop is not freed before the loop turns. */
+static GPtrArray *
+list(Engine *engine, const char *pool)
+{
+	GPtrArray *found = g_ptr_array_new();
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, engine->desktops);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		if (strcmp(((Desktop *)value)->row->pool, pool) == 0)
+			g_ptr_array_add(found, value);
+	}
+	g_ptr_array_sort(found, compare_age);
+	return found;
+}
+
+/* Boots use a CPU each from their first moment to the agent's word. */
+static guint
+count_boots(Engine *engine, gboolean of_spares)
+{
+	GHashTableIter iter;
+	gpointer value;
+	guint n = 0;
+
+	g_hash_table_iter_init(&iter, engine->desktops);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		const Desktop *desktop = value;
+		gboolean boots = desktop->booting || (desktop->row->state == DESKTOP_CLONING && desktop->begun);
+
+		n += boots && (!of_spares || desktop->row->user == NULL);
+	}
+	return n;
+}
+
+static gboolean
+is_waiting(const Desktop *desktop)
+{
+	return desktop->row->state == DESKTOP_CLONING && desktop->row->user != NULL && !desktop->begun && !desktop->busy;
+}
+
+static void
+begin_for_people(Engine *engine, Pool *pool)
+{
+	g_autoptr(GPtrArray) desktops = list(engine, pool->name);
+	PoolCounts counts = pool_counts(engine, pool);
+	guint boots = count_boots(engine, FALSE), waiting = 0, begin;
+
+	for (guint i = 0; i < desktops->len; i++)
+		waiting += is_waiting(desktops->pdata[i]);
+	if (!counts.able)
+		return;
+	begin = decide_begin(&counts, waiting, DECIDE_USER_BOOTS > boots ? DECIDE_USER_BOOTS - boots : 0);
+	for (guint i = 0; i < desktops->len && begin > 0; i++) {
+		if (!is_waiting(desktops->pdata[i]))
+			continue;
+		effect_clone(desktops->pdata[i], pool);
+		begin--;
+	}
+}
+
+static void
+retire(Engine *engine, Pool *pool, gboolean stale, guint n)
+{
+	g_autoptr(GPtrArray) desktops = list(engine, pool->name);
+
+	for (guint i = 0; i < desktops->len && n > 0; i++) {
+		Desktop *desktop = desktops->pdata[i];
+
+		if (desktop->row->state != DESKTOP_READY || desktop_is_stale(desktop, pool) != stale)
+			continue;
+		if (!desktop_throw_away(desktop, 0, stale ? "made from an older image or setting" : "not wanted any more"))
+			return;
+		n--;
+	}
+}
+
+/* Spares that are still being made, of a pool that wants none. */
+static void
+retire_unfinished(Engine *engine, Pool *pool)
+{
+	g_autoptr(GPtrArray) desktops = list(engine, pool->name);
+
+	for (guint i = 0; i < desktops->len; i++) {
+		Desktop *desktop = desktops->pdata[i];
+
+		if (desktop->row->state == DESKTOP_CLONING && desktop->row->user == NULL)
+			desktop_throw_away(desktop, 0, "not wanted any more");
+	}
+}
+
+static void
+clone_spares(Engine *engine, Pool *pool, guint n)
+{
+	g_autofree char *image = n > 0 ? image_reference(pool->image) : NULL;
+
+	for (; n > 0; n--) {
+		g_autoptr(GError) error = NULL;
+		DesktopRow *row = desktops_insert(engine->store, pool->name, image, NULL, engine_now(), &error);
+
+		if (row == NULL) {
+			g_warning("pool %s: %s", pool->name, error->message);
+			pool_failed(pool, error->message);
+			return;
+		}
+		effect_clone(desktop_new(engine, row), pool);
+	}
+}
+
+/* Old failures, and more of them than anyone reads. */
+static void
+forget_failures(Engine *engine, const char *pool)
+{
+	g_autoptr(GPtrArray) desktops = list(engine, pool);
+	gint64 oldest = engine_now() - DECIDE_FAILED_KEEP_S;
+	guint kept = 0;
+
+	for (guint i = desktops->len; i-- > 0;) {
+		Desktop *desktop = desktops->pdata[i];
+
+		if (desktop->row->state != DESKTOP_FAILED || desktop->row->intent != DESKTOP_INTENT_NONE || desktop->busy)
+			continue;
+		if (desktop->row->changed < oldest || kept >= DECIDE_FAILED_KEEP_MAX)
+			desktop_forget(desktop);
+		else
+			kept++;
+	}
+}
+
+static void
+plan_pool(Engine *engine, Pool *pool)
+{
+	PoolCounts counts;
+	PoolPlan plan;
+	guint boots;
+
+	begin_for_people(engine, pool);
+	counts = pool_counts(engine, pool);
+	boots = count_boots(engine, TRUE);
+	plan = decide_pool(&counts, DECIDE_SPARE_BOOTS > boots ? DECIDE_SPARE_BOOTS - boots : 0);
+	retire(engine, pool, TRUE, plan.retire_stale);
+	retire(engine, pool, FALSE, plan.retire);
+	if (counts.closing)
+		retire_unfinished(engine, pool);
+	clone_spares(engine, pool, plan.clone);
+	forget_failures(engine, pool->name);
+	if (counts.retry_in_s > 0)
+		plan_later(engine, counts.retry_in_s);
+}
+
+static gboolean
+run_plan(gpointer data)
+{
+	Engine *engine = data;
+
+	engine->plan_id = 0;
+	if (!engine->reconciled)
+		return G_SOURCE_REMOVE;
+	for (guint i = 0; i < engine->pools->len; i++)
+		plan_pool(engine, engine->pools->pdata[i]);
+	return G_SOURCE_REMOVE;
+}
+
+void
+plan_soon(Engine *engine)
+{
+	if (engine->plan_id == 0)
+		engine->plan_id = g_idle_add_full(G_PRIORITY_DEFAULT_IDLE, run_plan, engine, NULL);
+}
+
+static gboolean
+on_later(gpointer data)
+{
+	Engine *engine = data;
+
+	engine->plan_later_id = 0;
+	plan_soon(engine);
+	return G_SOURCE_REMOVE;
+}
+
+/* The nearest of several is enough: every plan asks anew for what is left. */
+void
+plan_later(Engine *engine, guint delay_s)
+{
+	if (engine->plan_later_id == 0)
+		engine->plan_later_id = g_timeout_add_seconds(MIN(delay_s, 30), on_later, engine);
+}

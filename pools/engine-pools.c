@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "pools/engine-private.h"
+
+#include "broker/common/error.h"
+#include "broker/common/settings.h"
+
+#include <string.h>
+
+#define DIGEST_CHARS 16
+#define FILES_MAX 1000
+
+void
+pool_free(gpointer data)
+{
+	Pool *pool = data;
+
+	pool_file_free(pool->file);
+	image_free(pool->image);
+	g_free(pool->name);
+	g_free(pool->path);
+	g_free(pool->fault);
+	g_free(pool->config);
+	g_free(pool->obstacle);
+	g_free(pool->last_failure);
+	g_free(pool->shown_fault);
+	g_free(pool);
+}
+
+Pool *
+pools_find(Engine *engine, const char *name)
+{
+	for (guint i = 0; i < engine->pools->len; i++) {
+		Pool *pool = engine->pools->pdata[i];
+
+		if (strcmp(pool->name, name) == 0)
+			return pool;
+	}
+	return NULL;
+}
+
+static int
+compare_names(gconstpointer a, gconstpointer b)
+{
+	return strcmp((*(Pool *const *)a)->name, (*(Pool *const *)b)->name);
+}
+
+static Pool *
+pool_add(Engine *engine, const char *name)
+{
+	Pool *pool = g_new0(Pool, 1);
+	g_autofree char *meta = g_strconcat("drain:", name, NULL);
+	g_autofree char *draining = store_get_meta(engine->store, meta);
+
+	pool->name = g_strdup(name);
+	pool->draining = g_strcmp0(draining, "yes") == 0;
+	g_ptr_array_add(engine->pools, pool);
+	return pool;
+}
+
+static char *
+faults_text(GPtrArray *faults, GStrvBuilder *builder)
+{
+	GString *text = g_string_new(NULL);
+
+	for (guint i = 0; i < faults->len; i++) {
+		g_autofree char *line = settings_fault_to_string(faults->pdata[i]);
+
+		g_string_append_printf(text, "%s%s", i > 0 ? "\n" : "", line);
+		if (builder)
+			g_strv_builder_add(builder, line);
+	}
+	return g_string_free(text, FALSE);
+}
+
+static void
+add_change(GStrvBuilder *changes, const char *name, const char *what)
+{
+	if (changes == NULL)
+		return;
+	g_autofree char *line = g_strdup_printf("%s: %s", name, what);
+
+	g_strv_builder_add(changes, line);
+}
+
+/* All keys, so that any change of one is seen. */
+static char *
+describe(const PoolFile *file)
+{
+	g_autofree char *hardware = pool_file_hardware(file);
+	g_autofree char *users = g_strjoinv(",", file->users), *groups = g_strjoinv(",", file->groups);
+	g_autofree char *admins = g_strjoinv(",", file->admins);
+
+	return g_strdup_printf("%s|%s|%" G_GINT64_FORMAT "|%" G_GINT64_FORMAT "|%d|%d|%s|%s|%s", hardware, file->title, file->spare,
+		file->max, file->reset, file->clipboard, users, groups, admins);
+}
+
+static void
+take_file(Pool *pool, PoolFile *file, GStrvBuilder *changes)
+{
+	g_autofree char *before = pool->file ? describe(pool->file) : NULL;
+	g_autofree char *after = describe(file);
+	g_autofree char *warning = pool_file_warning(file);
+
+	if (before == NULL)
+		add_change(changes, pool->name, "added");
+	else if (strcmp(before, after) != 0)
+		add_change(changes, pool->name, "changed");
+	else if (pool->fault != NULL)
+		add_change(changes, pool->name, "its file is good again");
+	else if (!pool->present)
+		add_change(changes, pool->name, "is back");
+	if (warning && g_strcmp0(before, after) != 0)
+		g_message("pool %s: %s", pool->name, warning);
+	pool_file_free(pool->file);
+	pool->file = file;
+	pool->present = TRUE;
+	g_clear_pointer(&pool->fault, g_free);
+	/* What failed before may well go now. */
+	if (g_strcmp0(before, after) != 0)
+		pool_succeeded(pool);
+}
+
+static void
+load_one(Engine *engine, const char *path, GStrvBuilder *changes, GStrvBuilder *faults)
+{
+	g_autoptr(GPtrArray) found = NULL;
+	g_autofree char *name = g_path_get_basename(path);
+	PoolFile *file = pool_file_read(path, &found);
+	Pool *pool;
+
+	name[strlen(name) - strlen(POOL_FILE_SUFFIX)] = '\0';
+	pool = pools_find(engine, name);
+	if (pool == NULL)
+		pool = pool_add(engine, name);
+	g_free(pool->path);
+	pool->path = g_strdup(path);
+	if (file != NULL) {
+		take_file(pool, file, changes);
+		return;
+	}
+	pool->present = TRUE;
+	g_free(pool->fault);
+	pool->fault = faults_text(found, faults);
+	g_warning("the pool file %s has faults%s:\n%s", path, pool->file ? ", the pool stays as it was" : "", pool->fault);
+}
+
+static int
+compare_paths(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static GPtrArray *
+list_files(const char *folder, GError **error)
+{
+	g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GDir) dir = g_dir_open(folder, 0, error);
+	const char *name;
+
+	if (dir == NULL)
+		return NULL;
+	while ((name = g_dir_read_name(dir)) != NULL && paths->len < FILES_MAX) {
+		if (g_str_has_suffix(name, POOL_FILE_SUFFIX) && *name != '.')
+			g_ptr_array_add(paths, g_build_filename(folder, name, NULL));
+	}
+	g_ptr_array_sort(paths, compare_paths);
+	return g_steal_pointer(&paths);
+}
+
+void
+pools_load(Engine *engine, GStrvBuilder *changes, GStrvBuilder *faults)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) paths = list_files(engine->pools_folder, &error);
+
+	if (paths == NULL) {
+		/* A folder that cannot be read says nothing about its pools: they stay. */
+		g_warning("[Paths] Pools=: %s", error->message);
+		if (faults)
+			g_strv_builder_add(faults, error->message);
+		return;
+	}
+	for (guint i = 0; i < engine->pools->len; i++) {
+		Pool *pool = engine->pools->pdata[i];
+		gboolean there = pool->path && g_ptr_array_find_with_equal_func(paths, pool->path, g_str_equal, NULL);
+
+		if (pool->present && !there) {
+			pool->present = FALSE;
+			g_clear_pointer(&pool->fault, g_free);
+			add_change(changes, pool->name, "removed; desktops in use go on");
+		}
+	}
+	for (guint i = 0; i < paths->len; i++)
+		load_one(engine, paths->pdata[i], changes, faults);
+	g_ptr_array_sort(engine->pools, compare_names);
+	pools_resolve(engine);
+}
+
+static void
+resolve(Engine *engine, Pool *pool)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *reference = NULL, *hardware = NULL, *text = NULL;
+	gboolean kvm = engine->facts && engine->facts->kvm && pool->file->accel != POOL_ACCEL_TCG;
+
+	g_clear_pointer(&pool->image, image_free);
+	g_clear_pointer(&pool->config, g_free);
+	g_clear_pointer(&pool->obstacle, g_free);
+	pool->image = image_resolve(engine->images, pool->file->image, &error);
+	if (pool->image == NULL) {
+		pool->obstacle = g_strdup(error->message);
+		return;
+	}
+	if (engine->facts_trouble)
+		pool->obstacle = g_strdup(engine->facts_trouble);
+	else if (engine->facts && !engine->facts->dbus_display)
+		pool->obstacle = g_strdup("this QEMU has no D-Bus display: see carrel doctor");
+	else if (engine->facts && pool->file->accel == POOL_ACCEL_KVM && !engine->facts->kvm)
+		pool->obstacle = g_strdup_printf("Accel=kvm, but %s", engine->facts->why_no_kvm);
+	reference = image_reference(pool->image);
+	hardware = pool_file_hardware(pool->file);
+	text = g_strdup_printf("%s %s %d", reference, hardware, kvm);
+	pool->config = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
+	pool->config[DIGEST_CHARS] = '\0';
+}
+
+void
+pools_resolve(Engine *engine)
+{
+	for (guint i = 0; i < engine->pools->len; i++) {
+		Pool *pool = engine->pools->pdata[i];
+
+		if (pool->file)
+			resolve(engine, pool);
+	}
+}
+
+void
+pool_failed(Pool *pool, const char *why)
+{
+	pool->failures++;
+	pool->retry_us = g_get_monotonic_time() + decide_retry_s(pool->failures) * G_USEC_PER_SEC;
+	g_free(pool->last_failure);
+	pool->last_failure = g_strdup(why);
+}
+
+void
+pool_succeeded(Pool *pool)
+{
+	pool->failures = 0;
+	pool->retry_us = 0;
+	g_clear_pointer(&pool->last_failure, g_free);
+}
+
+guint
+pool_retry_s(const Pool *pool)
+{
+	gint64 left_us = pool->retry_us - g_get_monotonic_time();
+
+	return pool->retry_us == 0 || left_us <= 0 ? 0 : (guint)((left_us + G_USEC_PER_SEC - 1) / G_USEC_PER_SEC);
+}
+
+PoolCounts
+pool_counts(Engine *engine, const Pool *pool)
+{
+	PoolCounts counts = {
+		.closing = pool->draining || !pool->present,
+		.able = pool->file != NULL && pool->image != NULL && pool->obstacle == NULL && engine->facts != NULL,
+		.spare = pool->file ? (guint)pool->file->spare : 0,
+		.max = pool->file ? (guint)pool->file->max : 0,
+		.retry_in_s = pool_retry_s(pool),
+	};
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, engine->desktops);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		const Desktop *desktop = value;
+		const DesktopRow *row = desktop->row;
+		gboolean stale = desktop_is_stale(desktop, pool);
+
+		if (strcmp(row->pool, pool->name) != 0)
+			continue;
+		if (row->state == DESKTOP_ASSIGNED || (row->state == DESKTOP_CLONING && row->user))
+			counts.held++;
+		else if (row->state == DESKTOP_CLONING)
+			*(stale ? &counts.cloning_stale : &counts.cloning) += 1;
+		else if (row->state == DESKTOP_READY)
+			*(stale ? &counts.ready_stale : &counts.ready) += 1;
+		else if (desktop_is_ours_to_end(desktop))
+			counts.going++;
+	}
+	return counts;
+}
+
+static guint
+count_state(Engine *engine, const char *pool, DesktopState state)
+{
+	GHashTableIter iter;
+	gpointer value;
+	guint n = 0;
+
+	g_hash_table_iter_init(&iter, engine->desktops);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		const DesktopRow *row = ((const Desktop *)value)->row;
+
+		n += row->state == state && strcmp(row->pool, pool) == 0;
+	}
+	return n;
+}
+
+const PoolView *
+pool_view(Engine *engine, Pool *pool)
+{
+	const char *name = pool->name;
+
+	g_free(pool->shown_fault);
+	if (pool->fault)
+		pool->shown_fault = g_strdup(pool->fault);
+	else if (pool->obstacle)
+		pool->shown_fault = g_strdup(pool->obstacle);
+	else if (pool->last_failure)
+		pool->shown_fault = g_strdup_printf("its last desktop could not be made: %s", pool->last_failure);
+	else
+		pool->shown_fault = NULL;
+	pool->view = (PoolView){
+		.file = pool->file,
+		.name = name,
+		.path = pool->path,
+		.fault = pool->shown_fault,
+		.draining = pool->draining,
+		.ready = count_state(engine, name, DESKTOP_READY),
+		.assigned = count_state(engine, name, DESKTOP_ASSIGNED),
+		.cloning = count_state(engine, name, DESKTOP_CLONING),
+		.resetting = count_state(engine, name, DESKTOP_RESETTING) + count_state(engine, name, DESKTOP_RETIRED),
+		.failed = count_state(engine, name, DESKTOP_FAILED),
+		.retry_in_s = pool_retry_s(pool),
+	};
+	return &pool->view;
+}

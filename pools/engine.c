@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "pools/engine-private.h"
+
+#include "broker/common/error.h"
+#include "broker/common/secret.h"
+
+#include <string.h>
+
+#define MINUTE_S 60
+#define EVENT_DELAY_MS 150
+#define SCREENSHOT_DEADLINE_MS 10000
+#define NOTICE_S 15
+#define CLOSE_STOPPED 4009
+#define INSTANCE_BYTES 16
+
+static void
+on_connected(void *data)
+{
+	Engine *engine = data;
+
+	engine->refresh_due = TRUE;
+	reconcile_soon(engine, 0);
+}
+
+static void
+on_lost(const char *why, void *data)
+{
+	Engine *engine = data;
+	GHashTableIter iter;
+	gpointer value;
+
+	g_warning("libvirt is away: %s", why);
+	engine->reconciled = FALSE;
+	engine->listing = engine->list_again = FALSE;
+	g_hash_table_iter_init(&iter, engine->desktops);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		desktop_mark(value);
+}
+
+static void
+on_domain(const char *uuid, int event, int detail, void *data)
+{
+	Engine *engine = data;
+	GHashTableIter iter;
+	gpointer value;
+
+	if (event == HOST_DOMAIN_OTHER)
+		return;
+	g_hash_table_iter_init(&iter, engine->desktops);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		Desktop *desktop = value;
+
+		if (g_ascii_strcasecmp(desktop->row->uuid, uuid) != 0)
+			continue;
+		if (event == HOST_DOMAIN_REBOOTED) {
+			if (desktop->link)
+				agent_link_expect_hello(desktop->link);
+			return;
+		}
+		if (event == HOST_DOMAIN_STOPPED)
+			desktop->stop_detail = detail;
+		reconcile_soon(engine, EVENT_DELAY_MS);
+		return;
+	}
+}
+
+static gboolean
+on_minute(gpointer data)
+{
+	Engine *engine = data;
+
+	pools_resolve(engine);
+	reconcile_soon(engine, 0);
+	return G_SOURCE_CONTINUE;
+}
+
+static char *
+ensure_instance(Store *store, GError **error)
+{
+	char *instance = store_get_meta(store, "instance-id");
+
+	if (instance != NULL)
+		return instance;
+	g_autoptr(Secret) random = secret_new_random(INSTANCE_BYTES);
+
+	return store_set_meta(store, "instance-id", secret_text(random), error) ? g_strdup(secret_text(random)) : NULL;
+}
+
+static gboolean
+load_desktops(Engine *engine, GError **error)
+{
+	g_autoptr(GPtrArray) rows = desktops_list(engine->store, error);
+
+	if (rows == NULL)
+		return FALSE;
+	for (guint i = 0; i < rows->len; i++)
+		desktop_new(engine, rows->pdata[i]);
+	g_ptr_array_set_free_func(rows, NULL); /* the desktops have them */
+	return TRUE;
+}
+
+Engine *
+engine_new(const Conf *conf, Store *store, const EngineEvents *events, GError **error)
+{
+	g_autofree char *instance = ensure_instance(store, error);
+	g_autoptr(Engine) engine = NULL;
+	const HostEvents host_events = {on_connected, on_lost, on_domain, NULL};
+	HostEvents mine = host_events;
+
+	if (instance == NULL)
+		return NULL;
+	engine = g_new0(Engine, 1);
+	engine->state = g_strdup(conf->state);
+	engine->images = g_strdup(conf->images);
+	engine->pools_folder = g_strdup(conf->pools);
+	/* "qemu:///system" and "qemu+unix:///system?socket=...": no host's name between the slashes. */
+	engine->local = strstr(conf->libvirt_uri, ":///") != NULL;
+	engine->store = store;
+	engine->events = *events;
+	engine->place = vm_place_new(instance, conf->state);
+	engine->pools = g_ptr_array_new_with_free_func(pool_free);
+	engine->desktops = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, desktop_free);
+	g_queue_init(&engine->changed);
+	if (!load_desktops(engine, error))
+		return NULL;
+	pools_load(engine, NULL, NULL);
+	mine.data = engine;
+	engine->host = host_new(conf->libvirt_uri, &mine);
+	engine->minute_id = g_timeout_add_seconds(MINUTE_S, on_minute, engine);
+	return g_steal_pointer(&engine);
+}
+
+void
+engine_free(Engine *engine)
+{
+	Desktop *desktop;
+
+	if (engine == NULL)
+		return;
+	g_clear_handle_id(&engine->changed_id, g_source_remove);
+	g_clear_handle_id(&engine->plan_id, g_source_remove);
+	g_clear_handle_id(&engine->plan_later_id, g_source_remove);
+	g_clear_handle_id(&engine->list_id, g_source_remove);
+	g_clear_handle_id(&engine->minute_id, g_source_remove);
+	while ((desktop = g_queue_pop_head(&engine->changed)) != NULL) {
+		if (desktop->gone)
+			desktop_free(desktop);
+	}
+	g_hash_table_unref(engine->desktops);
+	host_free(engine->host);
+	g_ptr_array_unref(engine->pools);
+	vm_place_free(engine->place);
+	host_facts_free(engine->facts);
+	g_free(engine->facts_trouble);
+	g_free(engine->state);
+	g_free(engine->images);
+	g_free(engine->pools_folder);
+	g_free(engine);
+}
+
+gboolean
+engine_is_connected(const Engine *engine)
+{
+	return host_is_connected(engine->host) && engine->reconciled;
+}
+
+guint
+engine_n_pools(const Engine *engine)
+{
+	guint n = 0;
+
+	for (guint i = 0; i < engine->pools->len; i++)
+		n += ((Pool *)engine->pools->pdata[i])->present;
+	return n;
+}
+
+const PoolView *
+engine_pool_at(Engine *engine, guint i)
+{
+	for (guint j = 0; j < engine->pools->len; j++) {
+		Pool *pool = engine->pools->pdata[j];
+
+		if (pool->present && i-- == 0)
+			return pool_view(engine, pool);
+	}
+	return NULL;
+}
+
+const PoolView *
+engine_pool(Engine *engine, const char *name)
+{
+	Pool *pool = pools_find(engine, name);
+
+	return pool && pool->present ? pool_view(engine, pool) : NULL;
+}
+
+gboolean
+engine_is_entitled(Engine *engine, const char *pool_name, const char *user, const char *const *groups)
+{
+	Pool *pool = pools_find(engine, pool_name);
+
+	return pool && pool->present && pool->file && pool_file_entitles(pool->file, user, groups);
+}
+
+void
+engine_apply(Engine *engine, char ***changes, char ***faults)
+{
+	g_autoptr(GStrvBuilder) change_lines = g_strv_builder_new();
+	g_autoptr(GStrvBuilder) fault_lines = g_strv_builder_new();
+
+	pools_load(engine, change_lines, fault_lines);
+	*changes = g_strv_builder_end(change_lines);
+	*faults = g_strv_builder_end(fault_lines);
+	plan_soon(engine);
+}
+
+gboolean
+engine_drain(Engine *engine, const char *name, gboolean drain, GError **error)
+{
+	Pool *pool = pools_find(engine, name);
+	g_autofree char *meta = g_strconcat("drain:", name, NULL);
+
+	if (pool == NULL) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "there is no pool %s", name);
+		return FALSE;
+	}
+	if (!store_set_meta(engine->store, meta, drain ? "yes" : "no", error))
+		return FALSE;
+	pool->draining = drain;
+	plan_soon(engine);
+	return TRUE;
+}
+
+/* A clean desktop for somebody: a ready one, a fresh one first; else the one that was begun first. */
+static Desktop *
+choose_spare(Engine *engine, const Pool *pool)
+{
+	Desktop *best = NULL;
+	int best_rank = 0;
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, engine->desktops);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		Desktop *desktop = value;
+		const DesktopRow *row = desktop->row;
+		gboolean fresh = !desktop_is_stale(desktop, pool);
+		int rank = 0;
+
+		if (strcmp(row->pool, pool->name) != 0 || row->user != NULL)
+			continue;
+		if (row->state == DESKTOP_READY && desktop->running && !desktop->busy)
+			rank = fresh ? 4 : 3;
+		else if (row->state == DESKTOP_CLONING && desktop->begun)
+			rank = fresh ? 2 : 1;
+		if (rank > best_rank ||
+			(rank > 0 && rank == best_rank && desktop->started_us < best->started_us)) {
+			best = desktop;
+			best_rank = rank;
+		}
+	}
+	return best;
+}
+
+static const DesktopView *
+assign(Desktop *desktop, const char *user, GError **error)
+{
+	gboolean cloning = desktop->row->state == DESKTOP_CLONING && !desktop->running;
+
+	if (!desktops_assign(desktop->engine->store, desktop->row, cloning ? DESKTOP_CLONING : DESKTOP_ASSIGNED, user,
+		    engine_now(), error))
+		return NULL;
+	agent_tell_user(desktop);
+	desktop_mark(desktop);
+	plan_soon(desktop->engine);
+	return desktop_view(desktop);
+}
+
+static const DesktopView *
+order_new(Engine *engine, Pool *pool, const char *user, GError **error)
+{
+	PoolCounts counts = pool_counts(engine, pool);
+	g_autofree char *image = NULL;
+	DesktopRow *row;
+
+	if (!counts.able) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_CONFIG, "the pool %s can make no desktop: %s", pool->name,
+			pool->obstacle	? pool->obstacle
+			: pool->fault	? pool->fault
+					: "its host is not known yet");
+		return NULL;
+	}
+	if (!decide_may_claim(&counts)) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_EXHAUSTED,
+			"all %u desktops that the pool %s may have are in use", counts.max, pool->name);
+		return NULL;
+	}
+	if (counts.retry_in_s > 0) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "the pool %s tries again in %u s: %s", pool->name,
+			counts.retry_in_s, pool->last_failure ? pool->last_failure : "a desktop could not be made");
+		return NULL;
+	}
+	image = image_reference(pool->image);
+	row = desktops_insert(engine->store, pool->name, image, user, engine_now(), error);
+	if (row == NULL)
+		return NULL;
+	Desktop *desktop = desktop_new(engine, row);
+
+	desktop->started_us = g_get_monotonic_time();
+	desktop_mark(desktop);
+	plan_soon(engine);
+	return desktop_view(desktop);
+}
+
+const DesktopView *
+engine_claim(Engine *engine, const char *name, const char *user, GError **error)
+{
+	Pool *pool = pools_find(engine, name);
+	const DesktopView *held = engine_desktop_of(engine, name, user);
+	Desktop *spare;
+
+	if (held != NULL)
+		return held;
+	if (pool == NULL || !pool->present) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "there is no pool %s", name);
+		return NULL;
+	}
+	if (pool->draining) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_EXHAUSTED, "the pool %s is drained: it hands out no desktops now",
+			name);
+		return NULL;
+	}
+	if (!engine_is_connected(engine)) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "libvirt is away: %s",
+			host_trouble(engine->host) ? host_trouble(engine->host) : "it is being asked what runs");
+		return NULL;
+	}
+	spare = choose_spare(engine, pool);
+	return spare ? assign(spare, user, error) : order_new(engine, pool, user, error);
+}
+
+static Desktop *
+find_desktop(Engine *engine, const char *id, GError **error)
+{
+	Desktop *desktop = g_hash_table_lookup(engine->desktops, id);
+
+	if (desktop == NULL)
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "there is no desktop %s", id);
+	return desktop;
+}
+
+gboolean
+engine_reset(Engine *engine, const char *id, guint16 code, const char *why, GError **error)
+{
+	Desktop *desktop = find_desktop(engine, id, error);
+
+	if (desktop == NULL)
+		return FALSE;
+	if (desktop_throw_away(desktop, code, why))
+		return TRUE;
+	g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "the desktop %s could not be changed; the log says why", id);
+	return FALSE;
+}
+
+guint
+engine_release_user(Engine *engine, const char *user, guint16 code, const char *why)
+{
+	g_autoptr(GList) desktops = g_hash_table_get_values(engine->desktops);
+	guint n = 0;
+
+	for (GList *item = desktops; item != NULL; item = item->next) {
+		Desktop *desktop = item->data;
+		Pool *pool = pools_find(engine, desktop->row->pool);
+		gboolean held = desktop->row->state == DESKTOP_ASSIGNED || desktop->row->state == DESKTOP_CLONING;
+
+		if (!held || g_strcmp0(desktop->row->user, user) != 0)
+			continue;
+		/* A pool whose file never was good since may have said anything; a clean end is the safe one. */
+		if (pool && pool->file && pool->file->reset == POOL_RESET_NEVER)
+			continue;
+		n += desktop_throw_away(desktop, code, why);
+	}
+	return n;
+}
+
+gboolean
+engine_stop(Engine *engine, const char *id, GError **error)
+{
+	return engine_reset(engine, id, CLOSE_STOPPED, "stopped by an admin", error);
+}
+
+const DesktopView *
+engine_desktop(Engine *engine, const char *id)
+{
+	Desktop *desktop = g_hash_table_lookup(engine->desktops, id);
+
+	return desktop ? desktop_view(desktop) : NULL;
+}
+
+const DesktopView *
+engine_desktop_of(Engine *engine, const char *pool, const char *user)
+{
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, engine->desktops);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		const DesktopRow *row = ((Desktop *)value)->row;
+
+		if ((row->state == DESKTOP_ASSIGNED || row->state == DESKTOP_CLONING) && strcmp(row->pool, pool) == 0 &&
+			g_strcmp0(row->user, user) == 0)
+			return desktop_view(value);
+	}
+	return NULL;
+}
+
+static int
+compare_age(gconstpointer a, gconstpointer b)
+{
+	const DesktopRow *x = ((const Desktop *)a)->row, *y = ((const Desktop *)b)->row;
+
+	if (x->created != y->created)
+		return x->created < y->created ? -1 : 1;
+	return strcmp(x->id, y->id);
+}
+
+void
+engine_each_desktop(Engine *engine, gboolean (*visit)(const DesktopView *desktop, void *data), void *data)
+{
+	g_autoptr(GList) desktops = g_list_sort(g_hash_table_get_values(engine->desktops), compare_age);
+
+	for (GList *item = desktops; item != NULL; item = item->next) {
+		if (!visit(desktop_view(item->data), data))
+			return;
+	}
+}
+
+typedef struct {
+	char *uuid;
+	GBytes *bytes; /* the worker's, with mime */
+	const char *mime;
+} Picture;
+
+static void
+picture_free(void *data)
+{
+	Picture *picture = data;
+
+	g_clear_pointer(&picture->bytes, g_bytes_unref);
+	g_free(picture->uuid);
+	g_free(picture);
+}
+
+static gboolean
+take_picture(virConnectPtr connection, void *data, GError **error)
+{
+	Picture *picture = data;
+
+	picture->bytes = vm_screenshot(connection, picture->uuid, &picture->mime, error);
+	return picture->bytes != NULL;
+}
+
+static void
+on_picture(void *data, const GError *error, void *task_data)
+{
+	Picture *picture = data;
+	g_autoptr(GTask) task = task_data;
+
+	if (error != NULL) {
+		g_task_return_error(task, g_error_copy(error));
+		return;
+	}
+	g_task_set_task_data(task, (gpointer)picture->mime, NULL);
+	g_task_return_pointer(task, g_steal_pointer(&picture->bytes), (GDestroyNotify)g_bytes_unref);
+}
+
+void
+engine_screenshot_async(Engine *engine, const char *id, GAsyncReadyCallback callback, void *data)
+{
+	GTask *task = g_task_new(NULL, NULL, callback, data);
+	GError *error = NULL;
+	Desktop *desktop = find_desktop(engine, id, &error);
+	Picture *picture;
+
+	if (desktop == NULL) {
+		g_task_return_error(task, error);
+		g_object_unref(task);
+		return;
+	}
+	picture = g_new0(Picture, 1);
+	picture->uuid = g_strdup(desktop->row->uuid);
+	host_run(engine->host, SCREENSHOT_DEADLINE_MS, take_picture, picture, picture_free, on_picture, task);
+}
+
+GBytes *
+engine_screenshot_finish(GAsyncResult *result, const char **mime, GError **error)
+{
+	GBytes *bytes = g_task_propagate_pointer(G_TASK(result), error);
+
+	if (bytes != NULL)
+		*mime = g_task_get_task_data(G_TASK(result));
+	return bytes;
+}
+
+gboolean
+engine_notify(Engine *engine, const char *id, const char *text, GError **error)
+{
+	Desktop *desktop = find_desktop(engine, id, error);
+	g_autofree char *line = NULL;
+
+	if (desktop == NULL)
+		return FALSE;
+	line = agent_line_notice(text, NOTICE_S);
+	if (line == NULL) {
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "the text is too long");
+		return FALSE;
+	}
+	if (desktop->row->agent && desktop->link && agent_link_send(desktop->link, line))
+		return TRUE;
+	g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "the agent of the desktop %s does not answer", id);
+	return FALSE;
+}

@@ -1,0 +1,33 @@
+/* What a host can do for desktops, asked once a connection. SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <gio/gio.h>
+#include <libvirt/libvirt.h>
+
+typedef struct {
+	gboolean kvm;	  /* hardware acceleration can be used */
+	char *why_no_kvm; /* NULL when it can */
+	char *emulator, *machine; /* the newest versioned q35 of that emulator, under kvm where that can be used */
+	gboolean dbus_display;	  /* <graphics type='dbus'> */
+	gboolean usb_redirection;
+	guint libvirt_version, qemu_version; /* libvirt's numbers: 11003000; 0: unknown */
+} HostFacts;
+
+void host_facts_free(HostFacts *facts);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(HostFacts, host_facts_free)
+
+/* Blocks: call in a worker. @local: this process runs on that host, so that its CPU and /dev/kvm can be looked at. */
+HostFacts *host_facts_probe(virConnectPtr connection, gboolean local, GError **error);
+
+/* The same from libvirt's answers. @kvm_xml: NULL where libvirt has no kvm; @why_no_kvm: NULL where CPU and device have
+ * nothing against it. Takes no ownership. CONFIG when no desktop could run at all. */
+HostFacts *host_facts_parse(const char *qemu_xml, const char *kvm_xml, const char *why_no_kvm, GError **error);
+
+/* Why KVM cannot be used, from the text of /proc/cpuinfo and the errno of opening /dev/kvm (0: it opened); NULL where nothing
+ * speaks against it. Free with g_free. */
+char *host_facts_why_no_kvm(const char *cpuinfo, int kvm_errno);
+/* The same, from this machine. */
+char *host_facts_why_no_kvm_here(void);
+
+/* "11.3.0" of libvirt's 11003000. Free with g_free. */
+char *host_facts_version(guint version);

@@ -1,0 +1,318 @@
+/* New versions of an image, made aside and renamed into place, and the end of old ones.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "pools/images.h"
+
+#include "broker/common/error.h"
+#include "pools/qcow2.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <glib/gstdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COPY_CHUNK (4 << 20)
+#define VERSIONS_A_DAY 999
+#define BUILDER_LINE_MAX 512
+
+static void
+set_errno(GError **error, const char *what)
+{
+	int code = errno;
+
+	g_set_error(error, CARREL_ERROR, code == ENOSPC || code == EDQUOT ? CARREL_ERROR_EXHAUSTED : CARREL_ERROR_FAILED,
+		"%s: %s", what, code == ENOSPC ? "the disk is full: make space there, or set [Paths] Images=" : g_strerror(code));
+}
+
+static int
+remove_one(const char *path, const struct stat *status, int kind, struct FTW *position)
+{
+	return remove(path);
+}
+
+static gboolean
+remove_tree(const char *path, GError **error)
+{
+	if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) == 0 || errno == ENOENT)
+		return TRUE;
+	set_errno(error, path);
+	return FALSE;
+}
+
+/* IMAGES/NAME/.tmp-XXXXXX. A name that begins with a dot is no version: nobody takes it for one. */
+static char *
+make_aside(const char *images, const char *name, GError **error)
+{
+	g_autofree char *folder = g_build_filename(images, name, NULL);
+	g_autofree char *aside = NULL;
+
+	if (!image_name_is_valid(name)) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_INVALID,
+			"“%s” is not a name for an image: letters, digits, . _ and - (64 at most)", name);
+		return NULL;
+	}
+	aside = g_build_filename(folder, ".tmp-XXXXXX", NULL);
+	/* QEMU's own user has to reach the files. */
+	if (g_mkdir_with_parents(folder, 0755) < 0 || g_mkdtemp_full(aside, 0755) == NULL || g_chmod(aside, 0755) < 0) {
+		set_errno(error, folder);
+		return NULL;
+	}
+	return g_steal_pointer(&aside);
+}
+
+/* The first of today's versions that is free: 20261121-1, 20261121-2, ... */
+static char *
+next_version(const char *images, const char *name)
+{
+	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+	g_autofree char *today = g_date_time_format(now, "%Y%m%d");
+
+	for (guint n = 1;; n++) {
+		g_autofree char *version = g_strdup_printf("%s-%u", today, n);
+		g_autofree char *folder = g_build_filename(images, name, version, NULL);
+
+		if (n == VERSIONS_A_DAY || !g_file_test(folder, G_FILE_TEST_EXISTS))
+			return g_steal_pointer(&version);
+	}
+}
+
+static gboolean
+sync_folder(const char *folder, GError **error)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	gboolean ok = fd >= 0 && syncfs(fd) == 0;
+
+	if (!ok)
+		set_errno(error, folder);
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* Checks what was made in @aside, and makes it IMAGES/NAME/VERSION. */
+static Image *
+put_in_place(const char *images, const char *aside, const char *name, GError **error)
+{
+	g_autoptr(Image) image = image_read(aside, name, NULL, error);
+	g_autofree char *folder = NULL;
+
+	if (image == NULL || !qcow2_check(image->disk, error) || !sync_folder(aside, error))
+		return NULL;
+	folder = g_build_filename(images, name, image->version, NULL);
+	/* RENAME_NOREPLACE is not everywhere; a folder that is there and not empty refuses a plain rename. */
+	if (rename(aside, folder) < 0) {
+		if (errno == EEXIST || errno == ENOTEMPTY)
+			g_set_error(error, CARREL_ERROR, CARREL_ERROR_INVALID, "image %s@%s is there already", name,
+				image->version);
+		else
+			set_errno(error, folder);
+		return NULL;
+	}
+	return image_read(folder, name, image->version, error);
+}
+
+static gboolean
+write_all(int fd, const char *bytes, gsize size)
+{
+	while (size > 0) {
+		ssize_t n = write(fd, bytes, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return FALSE;
+		bytes += n;
+		size -= (gsize)n;
+	}
+	return TRUE;
+}
+
+/* Holes stay holes: a golden disk is mostly those. */
+static gboolean
+copy_data(int from, int to, off_t size, ImageProgress progress, void *data)
+{
+	g_autofree char *buffer = g_malloc(COPY_CHUNK);
+	off_t at = 0;
+
+	while ((at = lseek(from, at, SEEK_DATA)) >= 0) {
+		off_t end = lseek(from, at, SEEK_HOLE);
+
+		if (end < 0 || lseek(from, at, SEEK_SET) < 0 || lseek(to, at, SEEK_SET) < 0)
+			return FALSE;
+		while (at < end) {
+			ssize_t n = read(from, buffer, (gsize)MIN(COPY_CHUNK, end - at));
+
+			if (n < 0 && errno == EINTR)
+				continue;
+			if (n == 0)
+				errno = EIO; /* it was cut under our hands */
+			if (n <= 0 || !write_all(to, buffer, (gsize)n))
+				return FALSE;
+			at += n;
+			if (progress)
+				progress((guint)(at * 99 / MAX(size, 1)), "Copying", data);
+		}
+	}
+	return errno == ENXIO && ftruncate(to, size) == 0 && fsync(to) == 0;
+}
+
+static gboolean
+copy_in(const char *file, const char *target, ImageProgress progress, void *data, GError **error)
+{
+	int from = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int to = -1;
+	struct stat status;
+	gboolean ok = FALSE;
+
+	if (from < 0 || fstat(from, &status) < 0) {
+		set_errno(error, file);
+	} else if (!S_ISREG(status.st_mode)) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_INVALID, "%s is not a file", file);
+	} else if (!qcow2_has_magic(from)) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_INVALID,
+			"%s is not a qcow2 disk: convert it first (qemu-img convert -O qcow2 %s disk.qcow2)", file, file);
+	} else if ((to = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)) < 0 || fchmod(to, 0644) < 0 ||
+		   !copy_data(from, to, status.st_size, progress, data)) {
+		set_errno(error, target);
+	} else {
+		ok = TRUE;
+	}
+	if (from >= 0)
+		close(from);
+	if (to >= 0)
+		close(to);
+	return ok;
+}
+
+static gboolean
+write_description(const char *aside, const char *name, const char *version, const char *title, GError **error)
+{
+	g_autofree char *path = g_build_filename(aside, IMAGE_FILE, NULL);
+	g_autoptr(GKeyFile) keys = g_key_file_new();
+	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+	g_autofree char *created = g_date_time_format(now, "%Y-%m-%dT%H:%M:%SZ");
+	g_autoptr(GError) failure = NULL;
+
+	g_key_file_set_string(keys, "Image", "Name", name);
+	g_key_file_set_string(keys, "Image", "Version", version);
+	g_key_file_set_string(keys, "Image", "Title", title ? title : name);
+	g_key_file_set_string(keys, "Image", "Created", created);
+	g_key_file_set_string(keys, "Image", "Disk", "disk.qcow2");
+	g_key_file_set_string(keys, "Image", "Boot", "disk");
+	if (g_key_file_save_to_file(keys, path, &failure) && g_chmod(path, 0644) == 0)
+		return TRUE;
+	carrel_error_wrap(error, g_steal_pointer(&failure), CARREL_ERROR_FAILED, "%s", path);
+	if (error && *error == NULL)
+		set_errno(error, path);
+	return FALSE;
+}
+
+Image *
+image_import(const char *images, const char *file, const char *name, const char *title, ImageProgress progress, void *data,
+	GError **error)
+{
+	g_autofree char *aside = make_aside(images, name, error);
+	g_autofree char *version = NULL, *disk = NULL;
+	Image *image = NULL;
+
+	if (aside == NULL)
+		return NULL;
+	version = next_version(images, name);
+	disk = g_build_filename(aside, "disk.qcow2", NULL);
+	/* Checked after it was copied: nobody else can change the copy between check and use. */
+	if (copy_in(file, disk, progress, data, error) && write_description(aside, name, version, title, error))
+		image = put_in_place(images, aside, name, error);
+	if (image == NULL)
+		remove_tree(aside, NULL);
+	else if (progress)
+		progress(100, "Done", data);
+	return image;
+}
+
+/* "NN% what it does" */
+static void
+pass_on(char *line, ImageProgress progress, void *data)
+{
+	char *end;
+	guint64 percent = g_ascii_strtoull(line, &end, 10);
+
+	if (progress && end != line && *end == '%' && percent <= 100)
+		progress((guint)percent, g_strstrip(end + 1), data);
+}
+
+static gboolean
+follow_builder(GSubprocess *builder, ImageProgress progress, void *data, GError **error)
+{
+	g_autoptr(GDataInputStream) lines = g_data_input_stream_new(g_subprocess_get_stdout_pipe(builder));
+	char *line;
+
+	while ((line = g_data_input_stream_read_line(lines, NULL, NULL, NULL)) != NULL) {
+		if (strlen(line) < BUILDER_LINE_MAX)
+			pass_on(line, progress, data);
+		g_free(line);
+	}
+	if (!g_subprocess_wait(builder, NULL, error))
+		return FALSE;
+	if (g_subprocess_get_successful(builder))
+		return TRUE;
+	g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_FAILED, "the image could not be built; the lines above say why");
+	return FALSE;
+}
+
+Image *
+image_build(const char *images, const char *builder, const char *agent_folder, const char *name, const char *suite,
+	ImageProgress progress, void *data, GError **error)
+{
+	g_autofree char *aside = make_aside(images, name, error);
+	g_autofree char *version = NULL;
+	g_autoptr(GSubprocess) process = NULL;
+	Image *image = NULL;
+
+	if (aside == NULL)
+		return NULL;
+	version = next_version(images, name);
+	const char *argv[] = {builder, "--output", aside, "--agent-dir", agent_folder, "--name", name, "--version", version,
+		suite ? "--suite" : NULL, suite, NULL};
+
+	process = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE, error);
+	if (process && follow_builder(process, progress, data, error))
+		image = put_in_place(images, aside, name, error);
+	if (image == NULL)
+		remove_tree(aside, NULL);
+	return image;
+}
+
+gboolean
+image_remove(const char *images, const char *reference, GError **error)
+{
+	const char *at = strchr(reference, '@');
+	g_autofree char *name = NULL, *folder = NULL, *aside = NULL, *parent = NULL;
+
+	if (at == NULL || !image_reference_is_valid(reference)) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_INVALID,
+			"“%s” does not say which version: NAME@VERSION, as carrel image list shows them", reference);
+		return FALSE;
+	}
+	name = g_strndup(reference, (gsize)(at - reference));
+	parent = g_build_filename(images, name, NULL);
+	folder = g_build_filename(parent, at + 1, NULL);
+	if (!g_file_test(folder, G_FILE_TEST_IS_DIR)) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "there is no image %s", reference);
+		return FALSE;
+	}
+	aside = g_strdup_printf("%s/.old-%s", parent, at + 1);
+	if (!remove_tree(aside, error))
+		return FALSE;
+	if (rename(folder, aside) < 0) {
+		set_errno(error, folder);
+		return FALSE;
+	}
+	if (!remove_tree(aside, error))
+		return FALSE;
+	g_rmdir(parent); /* it stays where other versions are in it */
+	return TRUE;
+}

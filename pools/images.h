@@ -1,0 +1,61 @@
+/* The catalogue of golden images: IMAGES/NAME/VERSION/ holds image.ini and the files that it names. A version is never
+ * changed once it is there; it is made aside and renamed into place, so that a reader sees all of it or nothing.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+#define IMAGE_FILE "image.ini"
+
+typedef enum { IMAGE_BOOT_KERNEL, IMAGE_BOOT_DISK } ImageBoot;
+
+typedef struct {
+	char *name, *version, *title, *os;
+	char *folder;		       /* IMAGES/NAME/VERSION */
+	char *disk;		       /* absolute paths from here on; qcow2 without a backing file */
+	char *kernel, *initrd;	       /* NULL with Boot=disk */
+	char *cmdline;		       /* NULL with Boot=disk */
+	int boot;		       /* ImageBoot */
+	gboolean agent;		       /* carrel-agent is in it */
+	char *created;		       /* ISO 8601, UTC */
+	gint64 bytes;		       /* of its files on disk */
+} Image;
+
+void image_free(Image *image);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Image, image_free)
+
+/* NAME@VERSION. Free with g_free. */
+char *image_reference(const Image *image);
+
+/* [A-Za-z0-9][A-Za-z0-9._-]{0,63}: a name or a version, which is also the name of a folder. */
+gboolean image_name_is_valid(const char *name);
+/* NAME or NAME@VERSION */
+gboolean image_reference_is_valid(const char *reference);
+
+/* The image in @folder, whose name and version must be @name and @version where those are not NULL. CONFIG when its
+ * image.ini is not good or names a file that is not there, NOT_FOUND when there is none. */
+Image *image_read(const char *folder, const char *name, const char *version, GError **error);
+
+/* NAME@VERSION, or the newest version of NAME (by Created=, then by version) that is whole. NOT_FOUND, or CONFIG. */
+Image *image_resolve(const char *images, const char *reference, GError **error);
+
+/* Every image (Image *, freed by the array) by name, newest first. Versions that are not whole are left out, and
+ * reported in @faults (char *, may be NULL). A catalogue that is not there yet is empty. */
+GPtrArray *images_list(const char *images, GPtrArray *faults, GError **error);
+
+/* The two that follow block for as long as they take; @progress (may be NULL) is called now and then. What is left of a
+ * failed one is removed. EXHAUSTED when the disk is full. */
+typedef void (*ImageProgress)(guint percent, const char *what, void *data);
+
+/* Copies @file, any qcow2 disk that boots by itself, in as a new version of @name. INVALID when it is not one: other
+ * formats, a backing file, an external data file, encryption, or larger than 16 TiB. */
+Image *image_import(const char *images, const char *file, const char *name, const char *title, ImageProgress progress,
+	void *data, GError **error);
+
+/* Has @builder (packaging/image/build-image) make a new version of @name with the agent that lies in @agent_folder.
+ * @suite: a Debian code name, or NULL for the builder's own choice. */
+Image *image_build(const char *images, const char *builder, const char *agent_folder, const char *name, const char *suite,
+	ImageProgress progress, void *data, GError **error);
+
+/* Removes NAME@VERSION. The caller has made sure that nothing uses it. NOT_FOUND. */
+gboolean image_remove(const char *images, const char *reference, GError **error);

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "pools/pool-file.h"
+
+#include "broker/common/error.h"
+#include "broker/common/settings.h"
+#include "pools/images.h"
+
+#include <net/if.h>
+#include <string.h>
+
+#define AT(field) offsetof(PoolFile, field)
+#define MIB	  (G_GINT64_CONSTANT(1) << 20)
+#define TIB	  (G_GINT64_CONSTANT(1) << 40)
+#define NAME_MAX_CHARS 32
+
+static const char *const kind_words[] = {"floating", "persistent", "lab", NULL};
+static const char *const reset_words[] = {"never", "logout", "disconnect", "schedule", NULL};
+static const char *const accel_words[] = {"auto", "kvm", "tcg", NULL};
+static const char *const firmware_words[] = {"bios", "uefi", "uefi-secure", NULL};
+static const char *const clipboard_words[] = {"both", "to-desktop", "from-desktop", "off", NULL};
+static const char *const usb_words[] = {"off", "on", NULL};
+static const char *const transfer_words[] = {"off", "both", "to-desktop", "from-desktop", NULL};
+static const char *const mode_words[] = {"nat", "bridge", "vlan", "isolated", "none", NULL};
+
+static gboolean
+check_image(const void *field, char **why)
+{
+	const char *reference = *(char *const *)field;
+
+	if (image_reference_is_valid(reference))
+		return TRUE;
+	*why = g_strdup_printf("“%s” is not an image: NAME or NAME@VERSION, as carrel image list shows them", reference);
+	return FALSE;
+}
+
+/* A word of the language that this version cannot carry out is refused, whatever its key: an admin must never believe
+ * that a desktop is kept, isolated or reset when it is not. */
+static gboolean
+check_reset(const void *field, char **why)
+{
+	switch (*(const int *)field) {
+	case POOL_RESET_DISCONNECT:
+		*why = g_strdup("“disconnect” has no effect yet, so it is refused: a desktop whose clients left may be one "
+				"that lost its network. Use Reset=logout");
+		return FALSE;
+	case POOL_RESET_SCHEDULE:
+		*why = g_strdup("“schedule” has no effect yet, so it is refused: there are no schedules. Use Reset=logout");
+		return FALSE;
+	default:
+		return TRUE;
+	}
+}
+
+static gboolean
+check_mode(const void *field, char **why)
+{
+	int mode = *(const int *)field;
+
+	if (mode != POOL_NETWORK_VLAN && mode != POOL_NETWORK_ISOLATED)
+		return TRUE;
+	*why = g_strdup_printf("“%s” has no effect yet, so it is refused: use nat (desktops cannot reach each other there), "
+			       "bridge or none",
+		mode_words[mode]);
+	return FALSE;
+}
+
+static gboolean
+check_bridge(const void *field, char **why)
+{
+	const char *bridge = *(char *const *)field;
+
+	if (strlen(bridge) < IF_NAMESIZE)
+		return TRUE;
+	*why = g_strdup_printf("“%s” is longer than the name of a bridge may be (%d characters)", bridge, IF_NAMESIZE - 1);
+	return FALSE;
+}
+
+/* Users and groups are compared with what PAM and NSS call them; spaces and slashes in one are a slip of the pen. */
+static gboolean
+check_people(const void *field, char **why)
+{
+	for (char **item = *(char **const *)field; *item != NULL; item++) {
+		const char *name = **item == '@' ? *item + 1 : *item;
+
+		if (*name == '\0' || strlen(name) > 256 || strpbrk(name, " \t/:@") != NULL) {
+			*why = g_strdup_printf("“%s” is not a user, nor a group as @GROUP; commas stand between them", *item);
+			return FALSE;
+		}
+	}
+	return TRUE;
+}
+
+static const Setting table[] = {
+	{"Pool", "Title", SETTING_STRING, AT(title)},
+	{"Pool", "Image", SETTING_STRING, AT(image), .required = TRUE, .check = check_image},
+	{"Pool", "Kind", SETTING_ENUM, AT(kind), "floating", .words = kind_words,
+		.unsupported = "only floating desktops are made today"},
+	{"Pool", "Spare", SETTING_INT, AT(spare), "1", 0, 1000},
+	{"Pool", "Max", SETTING_INT, AT(max), "10", 1, 10000},
+	{"Pool", "Reset", SETTING_ENUM, AT(reset), "logout", .words = reset_words, .check = check_reset},
+	{"Desktop", "CPUs", SETTING_INT, AT(cpus), "2", 1, 64},
+	{"Desktop", "Memory", SETTING_SIZE, AT(memory), "2G", 128 * MIB, TIB},
+	{"Desktop", "Accel", SETTING_ENUM, AT(accel), "auto", .words = accel_words},
+	{"Desktop", "Firmware", SETTING_ENUM, AT(firmware), "bios", .words = firmware_words,
+		.unsupported = "desktops start with BIOS, or straight into their kernel"},
+	{"Desktop", "TPM", SETTING_BOOL, AT(tpm), "no", .unsupported = "a desktop has no TPM"},
+	{"Desktop", "Monitors", SETTING_INT, AT(monitors), "1", 1, 16, .unsupported = "a desktop has one monitor"},
+	{"Access", "Users", SETTING_LIST, AT(users), .check = check_people},
+	{"Access", "Groups", SETTING_LIST, AT(groups), .check = check_people},
+	{"Access", "Admins", SETTING_LIST, AT(admins), .check = check_people},
+	{"Policy", "Clipboard", SETTING_ENUM, AT(clipboard), "both", .words = clipboard_words},
+	{"Policy", "FileTransfer", SETTING_ENUM, AT(file_transfer), "off", .words = transfer_words,
+		.unsupported = "files are not carried between client and desktop"},
+	{"Policy", "Usb", SETTING_ENUM, AT(usb), "off", .words = usb_words,
+		.unsupported = "USB devices are not carried to a desktop"},
+	{"Policy", "IdleDisconnect", SETTING_DURATION, AT(idle_disconnect), "0", 0, 30 * 86400,
+		.unsupported = "nobody is disconnected for being idle"},
+	{"Policy", "SessionLimit", SETTING_DURATION, AT(session_limit), "0", 0, 30 * 86400,
+		.unsupported = "a pool does not limit the length of a session; [Broker] SessionLifetime= of carrel.conf does"},
+	{"Network", "Mode", SETTING_ENUM, AT(mode), "nat", .words = mode_words, .check = check_mode},
+	{"Network", "Bridge", SETTING_NAME, AT(bridge), .check = check_bridge},
+	{NULL},
+};
+
+gboolean
+pool_name_is_valid(const char *name)
+{
+	gsize length = strlen(name);
+
+	if (length == 0 || length > NAME_MAX_CHARS || !(g_ascii_islower(*name) || g_ascii_isdigit(*name)))
+		return FALSE;
+	return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
+}
+
+static void
+add_fault(GPtrArray **faults, const char *path, const char *key, const char *format, ...) G_GNUC_PRINTF(4, 5);
+
+static void
+add_fault(GPtrArray **faults, const char *path, const char *key, const char *format, ...)
+{
+	SettingsFault *fault = g_new0(SettingsFault, 1);
+	va_list args;
+
+	va_start(args, format);
+	fault->text = g_strdup_vprintf(format, args);
+	va_end(args);
+	fault->file = g_strdup(path);
+	fault->key = g_strdup(key);
+	if (*faults == NULL)
+		*faults = g_ptr_array_new_with_free_func((GDestroyNotify)settings_fault_free);
+	g_ptr_array_add(*faults, fault);
+}
+
+/* What no single key can be blamed for. */
+static void
+check_together(const PoolFile *file, const char *path, GPtrArray **faults)
+{
+	if (file->spare > file->max)
+		add_fault(faults, path, "Pool/Spare",
+			"%" G_GINT64_FORMAT " desktops kept ready are more than Max=%" G_GINT64_FORMAT " allows in all",
+			file->spare, file->max);
+	if (file->mode == POOL_NETWORK_BRIDGE && file->bridge == NULL)
+		add_fault(faults, path, "Network/Bridge", "is missing: Mode=bridge needs the name of a bridge of this host");
+	if (file->mode != POOL_NETWORK_BRIDGE && file->bridge != NULL)
+		add_fault(faults, path, "Network/Bridge", "has no effect with Mode=%s: remove it, or set Mode=bridge",
+			mode_words[file->mode]);
+}
+
+static char *
+name_of(const char *path)
+{
+	char *name = g_path_get_basename(path);
+
+	if (g_str_has_suffix(name, POOL_FILE_SUFFIX))
+		name[strlen(name) - strlen(POOL_FILE_SUFFIX)] = '\0';
+	return name;
+}
+
+PoolFile *
+pool_file_read(const char *path, GPtrArray **faults)
+{
+	g_autoptr(PoolFile) file = g_new0(PoolFile, 1);
+	g_autofree char *base = g_path_get_basename(path);
+
+	*faults = settings_read(path, table, file);
+	file->name = name_of(path);
+	if (!g_str_has_suffix(base, POOL_FILE_SUFFIX) || !pool_name_is_valid(file->name))
+		add_fault(faults, path, NULL,
+			"the file's name is not NAME" POOL_FILE_SUFFIX
+			", where NAME is at most %d of a-z, 0-9 and -, and does not begin with -",
+			NAME_MAX_CHARS);
+	if (*faults == NULL)
+		check_together(file, path, faults);
+	if (*faults != NULL)
+		return NULL;
+	if (file->title == NULL)
+		file->title = g_strdup(file->name);
+	return g_steal_pointer(&file);
+}
+
+void
+pool_file_free(PoolFile *file)
+{
+	if (file == NULL)
+		return;
+	settings_clear(table, file);
+	g_free(file->name);
+	g_free(file);
+}
+
+static gboolean
+list_names(char **list, const char *user, const char *const *groups, gboolean of_groups)
+{
+	for (char **item = list; *item != NULL; item++) {
+		if (**item == '@' || of_groups) {
+			const char *group = **item == '@' ? *item + 1 : *item;
+
+			if (groups != NULL && g_strv_contains(groups, group))
+				return TRUE;
+		} else if (strcmp(*item, user) == 0) {
+			return TRUE;
+		}
+	}
+	return FALSE;
+}
+
+gboolean
+pool_file_entitles(const PoolFile *file, const char *user, const char *const *groups)
+{
+	return list_names(file->users, user, groups, FALSE) || list_names(file->groups, user, groups, TRUE);
+}
+
+char *
+pool_file_warning(const PoolFile *file)
+{
+	if (file->users[0] == NULL && file->groups[0] == NULL)
+		return g_strdup("[Access] Users= and Groups= are both empty: nobody may use this pool");
+	return NULL;
+}
+
+const char *
+pool_kind_word(int kind)
+{
+	return kind_words[kind];
+}
+
+char *
+pool_file_hardware(const PoolFile *file)
+{
+	return g_strdup_printf("%s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s %s %s", file->image, file->cpus, file->memory,
+		accel_words[file->accel], mode_words[file->mode], file->bridge ? file->bridge : "");
+}

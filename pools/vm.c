@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "pools/vm.h"
+
+#include "broker/common/error.h"
+#include "pools/host.h"
+#include "pools/network.h"
+#include "pools/xml-select.h"
+
+#include <libvirt/virterror.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OVERLAY_SUFFIX ".qcow2"
+#define ID_DIGITS 8
+#define INSTANCE_SHORT 8
+#define DESTROY_TRIES 3
+
+VmPlace *
+vm_place_new(const char *instance, const char *state_folder)
+{
+	VmPlace *place = g_new0(VmPlace, 1);
+
+	place->instance = g_strdup(instance);
+	place->short_name = g_strdup_printf("carrel-%.*s", INSTANCE_SHORT, instance);
+	place->folder = g_build_filename(state_folder, "desktops", NULL);
+	return place;
+}
+
+void
+vm_place_free(VmPlace *place)
+{
+	if (place == NULL)
+		return;
+	g_free(place->instance);
+	g_free(place->short_name);
+	g_free(place->folder);
+	g_free(place);
+}
+
+char *
+vm_overlay_name(const char *desktop)
+{
+	return g_strconcat(desktop, OVERLAY_SUFFIX, NULL);
+}
+
+char *
+vm_overlay_path(const VmPlace *place, const char *desktop)
+{
+	g_autofree char *name = vm_overlay_name(desktop);
+
+	return g_build_filename(place->folder, name, NULL);
+}
+
+char *
+vm_overlay_desktop(const char *volume)
+{
+	gsize length = strlen(volume);
+	const char *dash = strrchr(volume, '-');
+
+	if (!g_str_has_suffix(volume, OVERLAY_SUFFIX) || dash == NULL || dash == volume)
+		return NULL;
+	length -= strlen(OVERLAY_SUFFIX);
+	if ((gsize)(dash - volume) + 1 + ID_DIGITS != length || strspn(dash + 1, "0123456789abcdef") != ID_DIGITS)
+		return NULL;
+	return g_strndup(volume, length);
+}
+
+/* Whatever it is called: libvirt allows one storage pool a folder, and the folder may have been another instance's. */
+static virStoragePoolPtr
+find_storage(virConnectPtr connection, const VmPlace *place)
+{
+	virStoragePoolPtr storage = virStoragePoolLookupByTargetPath(connection, place->folder);
+
+	return storage ? storage : virStoragePoolLookupByName(connection, place->short_name);
+}
+
+static virStoragePoolPtr
+ensure_storage(virConnectPtr connection, const VmPlace *place, GError **error)
+{
+	static GMutex making;
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&making);
+	g_autoptr(virStoragePool) storage = find_storage(connection, place);
+	g_autofree char *xml = NULL;
+
+	if (storage == NULL) {
+		xml = g_markup_printf_escaped("<pool type='dir'><name>%s</name><target><path>%s</path>"
+					      "<permissions><mode>0711</mode></permissions></target></pool>",
+			place->short_name, place->folder);
+		storage = virStoragePoolCreateXML(connection, xml, VIR_STORAGE_POOL_CREATE_WITH_BUILD);
+	} else if (virStoragePoolIsActive(storage) == 0 && virStoragePoolCreate(storage, 0) < 0) {
+		g_clear_pointer(&storage, virStoragePoolFree);
+	}
+	if (storage == NULL)
+		host_set_error(error, place->folder);
+	return g_steal_pointer(&storage);
+}
+
+static gboolean
+delete_overlay(virStoragePoolPtr storage, const char *desktop, GError **error)
+{
+	g_autofree char *name = vm_overlay_name(desktop);
+	g_autoptr(virStorageVol) volume = virStorageVolLookupByName(storage, name);
+
+	if (volume == NULL || virStorageVolDelete(volume, 0) == 0)
+		return TRUE;
+	host_set_error(error, name);
+	return FALSE;
+}
+
+static gboolean
+make_overlay(virStoragePoolPtr storage, const DomainSpec *spec, GError **error)
+{
+	g_autofree char *name = vm_overlay_name(spec->id);
+	g_autofree char *xml = overlay_xml(name, spec->backing);
+	g_autoptr(virStorageVol) volume = NULL;
+
+	/* What an earlier attempt left may have been written to. */
+	if (!delete_overlay(storage, spec->id, error))
+		return FALSE;
+	volume = virStorageVolCreateXML(storage, xml, 0);
+	if (volume == NULL && strstr(virGetLastErrorMessage(), "exists") != NULL) {
+		/* A file that libvirt does not know yet: have it look, and remove it. */
+		virStoragePoolRefresh(storage, 0);
+		if (!delete_overlay(storage, spec->id, error))
+			return FALSE;
+		volume = virStorageVolCreateXML(storage, xml, 0);
+	}
+	if (volume == NULL)
+		host_set_error(error, name);
+	return volume != NULL;
+}
+
+gboolean
+vm_create(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, GError **error)
+{
+	g_autoptr(virStoragePool) storage = NULL;
+	g_autoptr(virDomain) domain = NULL;
+	g_autofree char *xml = domain_xml(spec);
+
+	if (spec->network && !network_ensure(connection, spec->network, error))
+		return FALSE;
+	storage = ensure_storage(connection, place, error);
+	if (storage == NULL || !make_overlay(storage, spec, error))
+		return FALSE;
+	domain = virDomainCreateXML(connection, xml, 0);
+	if (domain != NULL)
+		return TRUE;
+	host_set_error(error, "starting it");
+	delete_overlay(storage, spec->id, NULL);
+	return FALSE;
+}
+
+static char *
+read_attribute(const char *metadata, const char *attribute)
+{
+	/* libvirt answers with or without the prefix, by its version. */
+	g_autofree char *plain = g_strdup_printf("desktop@%s", attribute);
+	g_autofree char *prefixed = g_strdup_printf("carrel:desktop@%s", attribute);
+	char *value = xml_select_one(metadata, plain);
+
+	return value ? value : xml_select_one(metadata, prefixed);
+}
+
+/* NULL: not one of this instance's. */
+static VmDomain *
+describe(virDomainPtr domain, const char *instance)
+{
+	g_autofree char *metadata = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, DOMAIN_METADATA_URI, 0);
+	g_autofree char *theirs = metadata ? read_attribute(metadata, "instance") : NULL;
+	char uuid[VIR_UUID_STRING_BUFLEN];
+	VmDomain *description;
+
+	if (g_strcmp0(theirs, instance) != 0 || virDomainGetUUIDString(domain, uuid) < 0)
+		return NULL;
+	description = g_new0(VmDomain, 1);
+	description->uuid = g_strdup(uuid);
+	description->id = read_attribute(metadata, "id");
+	description->config = read_attribute(metadata, "config");
+	description->running = virDomainIsActive(domain) == 1;
+	return description;
+}
+
+static void
+vm_domain_free(void *data)
+{
+	VmDomain *description = data;
+
+	if (description == NULL)
+		return;
+	g_free(description->id);
+	g_free(description->uuid);
+	g_free(description->config);
+	g_free(description);
+}
+
+static gboolean
+end_domain(virDomainPtr domain, GError **error)
+{
+	/* libvirt gives QEMU 15 s to go; under load that may be too short once. */
+	for (int i = 0; i < DESTROY_TRIES; i++) {
+		if (virDomainDestroy(domain) == 0)
+			return TRUE;
+		if (virGetLastErrorCode() == VIR_ERR_NO_DOMAIN || virDomainIsActive(domain) != 1)
+			return TRUE;
+		if (virGetLastErrorCode() != VIR_ERR_SYSTEM_ERROR)
+			break;
+	}
+	host_set_error(error, "ending it");
+	return FALSE;
+}
+
+gboolean
+vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, const char *uuid, GError **error)
+{
+	g_autoptr(virDomain) domain = uuid ? virDomainLookupByUUIDString(connection, uuid) : NULL;
+	g_autoptr(virStoragePool) storage = NULL;
+
+	if (uuid && domain == NULL && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN) {
+		host_set_error(error, "looking it up");
+		return FALSE;
+	}
+	if (domain != NULL) {
+		VmDomain *description = describe(domain, place->instance);
+		gboolean ours = description != NULL;
+
+		vm_domain_free(description);
+		if (ours && !end_domain(domain, error))
+			return FALSE;
+	}
+	storage = find_storage(connection, place);
+	if (storage == NULL && virGetLastErrorCode() != VIR_ERR_NO_STORAGE_POOL) {
+		host_set_error(error, place->folder);
+		return FALSE;
+	}
+	return storage == NULL || delete_overlay(storage, desktop, error);
+}
+
+void
+vm_list_free(VmList *list)
+{
+	if (list == NULL)
+		return;
+	g_ptr_array_unref(list->domains);
+	g_ptr_array_unref(list->overlays);
+	g_free(list);
+}
+
+static gboolean
+list_domains(virConnectPtr connection, const char *instance, GPtrArray *found, GError **error)
+{
+	virDomainPtr *domains = NULL;
+	int n = virConnectListAllDomains(connection, &domains, 0);
+
+	if (n < 0) {
+		host_set_error(error, "listing domains");
+		return FALSE;
+	}
+	for (int i = 0; i < n; i++) {
+		const char *name = virDomainGetName(domains[i]);
+		VmDomain *description = name && g_str_has_prefix(name, DOMAIN_NAME_PREFIX) ? describe(domains[i], instance) : NULL;
+
+		if (description)
+			g_ptr_array_add(found, description);
+		virDomainFree(domains[i]);
+	}
+	free(domains);
+	return TRUE;
+}
+
+static gboolean
+list_overlays(virConnectPtr connection, const VmPlace *place, gboolean refresh, GPtrArray *found, GError **error)
+{
+	g_autoptr(virStoragePool) storage = find_storage(connection, place);
+	virStorageVolPtr *volumes = NULL;
+	int n;
+
+	if (storage == NULL)
+		return TRUE;
+	if (refresh)
+		virStoragePoolRefresh(storage, 0);
+	n = virStoragePoolListAllVolumes(storage, &volumes, 0);
+	if (n < 0) {
+		host_set_error(error, "listing overlays");
+		return FALSE;
+	}
+	for (int i = 0; i < n; i++) {
+		char *desktop = vm_overlay_desktop(virStorageVolGetName(volumes[i]));
+
+		if (desktop)
+			g_ptr_array_add(found, desktop);
+		virStorageVolFree(volumes[i]);
+	}
+	free(volumes);
+	return TRUE;
+}
+
+VmList *
+vm_list(virConnectPtr connection, const VmPlace *place, gboolean refresh, GError **error)
+{
+	g_autoptr(VmList) list = g_new0(VmList, 1);
+
+	list->domains = g_ptr_array_new_with_free_func(vm_domain_free);
+	list->overlays = g_ptr_array_new_with_free_func(g_free);
+	if (!list_domains(connection, place->instance, list->domains, error) ||
+		!list_overlays(connection, place, refresh, list->overlays, error))
+		return NULL;
+	return g_steal_pointer(&list);
+}
+
+static GBytes *
+receive_all(virStreamPtr stream, GError **error)
+{
+	g_autoptr(GByteArray) bytes = g_byte_array_new();
+	char buffer[65536];
+	int n;
+
+	while ((n = virStreamRecv(stream, buffer, sizeof buffer)) > 0) {
+		if (bytes->len + (guint)n > VM_SCREENSHOT_MAX) {
+			g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_EXHAUSTED, "the picture is larger than 64 MiB");
+			return NULL;
+		}
+		g_byte_array_append(bytes, (const guint8 *)buffer, (guint)n);
+	}
+	if (n < 0 || virStreamFinish(stream) < 0) {
+		host_set_error(error, "the picture");
+		return NULL;
+	}
+	return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
+}
+
+GBytes *
+vm_screenshot(virConnectPtr connection, const char *uuid, const char **mime, GError **error)
+{
+	g_autoptr(virDomain) domain = virDomainLookupByUUIDString(connection, uuid);
+	virStreamPtr stream = domain ? virStreamNew(connection, 0) : NULL;
+	g_autofree char *type = stream ? virDomainScreenshot(domain, stream, 0, 0) : NULL;
+	GBytes *bytes = NULL;
+
+	if (type == NULL) {
+		host_set_error(error, "taking a picture");
+	} else {
+		*mime = strcmp(type, "image/png") == 0 ? "image/png" : "image/x-portable-pixmap";
+		bytes = receive_all(stream, error);
+		if (bytes == NULL)
+			virStreamAbort(stream);
+	}
+	if (stream)
+		virStreamFree(stream);
+	return bytes;
+}
+
+virStreamPtr
+vm_open_agent(virConnectPtr connection, const char *uuid, GError **error)
+{
+	g_autoptr(virDomain) domain = virDomainLookupByUUIDString(connection, uuid);
+	virStreamPtr stream = domain ? virStreamNew(connection, VIR_STREAM_NONBLOCK) : NULL;
+
+	/* By force: the port may still be held for a broker that died. */
+	if (stream && virDomainOpenChannel(domain, DOMAIN_AGENT_PORT, stream, VIR_DOMAIN_CHANNEL_FORCE) == 0)
+		return stream;
+	host_set_error(error, "opening the agent's port");
+	if (stream)
+		virStreamFree(stream);
+	return NULL;
+}
+
+gboolean
+vm_place_remove(virConnectPtr connection, const VmPlace *place, GError **error)
+{
+	g_autoptr(virStoragePool) storage = find_storage(connection, place);
+	const char *name = storage ? virStoragePoolGetName(storage) : NULL;
+
+	if (name && g_str_has_prefix(name, "carrel-") && virStoragePoolDestroy(storage) < 0) {
+		host_set_error(error, name);
+		return FALSE;
+	}
+	return network_remove(connection, place->short_name, error);
+}

@@ -1,0 +1,61 @@
+/* What a worker does to one VM: make it with its overlay, throw both away, list what there is, look at its screen, open its agent's
+ * port. Everything here blocks and touches nothing but its arguments, and everything that changes something may be done again after
+ * it was broken off anywhere. SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <gio/gio.h>
+#include <libvirt/libvirt.h>
+
+#include "pools/domain-xml.h"
+
+/* A screenshot that is larger is not taken. */
+#define VM_SCREENSHOT_MAX (64u << 20)
+
+/* Where an instance's overlays lie, and what its libvirt objects are called. */
+typedef struct {
+	char *instance;	 /* 32 hexadecimal digits */
+	char *short_name; /* carrel-XXXXXXXX: storage pool and network */
+	char *folder;	 /* of the overlays: STATE/desktops */
+} VmPlace;
+
+VmPlace *vm_place_new(const char *instance, const char *state_folder);
+void vm_place_free(VmPlace *place);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VmPlace, vm_place_free)
+
+/* The overlay's path, and its volume's name. Free with g_free. */
+char *vm_overlay_path(const VmPlace *place, const char *desktop);
+char *vm_overlay_name(const char *desktop);
+/* The desktop whose overlay @volume would be, or NULL when it is none of ours. Free with g_free. */
+char *vm_overlay_desktop(const char *volume);
+
+/* @spec->disk is the overlay's path. On failure nothing of it is left. */
+gboolean vm_create(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, GError **error);
+
+/* Ends the domain with this UUID (NULL: there is none), if it is there and is ours, and removes the overlay of @desktop. TRUE
+ * when nothing of it is left. */
+gboolean vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, const char *uuid, GError **error);
+
+typedef struct {
+	char *id, *uuid, *config; /* id, config: of its metadata */
+	gboolean running;
+} VmDomain;
+
+typedef struct {
+	GPtrArray *domains;  /* VmDomain: those with our instance in their metadata */
+	GPtrArray *overlays; /* char *: ids of desktops that have an overlay */
+} VmList;
+
+void vm_list_free(VmList *list);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VmList, vm_list_free)
+
+/* @refresh: look at the folder of the overlays itself, and not at what libvirt remembers of it. */
+VmList *vm_list(virConnectPtr connection, const VmPlace *place, gboolean refresh, GError **error);
+
+/* *@mime is static. */
+GBytes *vm_screenshot(virConnectPtr connection, const char *uuid, const char **mime, GError **error);
+
+/* A stream that does not block. Free with host_discard_stream. */
+virStreamPtr vm_open_agent(virConnectPtr connection, const char *uuid, GError **error);
+
+/* The storage pool and the network of the instance, when no desktop is left. */
+gboolean vm_place_remove(virConnectPtr connection, const VmPlace *place, GError **error);
