@@ -184,7 +184,7 @@ main(int argc, char **argv)
 	const EngineEvents events = {on_change, on_end_clients, on_guest_logout, NULL};
 	g_autoptr(GError) error = NULL;
 	g_autoptr(Conf) conf = argc == 2 ? conf_load(argv[1], &error) : NULL;
-	g_autofree char *file = conf ? g_build_filename(conf->state, "broker", "carrel.sqlite", NULL) : NULL;
+	g_autofree char *file = conf ? g_build_filename(conf->state, "broker", "carrel.db", NULL) : NULL;
 	g_autofree char *folder = file ? g_path_get_dirname(file) : NULL;
 	g_autoptr(Store) store = NULL;
 	Driver driver = {0};
