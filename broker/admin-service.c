@@ -24,6 +24,7 @@
 struct AdminService {
 	Broker *broker;
 	PeerServer *server;
+	GPtrArray *peers; /* CarrelBroker1Admin (skeletons), one a connection */
 	GArray *uids; /* uid_t */
 	GArray *gids; /* gid_t */
 };
@@ -332,6 +333,23 @@ connect_handlers(CarrelBroker1Admin *skeleton, Caller *caller)
 }
 
 static void
+on_admin_closed(GDBusConnection *connection, gboolean vanished, GError *error, gpointer data)
+{
+	AdminService *service = data;
+
+	for (guint i = 0; i < service->peers->len; i++) {
+		GDBusInterfaceSkeleton *skeleton = service->peers->pdata[i];
+
+		if (g_dbus_interface_skeleton_get_connection(skeleton) == connection) {
+			g_signal_handlers_disconnect_by_data(connection, service);
+			g_dbus_interface_skeleton_unexport(skeleton);
+			g_ptr_array_remove_index_fast(service->peers, i);
+			return;
+		}
+	}
+}
+
+static void
 on_joined(GDBusConnection *connection, uid_t uid, pid_t pid, void *data)
 {
 	AdminService *service = data;
@@ -344,9 +362,12 @@ on_joined(GDBusConnection *connection, uid_t uid, pid_t pid, void *data)
 	caller->name = g_strdup_printf("uid %u", uid);
 	g_object_set_data_full(G_OBJECT(skeleton), "caller", caller, caller_free);
 	connect_handlers(skeleton, caller);
-	/* The export holds the skeleton, and goes with the connection. */
-	if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(skeleton), connection, OBJECT_PATH, &error))
+	if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(skeleton), connection, OBJECT_PATH, &error)) {
 		g_warning("admin: %s", error->message);
+		return;
+	}
+	g_signal_connect(connection, "closed", G_CALLBACK(on_admin_closed), service);
+	g_ptr_array_add(service->peers, g_steal_pointer(&skeleton));
 }
 
 static void
@@ -381,6 +402,7 @@ admin_service_new(Broker *broker, GError **error)
 
 	G_STATIC_ASSERT(sizeof(uid_t) == sizeof(guint32) && sizeof(gid_t) == sizeof(guint32));
 	service->broker = broker;
+	service->peers = g_ptr_array_new_with_free_func(g_object_unref);
 	service->uids = g_array_new(FALSE, FALSE, sizeof(uid_t));
 	service->gids = g_array_new(FALSE, FALSE, sizeof(gid_t));
 	look_up_admins(service);
@@ -393,6 +415,13 @@ admin_service_free(AdminService *service)
 {
 	if (service == NULL)
 		return;
+	for (guint i = 0; i < service->peers->len; i++) {
+		GDBusInterfaceSkeleton *skeleton = service->peers->pdata[i];
+
+		g_signal_handlers_disconnect_by_data(g_dbus_interface_skeleton_get_connection(skeleton), service);
+		g_dbus_interface_skeleton_unexport(skeleton);
+	}
+	g_ptr_array_unref(service->peers);
 	peer_server_free(service->server);
 	g_array_unref(service->uids);
 	g_array_unref(service->gids);
