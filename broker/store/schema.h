@@ -59,4 +59,7 @@ static const char *const schema_steps[] = {
 	") STRICT;"
 	"CREATE INDEX audit_by_time ON audit (time);"
 	"CREATE INDEX audit_by_desktop ON audit (desktop, time);",
+
+	/* Names, a line each, as they were at sign-in: entitlement is by group, and a session outlives the broker's process. */
+	"ALTER TABLE sessions ADD COLUMN groups TEXT NOT NULL DEFAULT '';",
 };

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "broker/access.h"
+
+#include <string.h>
+
+#include "broker/common/error.h"
+
+/* Of one that failed its person is told so; what is being thrown away is nobody's any more. */
+static gboolean
+is_held(const DesktopView *desktop)
+{
+	static const char *const held[] = {"assigned", "cloning", "failed", NULL};
+
+	return g_strv_contains(held, desktop->state);
+}
+
+const DesktopView *
+access_own_desktop(Broker *broker, const char *user, const char *id, GError **error)
+{
+	const DesktopView *desktop = engine_desktop(broker->engine, id);
+
+	/* The same words for another person's: that it exists is not theirs to know. */
+	if (desktop && g_strcmp0(desktop->user, user) == 0 && is_held(desktop))
+		return desktop;
+	g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "you have no such desktop");
+	return NULL;
+}
+
+gboolean
+access_may_use_pool(Broker *broker, const char *pool, const char *user, const char *const *groups)
+{
+	return engine_pool(broker->engine, pool) && engine_is_entitled(broker->engine, pool, user, groups);
+}
+
+typedef struct {
+	Broker *broker;
+	char *session, *user, *desktop;
+} Admitting;
+
+static void
+admitting_free(void *data)
+{
+	Admitting *admitting = data;
+
+	g_free(admitting->session);
+	g_free(admitting->user);
+	g_free(admitting->desktop);
+	g_free(admitting);
+}
+
+/* Attaching takes time, in which the person may have signed out. */
+static gboolean
+is_still_good(const Admitting *admitting)
+{
+	g_autoptr(SessionRow) session = sessions_by_id(admitting->broker->sessions, admitting->session);
+
+	return session && access_own_desktop(admitting->broker, admitting->user, admitting->desktop, NULL);
+}
+
+static void
+on_admitted(GObject *source, GAsyncResult *result, gpointer data)
+{
+	g_autoptr(GTask) task = data;
+	Admitting *admitting = g_task_get_task_data(task);
+	GError *error = NULL;
+	g_autoptr(GVariant) grant = display_client_admit_finish(result, &error);
+
+	if (grant == NULL) {
+		g_task_return_error(task, error);
+	} else if (!is_still_good(admitting)) {
+		display_client_end_clients(admitting->broker->display, admitting->desktop);
+		g_task_return_new_error(task, CARREL_ERROR, CARREL_ERROR_DENIED, "the session ended meanwhile");
+	} else {
+		g_task_return_pointer(task, g_steal_pointer(&grant), (GDestroyNotify)g_variant_unref);
+	}
+}
+
+static gboolean
+may_see(Broker *broker, const SessionRow *session, const DesktopView *desktop, GError **error)
+{
+	if (!access_may_use_pool(broker, desktop->pool, session->user, (const char *const *)session->groups)) {
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_DENIED, "you may not use this pool any more");
+		return FALSE;
+	}
+	desktop = engine_desktop(broker->engine, desktop->id);
+	if (desktop == NULL || !desktop->usable) {
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_BUSY, "the desktop is not ready yet");
+		return FALSE;
+	}
+	return TRUE;
+}
+
+void
+access_admit_async(Broker *broker, const SessionRow *session, const char *id, const char *protocol, const char *client,
+	const char *address, const char *secret, GAsyncReadyCallback callback, void *data)
+{
+	g_autoptr(GTask) task = g_task_new(NULL, NULL, callback, data);
+	g_autofree char *desktop_id = g_strdup(id), *uuid = NULL;
+	GError *error = NULL;
+	const DesktopView *desktop = access_own_desktop(broker, session->user, desktop_id, &error);
+	Admission admission = {.protocol = protocol, .client = client, .user = session->user, .address = address,
+		.secret = secret};
+	Admitting *admitting;
+
+	if (desktop == NULL || !may_see(broker, session, desktop, &error)) {
+		g_task_return_error(task, error);
+		return;
+	}
+	desktop = engine_desktop(broker->engine, desktop_id);
+	const PoolView *pool = engine_pool(broker->engine, desktop->pool);
+	int clipboard = pool && pool->file ? pool->file->clipboard : POOL_CLIPBOARD_OFF;
+
+	uuid = g_strdup(engine_desktop(broker->engine, desktop_id)->uuid);
+	admission.desktop = desktop_id;
+	admission.uuid = uuid;
+	admission.clipboard_to_desktop = clipboard == POOL_CLIPBOARD_BOTH || clipboard == POOL_CLIPBOARD_TO_DESKTOP;
+	admission.clipboard_from_desktop = clipboard == POOL_CLIPBOARD_BOTH || clipboard == POOL_CLIPBOARD_FROM_DESKTOP;
+	admitting = g_new0(Admitting, 1);
+	admitting->broker = broker;
+	admitting->session = g_strdup(session->id);
+	admitting->user = g_strdup(session->user);
+	admitting->desktop = g_strdup(desktop_id);
+	g_task_set_task_data(task, admitting, admitting_free);
+	display_client_admit_async(broker->display, &admission, on_admitted, g_steal_pointer(&task));
+}
+
+GVariant *
+access_admit_finish(GAsyncResult *result, GError **error)
+{
+	return g_task_propagate_pointer(G_TASK(result), error);
+}
+
+char *
+access_client_name(const char *session, const char *suffix)
+{
+	g_autoptr(Secret) random = secret_new_random(4);
+
+	return g_strdup_printf("%s:%s", session, suffix ? suffix : secret_text(random));
+}
+
+char *
+access_client_session(const char *client)
+{
+	const char *colon = strchr(client, ':');
+
+	return colon ? g_strndup(client, (gsize)(colon - client)) : g_strdup("");
+}
+
+gboolean
+access_client_is_of(const char *client, const char *session)
+{
+	gsize size = strlen(session);
+
+	return strncmp(client, session, size) == 0 && client[size] == ':';
+}
+
+char *
+access_address(const char *text)
+{
+	g_autoptr(GInetAddress) address = g_inet_address_new_from_string(text);
+	const guint8 *bytes;
+
+	if (address == NULL)
+		return NULL;
+	bytes = g_inet_address_to_bytes(address);
+	if (g_inet_address_get_is_loopback(address))
+		return g_strdup("127.0.0.1"); /* a browser may take ::1, and the viewer 127.0.0.1 */
+	if (g_inet_address_get_family(address) == G_SOCKET_FAMILY_IPV6 &&
+		memcmp(bytes, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) == 0) {
+		g_autoptr(GInetAddress) inner = g_inet_address_new_from_bytes(bytes + 12, G_SOCKET_FAMILY_IPV4);
+
+		return g_inet_address_get_is_loopback(inner) ? g_strdup("127.0.0.1") : g_inet_address_to_string(inner);
+	}
+	return g_inet_address_to_string(address);
+}

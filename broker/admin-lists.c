@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "broker/admin-lists.h"
+
+#include <string.h>
+
+#include "broker/access.h"
+#include "broker/gateway-service.h"
+
+static void
+add_text(GVariantDict *row, const char *key, const char *text)
+{
+	g_variant_dict_insert(row, key, "s", text ? text : "");
+}
+
+static gboolean
+count_one(const DesktopView *desktop, void *data)
+{
+	(*(guint *)data)++;
+	return TRUE;
+}
+
+static void
+add_faults(Broker *broker, GVariantDict *facts)
+{
+	g_auto(GVariantBuilder) faults = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("as"));
+
+	if (!engine_is_connected(broker->engine))
+		g_variant_builder_add(&faults, "s", "libvirt is away: no desktop can be made (see carrel doctor)");
+	if (!display_client_is_connected(broker->display))
+		g_variant_builder_add(&faults, "s", "carrel-display is not running: no desktop can be seen");
+	if (gateway_service_n_connected(broker->gateway) == 0)
+		g_variant_builder_add(&faults, "s", "carrel-gateway is not running: nobody can reach the portal");
+	for (guint i = 0; i < engine_n_pools(broker->engine); i++) {
+		const PoolView *pool = engine_pool_at(broker->engine, i);
+
+		if (pool->fault) {
+			g_auto(GStrv) lines = g_strsplit(pool->fault, "\n", -1);
+
+			for (char **line = lines; *line != NULL; line++)
+				g_variant_builder_add(&faults, "s", *line);
+		}
+	}
+	g_variant_dict_insert_value(facts, "faults", g_variant_builder_end(&faults));
+}
+
+GVariant *
+admin_status(Broker *broker)
+{
+	GVariantDict facts = G_VARIANT_DICT_INIT(NULL);
+	g_autofree char *instance = store_get_meta(broker->store, "instance");
+	g_autoptr(GPtrArray) sessions = sessions_all(broker->sessions);
+	guint desktops = 0;
+
+	engine_each_desktop(broker->engine, count_one, &desktops);
+	add_text(&facts, "instance", instance);
+	add_text(&facts, "version", PACKAGE_VERSION);
+	add_text(&facts, "libvirt", broker->conf->libvirt_uri);
+	g_variant_dict_insert(&facts, "libvirt-connected", "b", engine_is_connected(broker->engine));
+	g_variant_dict_insert(&facts, "pools", "u", engine_n_pools(broker->engine));
+	g_variant_dict_insert(&facts, "desktops", "u", desktops);
+	g_variant_dict_insert(&facts, "sessions", "u", sessions->len);
+	g_variant_dict_insert(&facts, "uptime", "t", (guint64)MAX(0, broker->now() - broker->started));
+	g_variant_dict_insert(&facts, "gateway-connected", "b", gateway_service_n_connected(broker->gateway) > 0);
+	g_variant_dict_insert(&facts, "display-connected", "b", display_client_is_connected(broker->display));
+	add_faults(broker, &facts);
+	return g_variant_dict_end(&facts);
+}
+
+GVariant *
+admin_list_pools(Broker *broker)
+{
+	static const char *const kinds[] = {"floating", "persistent", "lab"};
+	GVariantBuilder rows = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));
+
+	for (guint i = 0; i < engine_n_pools(broker->engine); i++) {
+		const PoolView *pool = engine_pool_at(broker->engine, i);
+		const PoolFile *file = pool->file;
+		GVariantDict row = G_VARIANT_DICT_INIT(NULL);
+
+		add_text(&row, "name", pool->name);
+		add_text(&row, "title", file ? file->title : NULL);
+		add_text(&row, "file", pool->path);
+		add_text(&row, "kind", file ? kinds[file->kind] : NULL);
+		add_text(&row, "image", file ? file->image : NULL);
+		add_text(&row, "state", pool->fault ? "broken" : pool->draining ? "draining" : "active");
+		add_text(&row, "fault", pool->fault);
+		g_variant_dict_insert(&row, "spare", "u", file ? (guint)file->spare : 0);
+		g_variant_dict_insert(&row, "max", "u", file ? (guint)file->max : 0);
+		g_variant_dict_insert(&row, "ready", "u", pool->ready);
+		g_variant_dict_insert(&row, "assigned", "u", pool->assigned);
+		g_variant_dict_insert(&row, "cloning", "u", pool->cloning);
+		g_variant_dict_insert(&row, "resetting", "u", pool->resetting);
+		g_variant_dict_insert(&row, "failed", "u", pool->failed);
+		g_variant_dict_insert(&row, "retry-in", "u", pool->retry_in_s);
+		g_variant_builder_add_value(&rows, g_variant_dict_end(&row));
+	}
+	return g_variant_builder_end(&rows);
+}
+
+typedef struct {
+	Broker *broker;
+	GVariantBuilder *rows;
+} Listing;
+
+static void
+add_viewers(Broker *broker, const char *desktop, GVariantDict *row)
+{
+	const GPtrArray *viewers = display_client_viewers(broker->display);
+	gboolean spice = FALSE, vnc = FALSE;
+	guint n = 0;
+
+	for (guint i = 0; i < viewers->len; i++) {
+		const Viewer *viewer = viewers->pdata[i];
+
+		if (strcmp(viewer->desktop, desktop) != 0)
+			continue;
+		n++;
+		spice = spice || strcmp(viewer->protocol, "spice") == 0;
+		vnc = vnc || strcmp(viewer->protocol, "vnc") == 0;
+	}
+	g_variant_dict_insert(row, "clients", "u", n);
+	add_text(row, "protocols", spice && vnc ? "spice vnc" : spice ? "spice" : vnc ? "vnc" : "");
+}
+
+static gboolean
+add_desktop(const DesktopView *desktop, void *data)
+{
+	Listing *listing = data;
+	GVariantDict row = G_VARIANT_DICT_INIT(NULL);
+
+	add_text(&row, "id", desktop->id);
+	add_text(&row, "pool", desktop->pool);
+	add_text(&row, "state", desktop->state);
+	add_text(&row, "user", desktop->user);
+	add_text(&row, "image", desktop->image);
+	g_variant_dict_insert(&row, "created", "x", desktop->created);
+	g_variant_dict_insert(&row, "changed", "x", desktop->changed);
+	g_variant_dict_insert(&row, "agent", "b", desktop->agent);
+	add_text(&row, "domain", desktop->domain);
+	add_text(&row, "uuid", desktop->uuid);
+	add_text(&row, "note", desktop->note);
+	add_viewers(listing->broker, desktop->id, &row);
+	g_variant_builder_add_value(listing->rows, g_variant_dict_end(&row));
+	return TRUE;
+}
+
+GVariant *
+admin_list_desktops(Broker *broker)
+{
+	GVariantBuilder rows = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));
+	Listing listing = {broker, &rows};
+
+	engine_each_desktop(broker->engine, add_desktop, &listing);
+	return g_variant_builder_end(&rows);
+}
+
+typedef struct {
+	const char *user;
+	GVariantBuilder *ids;
+} Held;
+
+static gboolean
+add_held(const DesktopView *desktop, void *data)
+{
+	Held *held = data;
+
+	if (g_strcmp0(desktop->user, held->user) == 0)
+		g_variant_builder_add(held->ids, "s", desktop->id);
+	return TRUE;
+}
+
+static guint
+count_viewers(Broker *broker, const char *session)
+{
+	const GPtrArray *viewers = display_client_viewers(broker->display);
+	guint n = 0;
+
+	for (guint i = 0; i < viewers->len; i++)
+		n += access_client_is_of(((Viewer *)viewers->pdata[i])->client, session);
+	return n;
+}
+
+GVariant *
+admin_list_sessions(Broker *broker)
+{
+	GVariantBuilder rows = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));
+	g_autoptr(GPtrArray) sessions = sessions_all(broker->sessions);
+
+	for (guint i = 0; i < sessions->len; i++) {
+		const SessionRow *session = sessions->pdata[i];
+		GVariantDict row = G_VARIANT_DICT_INIT(NULL);
+		GVariantBuilder ids = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("as"));
+		Held held = {session->user, &ids};
+
+		engine_each_desktop(broker->engine, add_held, &held);
+		add_text(&row, "id", session->id);
+		add_text(&row, "user", session->user);
+		add_text(&row, "kind", session->kind);
+		add_text(&row, "address", session->address);
+		g_variant_dict_insert(&row, "created", "x", session->created);
+		g_variant_dict_insert(&row, "seen", "x", session->seen);
+		g_variant_dict_insert(&row, "expires", "x", session->expires);
+		g_variant_dict_insert_value(&row, "desktops", g_variant_builder_end(&ids));
+		g_variant_dict_insert(&row, "clients", "u", count_viewers(broker, session->id));
+		g_variant_builder_add_value(&rows, g_variant_dict_end(&row));
+	}
+	return g_variant_builder_end(&rows);
+}
+
+/* What one image is used by. */
+typedef struct {
+	GPtrArray *pools; /* char * */
+	guint desktops;
+} Use;
+
+static void
+use_free(gpointer data)
+{
+	Use *use = data;
+
+	g_ptr_array_unref(use->pools);
+	g_free(use);
+}
+
+static Use *
+use_of(GHashTable *uses, const char *image)
+{
+	Use *use = g_hash_table_lookup(uses, image);
+
+	if (use)
+		return use;
+	use = g_new0(Use, 1);
+	use->pools = g_ptr_array_new_with_free_func(g_free);
+	g_hash_table_insert(uses, g_strdup(image), use);
+	return use;
+}
+
+static gboolean
+count_use(const DesktopView *desktop, void *data)
+{
+	use_of(data, desktop->image)->desktops++;
+	return TRUE;
+}
+
+GVariant *
+admin_list_image_uses(Broker *broker)
+{
+	GVariantBuilder rows = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));
+	g_autoptr(GHashTable) uses = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, use_free);
+	GHashTableIter iter;
+	gpointer image, value;
+
+	engine_each_desktop(broker->engine, count_use, uses);
+	for (guint i = 0; i < engine_n_pools(broker->engine); i++) {
+		const PoolView *pool = engine_pool_at(broker->engine, i);
+
+		if (pool->file)
+			g_ptr_array_add(use_of(uses, pool->file->image)->pools, g_strdup(pool->name));
+	}
+	g_hash_table_iter_init(&iter, uses);
+	while (g_hash_table_iter_next(&iter, &image, &value)) {
+		GVariantDict row = G_VARIANT_DICT_INIT(NULL);
+		Use *use = value;
+
+		add_text(&row, "image", image);
+		g_variant_dict_insert_value(&row, "pools",
+			g_variant_new_strv((const char *const *)use->pools->pdata, use->pools->len));
+		g_variant_dict_insert(&row, "desktops", "u", use->desktops);
+		g_variant_builder_add_value(&rows, g_variant_dict_end(&row));
+	}
+	return g_variant_builder_end(&rows);
+}

@@ -1,0 +1,11 @@
+/* What the admin interface tells: floating GVariants, of the types and with the keys that
+ * broker/dbus/org.carrel.Broker1.Admin.xml documents. SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "broker/broker.h"
+
+GVariant *admin_status(Broker *broker);
+GVariant *admin_list_pools(Broker *broker);
+GVariant *admin_list_desktops(Broker *broker);
+GVariant *admin_list_sessions(Broker *broker);
+GVariant *admin_list_image_uses(Broker *broker);

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "broker/admin-service.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "broker/access.h"
+#include "broker/admin-lists.h"
+#include "broker/common/error.h"
+#include "broker/common/peer.h"
+#include "broker/common/program.h"
+#include "broker/dbus/broker-admin.h"
+#include "broker/endings.h"
+
+#define OBJECT_PATH "/org/carrel/Broker1"
+#define ADMINS_MAX 16
+#define GROUPS_MAX 1024
+#define NOTICE_MAX 1024 /* the agent's lines have 4096 bytes, escapes included */
+
+struct AdminService {
+	Broker *broker;
+	PeerServer *server;
+	GPtrArray *peers; /* CarrelBroker1Admin (skeletons), one a connection */
+	GArray *uids; /* uid_t */
+	GArray *gids; /* gid_t */
+};
+
+/* One connected peer: the data of its skeleton. */
+typedef struct {
+	AdminService *service;
+	gboolean allowed;
+	char *name; /* "uid 1000", for the audit */
+} Caller;
+
+static gboolean
+has_id(const GArray *ids, guint32 id)
+{
+	for (guint i = 0; i < ids->len; i++) {
+		if (g_array_index(ids, guint32, i) == id)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* The groups that the peer had when it connected, from the kernel. */
+static gboolean
+is_in_admin_group(const AdminService *service, int fd)
+{
+	gid_t gids[GROUPS_MAX];
+	socklen_t size = sizeof gids;
+	struct ucred peer;
+	socklen_t peer_size = sizeof peer;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_size) == 0 && has_id(service->gids, peer.gid))
+		return TRUE;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids, &size) < 0)
+		return FALSE;
+	for (gsize i = 0; i < size / sizeof *gids; i++) {
+		if (has_id(service->gids, gids[i]))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static gboolean
+is_allowed(const AdminService *service, GDBusConnection *connection, uid_t uid)
+{
+	GIOStream *stream = g_dbus_connection_get_stream(connection);
+
+	if (uid == 0 || uid == geteuid() || has_id(service->uids, uid))
+		return TRUE;
+	return G_IS_SOCKET_CONNECTION(stream) &&
+	       is_in_admin_group(service, g_socket_get_fd(g_socket_connection_get_socket(G_SOCKET_CONNECTION(stream))));
+}
+
+static gboolean
+on_authorize(GDBusInterfaceSkeleton *skeleton, GDBusMethodInvocation *invocation, gpointer data)
+{
+	Caller *caller = data;
+
+	if (caller->allowed)
+		return TRUE;
+	g_dbus_method_invocation_return_error(invocation, CARREL_ERROR, CARREL_ERROR_DENIED,
+		"you are no admin of this instance: run it as root, or be named in [Broker] AdminUsers= or AdminGroups=");
+	return FALSE;
+}
+
+static gboolean
+on_status(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, gpointer data)
+{
+	carrel_broker1_admin_complete_status(skeleton, invocation, admin_status(((Caller *)data)->service->broker));
+	return TRUE;
+}
+
+static gboolean
+on_list_pools(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, gpointer data)
+{
+	carrel_broker1_admin_complete_list_pools(skeleton, invocation, admin_list_pools(((Caller *)data)->service->broker));
+	return TRUE;
+}
+
+static gboolean
+on_apply_pools(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, gpointer data)
+{
+	Caller *caller = data;
+	Broker *broker = caller->service->broker;
+	g_auto(GStrv) changes = NULL, faults = NULL;
+
+	engine_apply(broker->engine, &changes, &faults);
+	broker_audit(broker, caller->name, NULL, "apply", NULL, NULL, NULL);
+	carrel_broker1_admin_complete_apply_pools(skeleton, invocation, (const char *const *)changes,
+		(const char *const *)faults);
+	return TRUE;
+}
+
+static gboolean
+on_drain_pool(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, const char *pool, gboolean drain,
+	gpointer data)
+{
+	Caller *caller = data;
+	Broker *broker = caller->service->broker;
+	GError *error = NULL;
+
+	if (!engine_drain(broker->engine, pool, drain, &error)) {
+		g_dbus_method_invocation_take_error(invocation, error);
+		return TRUE;
+	}
+	broker_audit(broker, caller->name, NULL, "drain", NULL, pool, drain ? "begun" : "ended");
+	carrel_broker1_admin_complete_drain_pool(skeleton, invocation);
+	return TRUE;
+}
+
+static gboolean
+on_list_desktops(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, gpointer data)
+{
+	carrel_broker1_admin_complete_list_desktops(skeleton, invocation,
+		admin_list_desktops(((Caller *)data)->service->broker));
+	return TRUE;
+}
+
+static gboolean
+on_reset_desktop(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, const char *desktop, gpointer data)
+{
+	Caller *caller = data;
+	Broker *broker = caller->service->broker;
+	GError *error = NULL;
+
+	if (!engine_reset(broker->engine, desktop, END_BY_ADMIN, "reset by an admin", &error)) {
+		g_dbus_method_invocation_take_error(invocation, error);
+		return TRUE;
+	}
+	broker_audit(broker, caller->name, NULL, "reset", desktop, NULL, NULL);
+	carrel_broker1_admin_complete_reset_desktop(skeleton, invocation);
+	return TRUE;
+}
+
+static gboolean
+on_stop_desktop(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, const char *desktop, gpointer data)
+{
+	Caller *caller = data;
+	Broker *broker = caller->service->broker;
+	GError *error = NULL;
+
+	if (!engine_stop(broker->engine, desktop, &error)) {
+		g_dbus_method_invocation_take_error(invocation, error);
+		return TRUE;
+	}
+	broker_audit(broker, caller->name, NULL, "stop", desktop, NULL, NULL);
+	carrel_broker1_admin_complete_stop_desktop(skeleton, invocation);
+	return TRUE;
+}
+
+static void
+on_screenshot_taken(GObject *source, GAsyncResult *result, gpointer data)
+{
+	GDBusMethodInvocation *invocation = data;
+	CarrelBroker1Admin *skeleton = g_object_get_data(G_OBJECT(invocation), "skeleton");
+	const char *mime = NULL;
+	GError *error = NULL;
+	g_autoptr(GBytes) bytes = engine_screenshot_finish(result, &mime, &error);
+
+	if (bytes == NULL)
+		g_dbus_method_invocation_take_error(invocation, error);
+	else
+		carrel_broker1_admin_complete_screenshot(skeleton, invocation,
+			g_variant_new_from_bytes(G_VARIANT_TYPE_BYTESTRING, bytes, TRUE), mime);
+}
+
+static gboolean
+on_screenshot(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, const char *desktop, gpointer data)
+{
+	Caller *caller = data;
+	Broker *broker = caller->service->broker;
+
+	broker_audit(broker, caller->name, NULL, "screenshot", desktop, NULL, NULL);
+	g_object_set_data_full(G_OBJECT(invocation), "skeleton", g_object_ref(skeleton), g_object_unref);
+	engine_screenshot_async(broker->engine, desktop, on_screenshot_taken, invocation);
+	return TRUE;
+}
+
+static gboolean
+on_list_sessions(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, gpointer data)
+{
+	carrel_broker1_admin_complete_list_sessions(skeleton, invocation,
+		admin_list_sessions(((Caller *)data)->service->broker));
+	return TRUE;
+}
+
+static gboolean
+on_end_session(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, const char *id, gpointer data)
+{
+	Caller *caller = data;
+	Broker *broker = caller->service->broker;
+	g_autoptr(SessionRow) session = sessions_by_id(broker->sessions, id);
+	GError *error = NULL;
+
+	if (session == NULL)
+		g_dbus_method_invocation_return_error(invocation, CARREL_ERROR, CARREL_ERROR_NOT_FOUND,
+			"there is no session “%s”: see carrel session list", id);
+	else if (!endings_end_session(broker, session, END_BY_ADMIN, TRUE, caller->name, "end-session", &error))
+		g_dbus_method_invocation_take_error(invocation, error);
+	else
+		carrel_broker1_admin_complete_end_session(skeleton, invocation);
+	return TRUE;
+}
+
+typedef struct {
+	const SessionRow *session;
+	GPtrArray *ids;
+} Held;
+
+static gboolean
+collect_held(const DesktopView *desktop, void *data)
+{
+	Held *held = data;
+
+	if (g_strcmp0(desktop->user, held->session->user) == 0 && strcmp(desktop->state, "assigned") == 0)
+		g_ptr_array_add(held->ids, g_strdup(desktop->id));
+	return TRUE;
+}
+
+/* Shows the text on each desktop of the session's person; the first failure is told when none showed it. */
+static gboolean
+notify_all(Broker *broker, const SessionRow *session, const char *text, GError **error)
+{
+	g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
+	Held held = {session, ids};
+	GError *first = NULL;
+	guint shown = 0;
+
+	engine_each_desktop(broker->engine, collect_held, &held);
+	for (guint i = 0; i < ids->len; i++)
+		shown += engine_notify(broker->engine, ids->pdata[i], text, first ? NULL : &first);
+	if (shown > 0) {
+		g_clear_error(&first);
+		return TRUE;
+	}
+	if (first == NULL)
+		first = g_error_new(CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "“%s” has no desktop to show it on", session->user);
+	g_propagate_error(error, first);
+	return FALSE;
+}
+
+static gboolean
+on_message_session(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, const char *id, const char *text,
+	gpointer data)
+{
+	Caller *caller = data;
+	Broker *broker = caller->service->broker;
+	g_autoptr(SessionRow) session = sessions_by_id(broker->sessions, id);
+	GError *error = NULL;
+
+	if (session == NULL) {
+		g_dbus_method_invocation_return_error(invocation, CARREL_ERROR, CARREL_ERROR_NOT_FOUND,
+			"there is no session “%s”: see carrel session list", id);
+	} else if (strlen(text) > NOTICE_MAX || *text == '\0') {
+		g_dbus_method_invocation_return_error(invocation, CARREL_ERROR, CARREL_ERROR_INVALID,
+			"a notice has 1 to %d bytes", NOTICE_MAX);
+	} else if (!notify_all(broker, session, text, &error)) {
+		g_dbus_method_invocation_take_error(invocation, error);
+	} else {
+		broker_audit(broker, caller->name, NULL, "message", NULL, NULL, session->user);
+		carrel_broker1_admin_complete_message_session(skeleton, invocation);
+	}
+	return TRUE;
+}
+
+static gboolean
+on_list_image_uses(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, gpointer data)
+{
+	carrel_broker1_admin_complete_list_image_uses(skeleton, invocation,
+		admin_list_image_uses(((Caller *)data)->service->broker));
+	return TRUE;
+}
+
+static void
+caller_free(gpointer data)
+{
+	Caller *caller = data;
+
+	g_free(caller->name);
+	g_free(caller);
+}
+
+static void
+connect_handlers(CarrelBroker1Admin *skeleton, Caller *caller)
+{
+	const struct {
+		const char *signal;
+		GCallback handler;
+	} handlers[] = {
+		{"g-authorize-method", G_CALLBACK(on_authorize)},
+		{"handle-status", G_CALLBACK(on_status)},
+		{"handle-list-pools", G_CALLBACK(on_list_pools)},
+		{"handle-apply-pools", G_CALLBACK(on_apply_pools)},
+		{"handle-drain-pool", G_CALLBACK(on_drain_pool)},
+		{"handle-list-desktops", G_CALLBACK(on_list_desktops)},
+		{"handle-reset-desktop", G_CALLBACK(on_reset_desktop)},
+		{"handle-stop-desktop", G_CALLBACK(on_stop_desktop)},
+		{"handle-screenshot", G_CALLBACK(on_screenshot)},
+		{"handle-list-sessions", G_CALLBACK(on_list_sessions)},
+		{"handle-end-session", G_CALLBACK(on_end_session)},
+		{"handle-message-session", G_CALLBACK(on_message_session)},
+		{"handle-list-image-uses", G_CALLBACK(on_list_image_uses)},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(handlers); i++)
+		g_signal_connect(skeleton, handlers[i].signal, handlers[i].handler, caller);
+}
+
+static void
+on_admin_closed(GDBusConnection *connection, gboolean vanished, GError *error, gpointer data)
+{
+	AdminService *service = data;
+
+	for (guint i = 0; i < service->peers->len; i++) {
+		GDBusInterfaceSkeleton *skeleton = service->peers->pdata[i];
+
+		if (g_dbus_interface_skeleton_get_connection(skeleton) == connection) {
+			g_signal_handlers_disconnect_by_data(connection, service);
+			g_dbus_interface_skeleton_unexport(skeleton);
+			g_ptr_array_remove_index_fast(service->peers, i);
+			return;
+		}
+	}
+}
+
+static void
+on_joined(GDBusConnection *connection, uid_t uid, pid_t pid, void *data)
+{
+	AdminService *service = data;
+	g_autoptr(CarrelBroker1Admin) skeleton = carrel_broker1_admin_skeleton_new();
+	g_autoptr(GError) error = NULL;
+	Caller *caller = g_new0(Caller, 1);
+
+	caller->service = service;
+	caller->allowed = is_allowed(service, connection, uid);
+	caller->name = g_strdup_printf("uid %u", uid);
+	g_object_set_data_full(G_OBJECT(skeleton), "caller", caller, caller_free);
+	connect_handlers(skeleton, caller);
+	if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(skeleton), connection, OBJECT_PATH, &error)) {
+		g_warning("admin: %s", error->message);
+		return;
+	}
+	g_signal_connect(connection, "closed", G_CALLBACK(on_admin_closed), service);
+	g_ptr_array_add(service->peers, g_steal_pointer(&skeleton));
+}
+
+static void
+look_up_admins(AdminService *service)
+{
+	const Conf *conf = service->broker->conf;
+
+	for (char **name = conf->admin_users; *name != NULL; name++) {
+		g_autoptr(GError) error = NULL;
+		uid_t uid;
+		gid_t gid;
+
+		/* People whom only PAM knows are admins of the portal, and cannot run a command here anyway. */
+		if (program_lookup_user(*name, &uid, &gid, &error))
+			g_array_append_val(service->uids, uid);
+	}
+	for (char **name = conf->admin_groups; *name != NULL; name++) {
+		const struct group *group = getgrnam(*name);
+
+		if (group)
+			g_array_append_val(service->gids, group->gr_gid);
+		else
+			g_message("[Broker] AdminGroups=: there is no group “%s” on this host", *name);
+	}
+}
+
+AdminService *
+admin_service_new(Broker *broker, GError **error)
+{
+	g_autoptr(AdminService) service = g_new0(AdminService, 1);
+	g_autofree char *path = conf_socket_path(broker->conf, CONF_SOCKET_ADMIN);
+
+	G_STATIC_ASSERT(sizeof(uid_t) == sizeof(guint32) && sizeof(gid_t) == sizeof(guint32));
+	service->broker = broker;
+	service->peers = g_ptr_array_new_with_free_func(g_object_unref);
+	service->uids = g_array_new(FALSE, FALSE, sizeof(uid_t));
+	service->gids = g_array_new(FALSE, FALSE, sizeof(gid_t));
+	look_up_admins(service);
+	service->server = peer_server_new(path, NULL, ADMINS_MAX, on_joined, service, error);
+	return service->server ? g_steal_pointer(&service) : NULL;
+}
+
+void
+admin_service_free(AdminService *service)
+{
+	if (service == NULL)
+		return;
+	for (guint i = 0; i < service->peers->len; i++) {
+		GDBusInterfaceSkeleton *skeleton = service->peers->pdata[i];
+
+		g_signal_handlers_disconnect_by_data(g_dbus_interface_skeleton_get_connection(skeleton), service);
+		g_dbus_interface_skeleton_unexport(skeleton);
+	}
+	g_ptr_array_unref(service->peers);
+	peer_server_free(service->server);
+	g_array_unref(service->uids);
+	g_array_unref(service->gids);
+	g_free(service);
+}

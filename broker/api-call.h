@@ -1,0 +1,45 @@
+/* One REST request between its route and its answer; for the api-*.c files. SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <json-glib/json-glib.h>
+
+#include "broker/api.h"
+#include "broker/common/error.h"
+
+#define API_SEGMENTS_MAX 5
+
+typedef struct {
+	Broker *broker;
+	char *segments[API_SEGMENTS_MAX + 1]; /* of the path behind /api/v1/ */
+	char *address, *host;                 /* host: NULL when the client gave none */
+	SessionRow *session;                  /* NULL only where the route needs none */
+	JsonNode *body;                       /* an object, or NULL where the route takes none */
+	JsonBuilder *json;                    /* the answer's body: fill it, then api_answer_json */
+	GVariantBuilder fields;
+	ApiDone done;
+	void *data;
+} ApiCall;
+
+/* Each of these answers the call and frees it. */
+void api_answer_json(ApiCall *call, guint16 status);
+void api_answer_text(ApiCall *call, guint16 status, const char *type, const char *text, gsize size);
+void api_answer_error(ApiCall *call, guint16 status, CarrelErrorCode code, const char *message);
+/* The status that fits the error's code. What lies with the instance is logged, and told in general words. Consumes it. */
+void api_answer_gerror(ApiCall *call, GError *error);
+
+void api_add_field(ApiCall *call, const char *name, const char *value);
+
+/* A text member of the body, or NULL when it is absent or no text. Owned by the body. */
+const char *api_body_text(const ApiCall *call, const char *member);
+
+/* The routes' handlers. */
+void api_post_sign_in(ApiCall *call);
+void api_post_sign_in_answers(ApiCall *call);
+void api_post_sign_out(ApiCall *call);
+void api_get_me(ApiCall *call);
+void api_get_pools(ApiCall *call);
+void api_post_open(ApiCall *call);
+void api_get_desktops(ApiCall *call);
+void api_get_desktop(ApiCall *call);
+void api_post_reset(ApiCall *call);
+void api_get_console(ApiCall *call);

@@ -1,0 +1,288 @@
+/* Pools, desktops, and the file for virt-viewer. SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "broker/api-call.h"
+
+#include <string.h>
+
+#include "broker/access.h"
+#include "broker/endings.h"
+#include "broker/vv-file.h"
+
+static const char *const kinds[] = {"floating", "persistent", "lab"};
+static const char *const resets[] = {"never", "logout", "disconnect", "schedule"};
+static const char *const clipboards[] = {"both", "to-desktop", "from-desktop", "off"};
+
+static void
+add_text(JsonBuilder *json, const char *name, const char *text)
+{
+	json_builder_set_member_name(json, name);
+	if (text)
+		json_builder_add_string_value(json, text);
+	else
+		json_builder_add_null_value(json);
+}
+
+static void
+add_truth(JsonBuilder *json, const char *name, gboolean truth)
+{
+	json_builder_set_member_name(json, name);
+	json_builder_add_boolean_value(json, truth);
+}
+
+static void
+add_policy(JsonBuilder *json, const PoolFile *file)
+{
+	json_builder_set_member_name(json, "policy");
+	json_builder_begin_object(json);
+	add_text(json, "clipboard", file ? clipboards[file->clipboard] : "off");
+	json_builder_end_object(json);
+}
+
+/* Seconds that the person has waited for it. */
+static gint64
+elapsed(const Broker *broker, const DesktopView *desktop)
+{
+	if (desktop->started_us > 0)
+		return MAX(0, (g_get_monotonic_time() - desktop->started_us) / G_USEC_PER_SEC);
+	return MAX(0, broker->now() - desktop->changed);
+}
+
+static void
+add_pool(ApiCall *call, const char *name)
+{
+	JsonBuilder *json = call->json;
+	const PoolView *pool = engine_pool(call->broker->engine, name);
+	const PoolFile *file = pool->file;
+	const DesktopView *desktop;
+
+	json_builder_begin_object(json);
+	add_text(json, "name", name);
+	add_text(json, "title", file && file->title ? file->title : name);
+	add_text(json, "kind", file ? kinds[file->kind] : NULL);
+	add_text(json, "reset", file ? resets[file->reset] : NULL);
+	add_text(json, "state", pool->draining ? "draining" : pool->fault && file == NULL ? "broken" : "active");
+	/* The faults themselves are the admin's. */
+	add_text(json, "fault",
+		pool->fault && file == NULL ? "This pool is out of order: tell the administrator."
+		: pool->draining	    ? "This pool gives out no new desktops at the moment."
+					    : NULL);
+	add_policy(json, file);
+	json_builder_set_member_name(json, "desktop");
+	desktop = engine_desktop_of(call->broker->engine, name, call->session->user);
+	if (desktop) {
+		json_builder_begin_object(json);
+		add_text(json, "id", desktop->id);
+		add_text(json, "state", desktop->state);
+		add_text(json, "step", desktop->step);
+		add_truth(json, "usable", desktop->usable);
+		json_builder_end_object(json);
+	} else {
+		json_builder_add_null_value(json);
+	}
+	json_builder_end_object(json);
+}
+
+static gboolean
+may_use(const ApiCall *call, const char *pool)
+{
+	return access_may_use_pool(call->broker, pool, call->session->user, (const char *const *)call->session->groups);
+}
+
+void
+api_get_pools(ApiCall *call)
+{
+	Engine *engine = call->broker->engine;
+
+	json_builder_begin_array(call->json);
+	for (guint i = 0; i < engine_n_pools(engine); i++) {
+		g_autofree char *name = g_strdup(engine_pool_at(engine, i)->name);
+
+		if (may_use(call, name))
+			add_pool(call, name);
+	}
+	json_builder_end_array(call->json);
+	api_answer_json(call, 200);
+}
+
+static void
+add_desktop(ApiCall *call, const char *id)
+{
+	JsonBuilder *json = call->json;
+	const DesktopView *desktop = engine_desktop(call->broker->engine, id);
+	g_autofree char *pool_name = g_strdup(desktop->pool);
+
+	json_builder_begin_object(json);
+	add_text(json, "id", desktop->id);
+	add_text(json, "pool", desktop->pool);
+	add_text(json, "state", desktop->state);
+	add_text(json, "step", desktop->step);
+	add_truth(json, "usable", desktop->usable);
+	add_truth(json, "agent", desktop->agent);
+	add_text(json, "note", desktop->note);
+	json_builder_set_member_name(json, "elapsed");
+	json_builder_add_int_value(json, elapsed(call->broker, desktop));
+	const PoolView *pool = engine_pool(call->broker->engine, pool_name);
+
+	add_text(json, "title", pool && pool->file && pool->file->title ? pool->file->title : pool_name);
+	add_policy(json, pool ? pool->file : NULL);
+	json_builder_end_object(json);
+}
+
+void
+api_post_open(ApiCall *call)
+{
+	Broker *broker = call->broker;
+	const char *pool = call->segments[1];
+	GError *error = NULL;
+	const DesktopView *desktop;
+
+	if (engine_pool(broker->engine, pool) == NULL) {
+		api_answer_error(call, 404, CARREL_ERROR_NOT_FOUND, "there is no such pool");
+		return;
+	}
+	if (!may_use(call, pool)) {
+		api_answer_error(call, 403, CARREL_ERROR_DENIED, "this pool is not for you");
+		return;
+	}
+	desktop = engine_claim(broker->engine, pool, call->session->user, &error);
+	if (desktop == NULL) {
+		api_answer_gerror(call, error);
+		return;
+	}
+	g_autofree char *id = g_strdup(desktop->id);
+
+	broker_audit(broker, call->session->user, call->address, "open", id, pool, "portal");
+	desktop = engine_desktop(broker->engine, id);
+	if (desktop == NULL) {
+		api_answer_error(call, 503, CARREL_ERROR_BUSY, "the desktop was lost again: try once more");
+		return;
+	}
+	gboolean usable = desktop->usable;
+
+	json_builder_begin_object(call->json);
+	add_text(call->json, "desktop", id);
+	add_text(call->json, "state", desktop->state);
+	add_text(call->json, "step", desktop->step);
+	add_truth(call->json, "usable", usable);
+	json_builder_end_object(call->json);
+	api_answer_json(call, usable ? 200 : 202);
+}
+
+typedef struct {
+	const ApiCall *call;
+	GPtrArray *ids;
+} Own;
+
+static gboolean
+collect_own(const DesktopView *desktop, void *data)
+{
+	Own *own = data;
+
+	if (g_strcmp0(desktop->user, own->call->session->user) == 0)
+		g_ptr_array_add(own->ids, g_strdup(desktop->id));
+	return TRUE;
+}
+
+void
+api_get_desktops(ApiCall *call)
+{
+	g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
+	Own own = {call, ids};
+
+	engine_each_desktop(call->broker->engine, collect_own, &own);
+	json_builder_begin_array(call->json);
+	for (guint i = 0; i < ids->len; i++) {
+		if (access_own_desktop(call->broker, call->session->user, ids->pdata[i], NULL))
+			add_desktop(call, ids->pdata[i]);
+	}
+	json_builder_end_array(call->json);
+	api_answer_json(call, 200);
+}
+
+/* The desktop that the path names when it is this person's; else the call was answered. */
+static const DesktopView *
+own_desktop(ApiCall *call)
+{
+	GError *error = NULL;
+	const DesktopView *desktop = access_own_desktop(call->broker, call->session->user, call->segments[1], &error);
+
+	if (desktop == NULL)
+		api_answer_gerror(call, error);
+	return desktop;
+}
+
+void
+api_get_desktop(ApiCall *call)
+{
+	if (own_desktop(call) == NULL)
+		return;
+	add_desktop(call, call->segments[1]);
+	api_answer_json(call, 200);
+}
+
+void
+api_post_reset(ApiCall *call)
+{
+	const DesktopView *desktop = own_desktop(call);
+	GError *error = NULL;
+
+	if (desktop == NULL)
+		return;
+	g_autofree char *pool = g_strdup(desktop->pool);
+
+	if (!engine_reset(call->broker->engine, call->segments[1], END_SIGNED_OUT, "reset by its person", &error)) {
+		api_answer_gerror(call, error);
+		return;
+	}
+	broker_audit(call->broker, call->session->user, call->address, "reset", call->segments[1], pool, "portal");
+	json_builder_begin_object(call->json);
+	add_text(call->json, "desktop", call->segments[1]);
+	add_text(call->json, "state", "resetting");
+	json_builder_end_object(call->json);
+	api_answer_json(call, 202);
+}
+
+/* It goes into a file's line and a header: what a client may have put into its Host field must not. */
+static gboolean
+is_plain_host(const char *host)
+{
+	return host && *host && strlen(host) <= 261 &&
+	       strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]") == strlen(host);
+}
+
+void
+api_get_console(ApiCall *call)
+{
+	Broker *broker = call->broker;
+	const DesktopView *desktop = own_desktop(call);
+	GError *error = NULL;
+
+	if (desktop == NULL)
+		return;
+	if (!desktop->usable || broker->facts.port == 0) {
+		api_answer_error(call, 409, CARREL_ERROR_BUSY, "the desktop is not ready yet");
+		return;
+	}
+	if (!is_plain_host(call->host)) {
+		api_answer_error(call, 400, CARREL_ERROR_INVALID, "the Host field is missing");
+		return;
+	}
+	g_autofree char *pool_name = g_strdup(desktop->pool);
+	g_autoptr(TicketRow) ticket =
+		tickets_issue(broker->tickets, call->session->id, call->segments[1], call->address, &error);
+
+	if (ticket == NULL) {
+		api_answer_gerror(call, error);
+		return;
+	}
+	const PoolView *pool = engine_pool(broker->engine, pool_name);
+	const VvFile file = {.title = pool && pool->file && pool->file->title ? pool->file->title : pool_name,
+		.name = ticket->name, .secret = ticket->secret, .portal = call->host, .port = broker->facts.port,
+		.ca_pem = broker->facts.ca_pem, .host_subject = broker->facts.host_subject};
+	g_autofree char *text = vv_file_text(&file);
+	g_autofree char *disposition = g_strdup_printf("attachment; filename=\"%s.vv\"", pool_name);
+
+	broker_audit(broker, call->session->user, call->address, "ticket", call->segments[1], pool_name, NULL);
+	api_add_field(call, "Content-Disposition", disposition);
+	api_answer_text(call, 200, "application/x-virt-viewer", text, strlen(text));
+}

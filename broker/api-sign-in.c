@@ -1,0 +1,214 @@
+/* Signing in and out, and who one is. SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "broker/api-call.h"
+
+#include <string.h>
+
+#include "broker/auth/frame.h"
+#include "broker/endings.h"
+
+/* The name's prefix makes a browser take it only over TLS, from this host, for every path of it. */
+#define COOKIE "__Host-carrel"
+#define COOKIE_RULES "; Path=/; Secure; HttpOnly; SameSite=Strict"
+
+static void
+add_member(JsonBuilder *json, const char *name, const char *text)
+{
+	json_builder_set_member_name(json, name);
+	json_builder_add_string_value(json, text);
+}
+
+static void
+add_identity(ApiCall *call, const SessionRow *session)
+{
+	add_member(call->json, "user", session->user);
+	json_builder_set_member_name(call->json, "admin");
+	json_builder_add_boolean_value(call->json, session->admin);
+}
+
+static void
+answer_accepted(ApiCall *call, const SignInResult *result)
+{
+	Broker *broker = call->broker;
+	g_autoptr(Secret) token = NULL;
+	GError *error = NULL;
+	g_autoptr(SessionRow) session = sessions_begin(broker->sessions, result->user, result->groups,
+		broker_is_admin(broker, result->user, result->groups), call->address, SESSION_PORTAL, &token, &error);
+
+	if (session == NULL) {
+		api_answer_gerror(call, error);
+		return;
+	}
+	broker_audit(broker, session->user, call->address, "sign-in", NULL, NULL, "portal");
+	g_autofree char *cookie = g_strdup_printf(COOKIE "=%s" COOKIE_RULES, secret_text(token));
+
+	api_add_field(call, "Set-Cookie", cookie);
+	explicit_bzero(cookie, strlen(cookie));
+	json_builder_begin_object(call->json);
+	add_identity(call, session);
+	json_builder_end_object(call->json);
+	api_answer_json(call, 200);
+}
+
+static void
+answer_prompt(ApiCall *call, const SignInResult *result)
+{
+	JsonBuilder *json = call->json;
+
+	json_builder_begin_object(json);
+	json_builder_set_member_name(json, "prompt");
+	json_builder_begin_object(json);
+	add_member(json, "id", result->id);
+	json_builder_set_member_name(json, "messages");
+	json_builder_begin_array(json);
+	for (const char *const *message = result->messages; *message != NULL; message++)
+		json_builder_add_string_value(json, *message);
+	json_builder_end_array(json);
+	json_builder_set_member_name(json, "fields");
+	json_builder_begin_array(json);
+	for (guint i = 0; i < result->n_fields; i++) {
+		json_builder_begin_object(json);
+		add_member(json, "label", result->fields[i].label);
+		json_builder_set_member_name(json, "echo");
+		json_builder_add_boolean_value(json, result->fields[i].echo);
+		json_builder_end_object(json);
+	}
+	json_builder_end_array(json);
+	json_builder_end_object(json);
+	json_builder_end_object(json);
+	api_answer_json(call, 200);
+}
+
+static void
+on_signed_in(const SignInResult *result, void *data)
+{
+	ApiCall *call = data;
+
+	switch (result->kind) {
+	case SIGN_IN_ACCEPTED:
+		answer_accepted(call, result);
+		break;
+	case SIGN_IN_PROMPT:
+		answer_prompt(call, result);
+		break;
+	case SIGN_IN_DENIED:
+		broker_audit(call->broker, result->user, call->address, "sign-in-failed", NULL, NULL, "portal");
+		api_answer_error(call, 401, CARREL_ERROR_DENIED, "The user name or the password is wrong.");
+		break;
+	case SIGN_IN_FAILED:
+		api_answer_error(call, 503, CARREL_ERROR_FAILED,
+			"Nobody can sign in at the moment: tell the administrator.");
+	}
+}
+
+static void
+refuse(ApiCall *call, GError *error)
+{
+	if (g_error_matches(error, CARREL_ERROR, CARREL_ERROR_EXHAUSTED)) {
+		api_add_field(call, "Retry-After", "30");
+		api_answer_error(call, 429, CARREL_ERROR_EXHAUSTED, error->message);
+		g_error_free(error);
+		return;
+	}
+	api_answer_gerror(call, error);
+}
+
+void
+api_post_sign_in(ApiCall *call)
+{
+	const char *user = api_body_text(call, "user"), *password = api_body_text(call, "password");
+	g_autoptr(Secret) secret = NULL;
+	GError *error = NULL;
+
+	if (user == NULL || password == NULL) {
+		api_answer_error(call, 400, CARREL_ERROR_INVALID, "“user” and “password” are needed, both texts");
+		return;
+	}
+	secret = secret_new(password, strlen(password));
+	if (!sign_ins_begin(call->broker->sign_ins, user, secret, call->address, TRUE, on_signed_in, call, &error))
+		refuse(call, error);
+}
+
+static GPtrArray *
+read_answers(const ApiCall *call)
+{
+	JsonNode *node = json_object_get_member(json_node_get_object(call->body), "answers");
+	g_autoptr(GPtrArray) answers = g_ptr_array_new_with_free_func((GDestroyNotify)secret_free);
+	JsonArray *array;
+
+	if (node == NULL || !JSON_NODE_HOLDS_ARRAY(node))
+		return NULL;
+	array = json_node_get_array(node);
+	if (json_array_get_length(array) > FRAME_ANSWERS_MAX)
+		return NULL;
+	for (guint i = 0; i < json_array_get_length(array); i++) {
+		JsonNode *element = json_array_get_element(array, i);
+
+		if (!JSON_NODE_HOLDS_VALUE(element) || json_node_get_value_type(element) != G_TYPE_STRING)
+			return NULL;
+		const char *text = json_node_get_string(element);
+
+		g_ptr_array_add(answers, secret_new(text, strlen(text)));
+	}
+	return g_steal_pointer(&answers);
+}
+
+void
+api_post_sign_in_answers(ApiCall *call)
+{
+	g_autoptr(GPtrArray) answers = read_answers(call);
+	GError *error = NULL;
+
+	if (answers == NULL) {
+		api_answer_error(call, 400, CARREL_ERROR_INVALID, "“answers” must be a list of texts, one for each field");
+		return;
+	}
+	if (!sign_ins_answer(call->broker->sign_ins, call->segments[1], call->address, (Secret *const *)answers->pdata,
+		    answers->len, on_signed_in, call, &error))
+		refuse(call, error);
+}
+
+void
+api_post_sign_out(ApiCall *call)
+{
+	GError *error = NULL;
+
+	if (!endings_end_session(call->broker, call->session, END_SIGNED_OUT, TRUE, call->session->user, "sign-out", &error)) {
+		api_answer_gerror(call, error);
+		return;
+	}
+	api_add_field(call, "Set-Cookie", COOKIE "=" COOKIE_RULES "; Max-Age=0");
+	json_builder_begin_object(call->json);
+	json_builder_end_object(call->json);
+	api_answer_json(call, 200);
+}
+
+/* The host that the client used for the portal, with the VNC port; NULL when there is no such port. */
+static char *
+vnc_address(const ApiCall *call)
+{
+	const char *host = call->host, *end;
+
+	if (host == NULL || call->broker->facts.vnc_port == 0)
+		return NULL;
+	end = *host == '[' ? strchr(host, ']') : strrchr(host, ':');
+	if (end && *host == '[')
+		end++;
+	return g_strdup_printf("%.*s:%u", end ? (int)(end - host) : (int)strlen(host), host, call->broker->facts.vnc_port);
+}
+
+void
+api_get_me(ApiCall *call)
+{
+	g_autofree char *vnc = vnc_address(call);
+
+	json_builder_begin_object(call->json);
+	add_identity(call, call->session);
+	json_builder_set_member_name(call->json, "vnc");
+	if (vnc)
+		json_builder_add_string_value(call->json, vnc);
+	else
+		json_builder_add_null_value(call->json);
+	json_builder_end_object(call->json);
+	api_answer_json(call, 200);
+}

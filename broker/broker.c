@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "broker/broker.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/access.h"
+#include "broker/admin-service.h"
+#include "broker/common/program.h"
+#include "broker/endings.h"
+#include "broker/gateway-service.h"
+#include "broker/store/audit.h"
+#include "broker/vnc-entry.h"
+
+#define MINUTE_S 60
+
+void
+broker_audit(Broker *broker, const char *actor, const char *address, const char *action, const char *desktop,
+	const char *pool, const char *detail)
+{
+	const AuditRow row = {broker->now(), actor, address, action, desktop, pool, detail};
+
+	audit_add(broker->store, &row);
+}
+
+gboolean
+broker_is_admin(const Broker *broker, const char *user, const char *const *groups)
+{
+	if (g_strv_contains((const char *const *)broker->conf->admin_users, user))
+		return TRUE;
+	for (; *groups != NULL; groups++) {
+		if (g_strv_contains((const char *const *)broker->conf->admin_groups, *groups))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static void
+on_desktop_change(const DesktopView *desktop, void *data)
+{
+	vnc_entries_on_change(((Broker *)data)->vnc_entries, desktop);
+}
+
+static void
+on_end_clients(const char *desktop, guint16 code, void *data)
+{
+	endings_end_clients(data, desktop, code);
+}
+
+static void
+on_guest_logout(const char *desktop, const char *user, void *data)
+{
+	Broker *broker = data;
+
+	if (broker->engine)
+		endings_on_guest_logout(broker, desktop, user);
+}
+
+static void
+audit_viewer(Broker *broker, const char *desktop, const char *client, const char *action, const char *detail)
+{
+	g_autofree char *id = access_client_session(client);
+	g_autoptr(SessionRow) session = sessions_by_id(broker->sessions, id);
+
+	/* A SPICE viewer's row was written with its ticket; each of its channels comes by here. */
+	broker_audit(broker, session ? session->user : "carrel", session ? session->address : NULL, action, desktop, NULL,
+		detail);
+}
+
+static void
+on_viewer_joined(const char *desktop, const char *client, const char *protocol, void *data)
+{
+	audit_viewer(data, desktop, client, "connect", protocol);
+}
+
+static void
+on_viewer_left(const char *desktop, const char *client, const char *why, void *data)
+{
+	audit_viewer(data, desktop, client, "disconnect", why);
+}
+
+static void
+on_viewers_listed(void *data)
+{
+	endings_on_viewers(data);
+}
+
+static gboolean
+on_minute(gpointer data)
+{
+	endings_every_minute(data);
+	return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+start_engine(Broker *broker, GError **error)
+{
+	const EngineEvents events = {on_desktop_change, on_end_clients, on_guest_logout, broker};
+
+	broker->engine = engine_new(broker->conf, broker->store, &events, error);
+	return broker->engine != NULL;
+}
+
+static void
+start_display(Broker *broker)
+{
+	const DisplayEvents events = {on_viewer_joined, on_viewer_left, on_viewers_listed, broker};
+	g_autofree char *path = conf_socket_path(broker->conf, CONF_SOCKET_CONTROL);
+	uid_t uid;
+	gid_t gid;
+
+	/* Where that user does not exist, all programs of the instance run as one. */
+	if (!program_lookup_user(broker->conf->display_user, &uid, &gid, NULL))
+		uid = geteuid();
+	broker->display = display_client_new(path, uid, &events);
+}
+
+static void
+start_parts(Broker *broker, const BrokerOptions *options)
+{
+	const SessionRules rules = {broker->conf->session_idle, broker->conf->session_lifetime, options->now};
+	g_autofree char *auth = conf_socket_path(broker->conf, CONF_SOCKET_AUTH);
+	const SignInConfig sign_in = {auth, options->failure_ms};
+
+	broker->sessions = sessions_new(broker->store, &rules);
+	broker->tickets = tickets_new(broker->store, options->now);
+	broker->sign_ins = sign_ins_new(&sign_in);
+	broker->vnc_entries = vnc_entries_new(broker);
+	broker->stream_path = conf_socket_path(broker->conf, CONF_SOCKET_STREAM);
+}
+
+Broker *
+broker_new(const Conf *conf, Store *store, const BrokerOptions *options, GError **error)
+{
+	g_autoptr(Broker) broker = g_new0(Broker, 1);
+
+	broker->conf = conf;
+	broker->store = store;
+	broker->now = options->now;
+	broker->started = options->now();
+	start_parts(broker, options);
+	/* The engine may speak of its desktops from the start: whom it is told to is there before it. */
+	start_display(broker);
+	broker->gateway = gateway_service_new(broker, error);
+	if (broker->gateway == NULL || !start_engine(broker, error))
+		return NULL;
+	broker->admin = admin_service_new(broker, error);
+	if (broker->admin == NULL)
+		return NULL;
+	broker->minute_id = g_timeout_add_seconds(MINUTE_S, on_minute, broker);
+	return g_steal_pointer(&broker);
+}
+
+void
+broker_free(Broker *broker)
+{
+	if (broker == NULL)
+		return;
+	g_clear_handle_id(&broker->minute_id, g_source_remove);
+	admin_service_free(broker->admin);
+	sign_ins_free(broker->sign_ins);
+	engine_free(broker->engine);
+	vnc_entries_free(broker->vnc_entries);
+	gateway_service_free(broker->gateway);
+	display_client_free(broker->display);
+	tickets_free(broker->tickets);
+	sessions_free(broker->sessions);
+	g_free(broker->facts.ca_pem);
+	g_free(broker->facts.host_subject);
+	g_free(broker->stream_path);
+	g_free(broker);
+}
+
+void
+broker_reload(Broker *broker)
+{
+	g_auto(GStrv) changes = NULL, faults = NULL;
+
+	engine_apply(broker->engine, &changes, &faults);
+	for (char **change = changes; change && *change; change++)
+		g_message("%s", *change);
+	for (char **fault = faults; fault && *fault; fault++)
+		g_warning("%s", *fault);
+	if (changes && *changes == NULL && faults && *faults == NULL)
+		g_message("the pool files were read again: nothing changed");
+}

@@ -1,0 +1,200 @@
+/* carrel desktop. SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "broker/cli/cli.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/common/error.h"
+
+static const CliColumn columns[] = {
+	{"DESKTOP", "id"},
+	{"STATE", "state"},
+	{"FOR", "changed", cli_format_age, TRUE},
+	{"USER", "user"},
+	{"CLIENTS", "clients", NULL, TRUE},
+	{"BY", "protocols"},
+	{"AGENT", "agent"},
+	{"IMAGE", "image"},
+	{"NOTE", "note"},
+	{NULL},
+};
+
+static const CliColumn lines[] = {
+	{"Desktop", "id"},
+	{"Pool", "pool"},
+	{"State", "state"},
+	{"In it for", "changed", cli_format_age},
+	{"Age", "created", cli_format_age},
+	{"User", "user"},
+	{"Image", "image"},
+	{"Agent ready", "agent"},
+	{"Clients", "clients"},
+	{"Protocols", "protocols"},
+	{"Libvirt domain", "domain"},
+	{"UUID", "uuid"},
+	{"Note", "note"},
+	{NULL},
+};
+
+static char *output_file;
+static char *only_pool;
+
+static const GOptionEntry list_options[] = {
+	{"pool", 'p', 0, G_OPTION_ARG_STRING, &only_pool, "Only desktops of this pool", "POOL"},
+	{NULL},
+};
+
+static const GOptionEntry screenshot_options[] = {
+	{"output", 'o', 0, G_OPTION_ARG_FILENAME, &output_file, "Where to write it; - is standard output", "FILE"},
+	{NULL},
+};
+
+static GVariant *
+rows_of_pool(GVariant *rows, const char *pool)
+{
+	g_auto(GVariantBuilder) builder = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));
+
+	for (gsize i = 0; i < g_variant_n_children(rows); i++) {
+		g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
+		const char *name = NULL;
+
+		if (g_variant_lookup(row, "pool", "&s", &name) && strcmp(name, pool) == 0)
+			g_variant_builder_add_value(&builder, row);
+	}
+	return g_variant_ref_sink(g_variant_builder_end(&builder));
+}
+
+static int
+run_list(CliContext *context, char **args)
+{
+	int status;
+	GError *error = NULL;
+	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
+	g_autoptr(GVariant) rows = NULL, shown = NULL;
+
+	if (broker == NULL)
+		return status;
+	if (!carrel_broker1_admin_call_list_desktops_sync(broker, G_DBUS_CALL_FLAGS_NONE, -1, &rows, NULL, &error))
+		return cli_fail(error);
+	shown = only_pool ? rows_of_pool(rows, only_pool) : g_variant_ref(rows);
+	cli_print_list(context, shown, columns, "There are no desktops.");
+	return CLI_DONE;
+}
+
+static int
+run_show(CliContext *context, char **args)
+{
+	int status;
+	GError *error = NULL;
+	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
+	g_autoptr(GVariant) rows = NULL, row = NULL;
+
+	if (broker == NULL)
+		return status;
+	if (!carrel_broker1_admin_call_list_desktops_sync(broker, G_DBUS_CALL_FLAGS_NONE, -1, &rows, NULL, &error))
+		return cli_fail(error);
+	row = cli_find_row(rows, "id", args[0]);
+	if (row == NULL)
+		return cli_fail(g_error_new(CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "there is no desktop “%s”", args[0]));
+	cli_print_row(context, row, lines);
+	return CLI_DONE;
+}
+
+typedef gboolean (*DesktopCall)(CarrelBroker1Admin *broker, const char *desktop, GDBusCallFlags flags, int timeout_ms,
+	GCancellable *cancellable, GError **error);
+
+static int
+call_for_each(CliContext *context, char **desktops, DesktopCall call, const char *done)
+{
+	int status;
+	GError *error = NULL;
+	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
+
+	if (broker == NULL)
+		return status;
+	for (; *desktops != NULL; desktops++) {
+		if (!call(broker, *desktops, G_DBUS_CALL_FLAGS_NONE, -1, NULL, &error))
+			return cli_fail(error);
+		g_print("Desktop %s %s.\n", *desktops, done);
+	}
+	return CLI_DONE;
+}
+
+static int
+run_reset(CliContext *context, char **args)
+{
+	return call_for_each(context, args, carrel_broker1_admin_call_reset_desktop_sync, "is thrown away");
+}
+
+static int
+run_stop(CliContext *context, char **args)
+{
+	return call_for_each(context, args, carrel_broker1_admin_call_stop_desktop_sync, "is shutting down");
+}
+
+static gboolean
+write_bytes(const char *file, const char *bytes, gsize size, GError **error)
+{
+	if (strcmp(file, "-") != 0)
+		return g_file_set_contents(file, bytes, (gssize)size, error);
+	while (size > 0) {
+		ssize_t n = write(STDOUT_FILENO, bytes, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			g_set_error(error, CARREL_ERROR, CARREL_ERROR_FAILED, "standard output: %s", g_strerror(errno));
+			return FALSE;
+		}
+		bytes += n;
+		size -= (gsize)n;
+	}
+	return TRUE;
+}
+
+static int
+run_screenshot(CliContext *context, char **args)
+{
+	int status;
+	GError *error = NULL;
+	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
+	g_autoptr(GVariant) image = NULL;
+	g_autofree char *mime = NULL, *file = NULL;
+	const char *bytes;
+	gsize size;
+
+	if (broker == NULL)
+		return status;
+	if (!carrel_broker1_admin_call_screenshot_sync(broker, args[0], G_DBUS_CALL_FLAGS_NONE, -1, &image, &mime, NULL, &error))
+		return cli_fail(error);
+	bytes = g_variant_get_fixed_array(image, &size, 1);
+	file = output_file ? g_strdup(output_file)
+			   : g_strdup_printf("%s.%s", args[0], strcmp(mime, "image/png") == 0 ? "png" : "ppm");
+	if (!write_bytes(file, bytes, size, &error))
+		return cli_fail(error);
+	if (strcmp(file, "-") != 0)
+		g_print("%s\n", file);
+	return CLI_DONE;
+}
+
+static const CliVerb verbs[] = {
+	{"list", "", "List the desktops", NULL, 0, 0, TRUE, list_options, run_list},
+	{"show", "DESKTOP", "Show everything about one desktop", NULL, 1, 1, TRUE, NULL, run_show},
+	{"reset", "DESKTOP...", "Throw desktops away, whoever holds them",
+		"Its pool makes a fresh one where it wants one. What was not saved elsewhere is lost.", 1, -1, FALSE, NULL,
+		run_reset},
+	{"stop", "DESKTOP...", "Shut desktops down (off after 30 s)", "A floating desktop is thrown away.", 1, -1, FALSE,
+		NULL, run_stop},
+	{"screenshot", "DESKTOP", "Save what a desktop shows now",
+		"Without --output the file is named DESKTOP.png, or .ppm where QEMU makes no PNG, in the current folder.", 1, 1,
+		FALSE, screenshot_options, run_screenshot},
+	{NULL},
+};
+
+int
+cli_desktop(CliContext *context, int argc, char **argv)
+{
+	return cli_run_verb(context, "The desktops of all pools", verbs, argc, argv);
+}

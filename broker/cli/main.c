@@ -1,0 +1,101 @@
+/* carrel, the admin's command. SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "broker/cli/cli.h"
+
+#include <locale.h>
+#include <string.h>
+
+#include "broker/common/error.h"
+#include "broker/common/settings.h"
+
+static const struct {
+	const char *name, *summary;
+	int (*run)(CliContext *context, int argc, char **argv);
+} nouns[] = {
+	{"status", "What this instance is and how it does", cli_status},
+	{"desktop", "Desktops: list, show, reset, stop, screenshot", cli_desktop},
+	{"session", "Signed-in people: list, end, message", cli_session},
+};
+
+static char *
+describe_nouns(void)
+{
+	GString *text = g_string_new("Nouns:\n");
+
+	for (gsize i = 0; i < G_N_ELEMENTS(nouns); i++)
+		g_string_append_printf(text, "  %-9s  %s\n", nouns[i].name, nouns[i].summary);
+	g_string_append(text, "\n“carrel NOUN --help” tells more about one. See carrel(1).");
+	return g_string_free(text, FALSE);
+}
+
+/* Options before the noun are ours, all behind it the verb's. */
+static gboolean
+parse_globals(CliContext *context, int *argc, char ***argv, gboolean *version, GError **error)
+{
+	const GOptionEntry entries[] = {
+		{"config", 'c', 0, G_OPTION_ARG_FILENAME, &context->config_file, "Configuration of the instance", "FILE"},
+		{"version", 0, 0, G_OPTION_ARG_NONE, version, "Print the version and exit", NULL},
+		{NULL},
+	};
+	g_autoptr(GOptionContext) options = g_option_context_new("NOUN VERB [ARGUMENT...]");
+	g_autofree char *description = describe_nouns();
+
+	g_option_context_set_summary(options, "Looks after a Carrel instance: its pools, desktops and sessions.");
+	g_option_context_set_description(options, description);
+	g_option_context_set_strict_posix(options, TRUE);
+	g_option_context_add_main_entries(options, entries, NULL);
+	if (*argc < 2) {
+		g_autofree char *help = g_option_context_get_help(options, TRUE, NULL);
+
+		g_printerr("%s", help);
+		return TRUE;
+	}
+	return g_option_context_parse(options, argc, argv, error);
+}
+
+static int
+run_noun(CliContext *context, int argc, char **argv)
+{
+	const char *names[G_N_ELEMENTS(nouns) + 1] = {NULL};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(nouns); i++) {
+		if (strcmp(nouns[i].name, argv[0]) == 0)
+			return nouns[i].run(context, argc, argv);
+		names[i] = nouns[i].name;
+	}
+	const char *near = settings_nearest(argv[0], names);
+
+	if (near)
+		g_printerr("carrel: there is no noun “%s”. Did you mean %s?\n", argv[0], near);
+	else
+		g_printerr("carrel: there is no noun “%s”; see carrel --help\n", argv[0]);
+	return CLI_USAGE;
+}
+
+int
+main(int argc, char **argv)
+{
+	CliContext context = {0};
+	gboolean version = FALSE;
+	g_autoptr(GError) error = NULL;
+	int status;
+
+	setlocale(LC_ALL, "");
+	g_set_prgname("carrel");
+	carrel_error_quark(); /* before the first call: GDBus then knows our errors by name */
+	if (!parse_globals(&context, &argc, &argv, &version, &error)) {
+		g_printerr("carrel: %s; see carrel --help\n", error->message);
+		return CLI_USAGE;
+	}
+	if (version) {
+		g_print("carrel %s\n", PACKAGE_VERSION);
+		return CLI_DONE;
+	}
+	if (argc < 2)
+		return CLI_USAGE;
+	if (context.config_file == NULL)
+		context.config_file = conf_default_file();
+	status = run_noun(&context, argc - 1, argv + 1);
+	conf_free(context.conf);
+	return status;
+}

@@ -1,0 +1,78 @@
+/* carrel session. SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "broker/cli/cli.h"
+
+static const CliColumn columns[] = {
+	{"SESSION", "id"},
+	{"USER", "user"},
+	{"KIND", "kind"},
+	{"FROM", "address"},
+	{"BEGAN", "created", cli_format_age, TRUE},
+	{"SEEN", "seen", cli_format_age, TRUE},
+	{"ENDS", "expires", cli_format_in, TRUE},
+	{"CLIENTS", "clients", NULL, TRUE},
+	{"DESKTOPS", "desktops", cli_format_words},
+	{NULL},
+};
+
+static int
+run_list(CliContext *context, char **args)
+{
+	int status;
+	GError *error = NULL;
+	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
+	g_autoptr(GVariant) rows = NULL;
+
+	if (broker == NULL)
+		return status;
+	if (!carrel_broker1_admin_call_list_sessions_sync(broker, G_DBUS_CALL_FLAGS_NONE, -1, &rows, NULL, &error))
+		return cli_fail(error);
+	cli_print_list(context, rows, columns, "Nobody is signed in.");
+	return CLI_DONE;
+}
+
+static int
+run_end(CliContext *context, char **args)
+{
+	int status;
+	GError *error = NULL;
+	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
+
+	if (broker == NULL)
+		return status;
+	for (; *args != NULL; args++) {
+		if (!carrel_broker1_admin_call_end_session_sync(broker, *args, G_DBUS_CALL_FLAGS_NONE, -1, NULL, &error))
+			return cli_fail(error);
+		g_print("Session %s was ended.\n", *args);
+	}
+	return CLI_DONE;
+}
+
+static int
+run_message(CliContext *context, char **args)
+{
+	int status;
+	GError *error = NULL;
+	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
+
+	if (broker == NULL)
+		return status;
+	if (!carrel_broker1_admin_call_message_session_sync(broker, args[0], args[1], G_DBUS_CALL_FLAGS_NONE, -1, NULL, &error))
+		return cli_fail(error);
+	return CLI_DONE;
+}
+
+static const CliVerb verbs[] = {
+	{"list", "", "List the sessions of signed-in people", NULL, 0, 0, TRUE, NULL, run_list},
+	{"end", "SESSION...", "Sign people out",
+		"Their desktops whose pool says Reset=logout are thrown away, and what they show closes.", 1, -1, FALSE, NULL,
+		run_end},
+	{"message", "SESSION TEXT", "Show a notice on the desktops of a session", NULL, 2, 2, FALSE, NULL, run_message},
+	{NULL},
+};
+
+int
+cli_session(CliContext *context, int argc, char **argv)
+{
+	return cli_run_verb(context, "Sessions of signed-in people, in the portal or by a VNC viewer", verbs, argc, argv);
+}

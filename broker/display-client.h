@@ -1,0 +1,53 @@
+/* The broker's side of carrel-display: a connection that is made again when it is lost, and who is connected to which
+ * desktop. Its signals are taken as hints: a list is asked for after each, so that a lost one does no harm.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <gio/gio.h>
+#include <sys/types.h>
+
+typedef struct DisplayClient DisplayClient;
+
+/* One viewer of a desktop. A SPICE viewer's channels are one client. */
+typedef struct {
+	char *client;  /* the name that it was admitted under */
+	char *desktop, *protocol, *user, *address;
+	gint64 since;  /* UTC seconds */
+} Viewer;
+
+typedef struct {
+	void (*on_joined)(const char *desktop, const char *client, const char *protocol, void *data);
+	void (*on_left)(const char *desktop, const char *client, const char *why, void *data);
+	/* The list of screens came anew: display_client_viewers() is the truth of now. */
+	void (*on_listed)(void *data);
+	void *data;
+} DisplayEvents;
+
+/* Connects to @path, whose server must run as @uid or root ((uid_t)-1: any), in the background, for ever. */
+DisplayClient *display_client_new(const char *path, uid_t uid, const DisplayEvents *events);
+void display_client_free(DisplayClient *display);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DisplayClient, display_client_free)
+
+gboolean display_client_is_connected(const DisplayClient *display);
+
+/* Has the list been told since the connection was made? */
+gboolean display_client_is_listed(const DisplayClient *display);
+
+/* Viewer *, owned by the display client, valid until the main loop runs. */
+const GPtrArray *display_client_viewers(const DisplayClient *display);
+
+typedef struct {
+	const char *desktop, *uuid;
+	const char *protocol; /* "vnc" or "spice" */
+	const char *client, *user, *address;
+	const char *secret;   /* SPICE's password, or NULL */
+	gboolean clipboard_to_desktop, clipboard_from_desktop;
+} Admission;
+
+/* BUSY while there is no connection; TIMEOUT after 15 s. The grant: "ay" of 32 bytes, free with g_variant_unref. */
+void display_client_admit_async(DisplayClient *display, const Admission *admission, GAsyncReadyCallback callback, void *data);
+GVariant *display_client_admit_finish(GAsyncResult *result, GError **error);
+
+/* Sends its clients away. While there is no connection nothing can be done; whoever is still there when the list comes is
+ * for the owner to judge. */
+void display_client_end_clients(DisplayClient *display, const char *desktop);

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "broker/endings.h"
+
+#include <string.h>
+
+#include "broker/access.h"
+#include "broker/gateway-service.h"
+#include "broker/store/audit.h"
+
+/* From its making until the viewer must have come: the grant is good for 10 s, a list may lag. */
+#define VNC_JOIN_S 20
+#define AUDIT_KEPT_S (400 * 86400)
+
+void
+endings_end_clients(Broker *broker, const char *desktop, guint16 code)
+{
+	tickets_end_of_desktop(broker->tickets, desktop);
+	/* First the gateway, which then knows why the streams end that the display closes. */
+	gateway_service_end_streams(broker->gateway, desktop, code);
+	display_client_end_clients(broker->display, desktop);
+}
+
+/* Desktops on which a client of this session is, as new strings. */
+static GPtrArray *
+desktops_seen_by(Broker *broker, const char *session)
+{
+	const GPtrArray *viewers = display_client_viewers(broker->display);
+	GPtrArray *desktops = g_ptr_array_new_with_free_func(g_free);
+
+	for (guint i = 0; i < viewers->len; i++) {
+		const Viewer *viewer = viewers->pdata[i];
+
+		if (access_client_is_of(viewer->client, session) &&
+			!g_ptr_array_find_with_equal_func(desktops, viewer->desktop, g_str_equal, NULL))
+			g_ptr_array_add(desktops, g_strdup(viewer->desktop));
+	}
+	return desktops;
+}
+
+gboolean
+endings_end_session(Broker *broker, const SessionRow *session, guint16 code, gboolean release, const char *actor,
+	const char *action, GError **error)
+{
+	g_autoptr(GPtrArray) desktops = desktops_seen_by(broker, session->id);
+
+	/* The row first: whatever happens from here on, the cookie opens nothing. */
+	if (!sessions_end(broker->sessions, session->id, error))
+		return FALSE;
+	broker_audit(broker, actor, session->address, action, NULL, NULL,
+		strcmp(actor, session->user) == 0 ? NULL : session->user);
+	if (release)
+		engine_release_user(broker->engine, session->user, code, action);
+	for (guint i = 0; i < desktops->len; i++)
+		endings_end_clients(broker, desktops->pdata[i], code);
+	return TRUE;
+}
+
+static gboolean
+has_viewer(Broker *broker, const char *session)
+{
+	const GPtrArray *viewers = display_client_viewers(broker->display);
+
+	for (guint i = 0; i < viewers->len; i++) {
+		if (access_client_is_of(((Viewer *)viewers->pdata[i])->client, session))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static void
+end_quietly(Broker *broker, const SessionRow *session, guint16 code, gboolean release, const char *action)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!endings_end_session(broker, session, code, release, "carrel", action, &error))
+		g_warning("cannot end session %s: %s", session->id, error->message);
+}
+
+static void
+end_vnc_sessions(Broker *broker)
+{
+	g_autoptr(GPtrArray) sessions = sessions_all(broker->sessions);
+
+	if (!display_client_is_listed(broker->display))
+		return;
+	for (guint i = 0; i < sessions->len; i++) {
+		const SessionRow *session = sessions->pdata[i];
+
+		if (strcmp(session->kind, SESSION_VNC) == 0 && broker->now() - session->created > VNC_JOIN_S &&
+			!has_viewer(broker, session->id))
+			end_quietly(broker, session, END_SIGNED_OUT, FALSE, "disconnect");
+	}
+}
+
+/* Somebody who looks at a desktop uses the session, also without a click in the portal. */
+static void
+touch_viewed_sessions(Broker *broker)
+{
+	g_autoptr(GPtrArray) sessions = sessions_all(broker->sessions);
+
+	for (guint i = 0; i < sessions->len; i++) {
+		const SessionRow *session = sessions->pdata[i];
+
+		if (has_viewer(broker, session->id))
+			sessions_touch(broker->sessions, session);
+	}
+}
+
+static void
+end_over_sessions(Broker *broker)
+{
+	g_autoptr(GPtrArray) over = sessions_over(broker->sessions);
+
+	for (guint i = 0; i < over->len; i++) {
+		const SessionRow *session = over->pdata[i];
+		gboolean last = !sessions_has_user(broker->sessions, session->user, SESSION_PORTAL) &&
+				!sessions_has_user(broker->sessions, session->user, SESSION_VNC);
+
+		end_quietly(broker, session, END_TIME_LIMIT, last, "session-over");
+	}
+}
+
+void
+endings_every_minute(Broker *broker)
+{
+	g_autoptr(GError) error = NULL;
+
+	touch_viewed_sessions(broker);
+	end_over_sessions(broker);
+	end_vnc_sessions(broker);
+	tickets_delete_old(broker->tickets);
+	if (audit_trim(broker->store, broker->now() - AUDIT_KEPT_S, &error) < 0)
+		g_warning("%s", error->message);
+}
+
+/* Only a viewer that carrel-display kept while this process was away can be one who should have gone. */
+static void
+send_strangers_away(Broker *broker)
+{
+	const GPtrArray *viewers = display_client_viewers(broker->display);
+
+	for (guint i = 0; i < viewers->len; i++) {
+		const Viewer *viewer = viewers->pdata[i];
+		const DesktopView *desktop = engine_desktop(broker->engine, viewer->desktop);
+		g_autofree char *id = access_client_session(viewer->client);
+		g_autoptr(SessionRow) session = sessions_by_id(broker->sessions, id);
+
+		if (session && desktop && g_strcmp0(desktop->user, session->user) == 0)
+			continue;
+		g_message("%s is sent away from %s: %s", viewer->user, viewer->desktop,
+			session ? "it is not theirs any more" : "their session is over");
+		endings_end_clients(broker, viewer->desktop, END_SIGNED_OUT);
+	}
+}
+
+void
+endings_on_viewers(Broker *broker)
+{
+	if (broker->engine == NULL)
+		return;
+	send_strangers_away(broker);
+	end_vnc_sessions(broker);
+}
+
+void
+endings_on_guest_logout(Broker *broker, const char *desktop_id, const char *user)
+{
+	const DesktopView *desktop = engine_desktop(broker->engine, desktop_id);
+	const PoolView *pool = desktop ? engine_pool(broker->engine, desktop->pool) : NULL;
+	g_autofree char *holder = desktop ? g_strdup(desktop->user) : NULL, *id = g_strdup(desktop_id);
+	g_autofree char *pool_name = pool ? g_strdup(pool->name) : NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (holder == NULL || pool == NULL || pool->file == NULL || pool->file->reset != POOL_RESET_LOGOUT)
+		return;
+	broker_audit(broker, holder, NULL, "reset", id, pool_name, "logged out in the desktop");
+	if (!engine_reset(broker->engine, id, END_SIGNED_OUT, "logged out in the desktop", &error))
+		g_warning("cannot reset %s: %s", id, error->message);
+}

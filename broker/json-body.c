@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "broker/json-body.h"
+
+#include <string.h>
+
+#include "broker/common/error.h"
+
+/* json-glib recurses into what is nested, without a limit of its own. */
+static gboolean
+is_shallow(const char *bytes, gsize size)
+{
+	gboolean in_text = FALSE, escaped = FALSE;
+	int depth = 0;
+
+	for (gsize i = 0; i < size; i++) {
+		if (in_text) {
+			if (!escaped && bytes[i] == '"')
+				in_text = FALSE;
+			escaped = !escaped && bytes[i] == '\\';
+		} else if (bytes[i] == '"') {
+			in_text = TRUE;
+		} else if (bytes[i] == '{' || bytes[i] == '[') {
+			if (++depth > JSON_DEPTH_MAX)
+				return FALSE;
+		} else if (bytes[i] == '}' || bytes[i] == ']') {
+			depth--;
+		}
+	}
+	return TRUE;
+}
+
+/* Outside of texts JSON has neither comments nor quotes of other kinds; json-glib's scanner would take some of them, and then
+ * count depth in another way than we did. */
+static gboolean
+has_only_json_bytes(const char *bytes, gsize size)
+{
+	static const char allowed[] = "{}[]:,.+-0123456789abcdefghijklmnopqrstuvwxyzE \t\r\n\"";
+	gboolean in_text = FALSE, escaped = FALSE;
+
+	for (gsize i = 0; i < size; i++) {
+		if (in_text) {
+			if (!escaped && bytes[i] == '"')
+				in_text = FALSE;
+			escaped = !escaped && bytes[i] == '\\';
+			continue;
+		}
+		if (bytes[i] == '\0' || strchr(allowed, bytes[i]) == NULL)
+			return FALSE;
+		in_text = bytes[i] == '"';
+	}
+	return !in_text;
+}
+
+static void
+wipe_node(JsonNode *node)
+{
+	if (JSON_NODE_HOLDS_OBJECT(node)) {
+		g_autoptr(GList) members = json_object_get_values(json_node_get_object(node));
+
+		for (GList *member = members; member; member = member->next)
+			wipe_node(member->data);
+	} else if (JSON_NODE_HOLDS_ARRAY(node)) {
+		g_autoptr(GList) elements = json_array_get_elements(json_node_get_array(node));
+
+		for (GList *element = elements; element; element = element->next)
+			wipe_node(element->data);
+	} else if (JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING) {
+		const char *text = json_node_get_string(node);
+
+		/* The node's own copy, which it is about to free as it is. */
+		explicit_bzero((char *)text, strlen(text));
+	}
+}
+
+void
+json_body_free(JsonNode *body)
+{
+	if (body == NULL)
+		return;
+	wipe_node(body);
+	json_node_unref(body);
+}
+
+JsonNode *
+json_body_parse(const char *bytes, gsize size, GError **error)
+{
+	g_autoptr(JsonParser) parser = NULL;
+	JsonNode *root;
+
+	if (size == 0 || size > JSON_BODY_MAX || memchr(bytes, '\0', size) != NULL ||
+		!g_utf8_validate(bytes, (gssize)size, NULL) || !has_only_json_bytes(bytes, size) || !is_shallow(bytes, size)) {
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "the body must be a JSON object");
+		return NULL;
+	}
+	parser = json_parser_new();
+	/* The parser's own words quote the body, which may hold a password. */
+	if (!json_parser_load_from_data(parser, bytes, (gssize)size, NULL) ||
+		(root = json_parser_get_root(parser)) == NULL || !JSON_NODE_HOLDS_OBJECT(root)) {
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "the body must be a JSON object");
+		return NULL;
+	}
+	return json_parser_steal_root(parser);
+}

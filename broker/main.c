@@ -1,0 +1,66 @@
+/* carrel-broker: who may use which desktop. SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include "broker/broker.h"
+#include "broker/common/error.h"
+#include "broker/common/program.h"
+
+/* Every failed sign-in takes a multiple of this: longer than any of PAM's usual modules on a slow machine. */
+#define FAILURE_MS 2000
+
+static const ProgramInfo info = {
+	.name = "carrel-broker",
+	.summary = "Gives signed-in people their desktops: sessions, pools, tickets, and the portal's interface.",
+	.runtime_folder = "broker",
+	.state_folder = "broker",
+};
+
+static gint64
+now(void)
+{
+	return g_get_real_time() / G_USEC_PER_SEC;
+}
+
+static int
+fail(const GError *error)
+{
+	g_warning("%s", error->message);
+	return error->domain == CARREL_ERROR && error->code == CARREL_ERROR_CONFIG ? 78 : 1;
+}
+
+static void
+on_reload(void *data)
+{
+	broker_reload(data);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const BrokerOptions options = {.now = now, .failure_ms = FAILURE_MS};
+	g_autoptr(GError) error = NULL;
+	g_autoptr(Store) store = NULL;
+	g_autoptr(Broker) broker = NULL;
+	g_autofree char *file = NULL;
+	int status;
+	g_autoptr(Program) program = program_new(&info, &argc, &argv, &status);
+	const Conf *conf;
+
+	if (program == NULL)
+		return status;
+	conf = program_conf(program);
+	if (!program_drop_rights(program, conf->broker_user, conf->libvirt_groups, &error))
+		return fail(error);
+	file = g_build_filename(conf->state, "broker", "carrel.db", NULL);
+	store = store_open(file, &error);
+	if (store == NULL)
+		return fail(error);
+	broker = broker_new(conf, store, &options, &error);
+	if (broker == NULL)
+		return fail(error);
+	status = program_run(program, on_reload, broker);
+	/* Before the store and the configuration, which it uses. */
+	g_clear_pointer(&broker, broker_free);
+	g_clear_pointer(&store, store_close);
+	return status;
+}

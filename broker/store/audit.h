@@ -1,0 +1,19 @@
+/* The table "audit": who did what to which desktop, and from where. Rows are added, and deleted by age alone.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "broker/store/store.h"
+
+typedef struct {
+	gint64 time;         /* UTC seconds */
+	const char *actor;   /* a user's name, or "carrel" */
+	const char *address; /* NULL: none */
+	const char *action;  /* sign-in, sign-in-failed, sign-out, session-over, open, connect, disconnect, reset, stop, drain, message */
+	const char *desktop, *pool, *detail; /* NULL: none */
+} AuditRow;
+
+/* A failure is logged with the row's text, so that it is not lost: nothing is undone for it. */
+void audit_add(Store *store, const AuditRow *row);
+
+/* Deletes the rows of before @before. Result: how many, -1 when it failed. */
+int audit_trim(Store *store, gint64 before, GError **error);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "broker/store/tickets.h"
+
+#include <string.h>
+
+#include "broker/common/error.h"
+
+void
+ticket_row_free(TicketRow *row)
+{
+	if (row == NULL)
+		return;
+	if (row->secret)
+		explicit_bzero(row->secret, strlen(row->secret));
+	g_free(row->name);
+	g_free(row->secret);
+	g_free(row->session);
+	g_free(row->desktop);
+	g_free(row->address);
+	g_free(row);
+}
+
+static gboolean
+insert(Store *store, const TicketRow *row, const TicketLimits *limits, GError **error)
+{
+	return store_run(store, error,
+		       "DELETE FROM tickets WHERE name IN (SELECT name FROM tickets WHERE session = ? AND redeemed IS NULL"
+		       " ORDER BY created DESC, name LIMIT -1 OFFSET ?)",
+		       "si", row->session, limits->per_session - 1) >= 0 &&
+	       store_run(store, error,
+		       "INSERT INTO tickets (name, secret, session, desktop, address, created) VALUES (?, ?, ?, ?, ?, ?)",
+		       "sssssi", row->name, row->secret, row->session, row->desktop, row->address, row->created) >= 0;
+}
+
+gboolean
+ticket_row_insert(Store *store, const TicketRow *row, const TicketLimits *limits, GError **error)
+{
+	if (!store_begin(store, error))
+		return FALSE;
+	if (insert(store, row, limits, error))
+		return store_commit(store, error);
+	store_rollback(store);
+	return FALSE;
+}
+
+TicketRow *
+ticket_row_redeem(Store *store, const char *name, const char *address, gint64 now, const TicketLimits *limits,
+	GError **error)
+{
+	g_autoptr(TicketRow) row = NULL;
+	StoreStep step;
+	sqlite3_stmt *statement = store_prepare(store,
+		"UPDATE tickets SET redeemed = coalesce(redeemed, ?3), channels = channels + 1"
+		" WHERE name = ?1 AND address = ?2 AND channels < ?6"
+		" AND CASE WHEN redeemed IS NULL THEN ?3 - created <= ?4 ELSE ?3 - redeemed <= ?5 END"
+		" RETURNING name, secret, session, desktop, address, created",
+		error);
+
+	if (statement == NULL)
+		return NULL;
+	store_bind(statement, "ssiiii", name, address, now, limits->redeem_s, limits->channels_s, limits->channels);
+	while ((step = store_step(store, statement, error)) == STORE_ROW) {
+		row = g_new0(TicketRow, 1);
+		row->name = store_text(statement, 0);
+		row->secret = store_text(statement, 1);
+		row->session = store_text(statement, 2);
+		row->desktop = store_text(statement, 3);
+		row->address = store_text(statement, 4);
+		row->created = sqlite3_column_int64(statement, 5);
+	}
+	if (step == STORE_FAILED)
+		return NULL;
+	store_reset(statement);
+	if (row == NULL)
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "this ticket is not good, or no longer");
+	return g_steal_pointer(&row);
+}
+
+gboolean
+ticket_rows_delete_of_desktop(Store *store, const char *desktop, GError **error)
+{
+	return store_run(store, error, "DELETE FROM tickets WHERE desktop = ?", "s", desktop) >= 0;
+}
+
+gboolean
+ticket_rows_delete_old(Store *store, gint64 now, const TicketLimits *limits, GError **error)
+{
+	return store_run(store, error,
+		       "DELETE FROM tickets WHERE CASE WHEN redeemed IS NULL THEN ?1 - created > ?2"
+		       " ELSE ?1 - redeemed > ?3 END",
+		       "iii", now, limits->redeem_s, limits->channels_s) >= 0;
+}

@@ -1,0 +1,34 @@
+/* The table "tickets": what a SPICE client shows in CONNECT. SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "broker/store/store.h"
+
+typedef struct {
+	char *name;    /* the routing name */
+	char *secret;  /* the SPICE password */
+	char *session; /* its id */
+	char *desktop;
+	char *address; /* of the client that it was handed to */
+	gint64 created;
+} TicketRow;
+
+void ticket_row_free(TicketRow *row); /* wipes the secret */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(TicketRow, ticket_row_free)
+
+/* How long a ticket is good, and for how much. */
+typedef struct {
+	gint64 redeem_s;   /* from its making to the first channel */
+	gint64 channels_s; /* from the first channel to the last */
+	gint64 channels;   /* at most */
+	gint64 per_session; /* that may wait for their first channel; making one more ends the oldest */
+} TicketLimits;
+
+gboolean ticket_row_insert(Store *store, const TicketRow *row, const TicketLimits *limits, GError **error);
+
+/* Counts one channel of the ticket, in one statement: NULL with NOT_FOUND when there is none of that name for that address
+ * that is still good, whatever the reason. */
+TicketRow *ticket_row_redeem(Store *store, const char *name, const char *address, gint64 now, const TicketLimits *limits,
+	GError **error);
+
+gboolean ticket_rows_delete_of_desktop(Store *store, const char *desktop, GError **error);
+gboolean ticket_rows_delete_old(Store *store, gint64 now, const TicketLimits *limits, GError **error);

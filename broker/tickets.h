@@ -1,0 +1,24 @@
+/* Tickets: the two parts that a .vv file carries. The routing name travels in the clear and opens nothing by itself; the
+ * secret is SPICE's password inside TLS. A ticket is bound to a session, a desktop and a client's address; its first channel
+ * must come within 30 s, and it is good for 16 channels in the 10 s after that. It ends with its session, and when its
+ * desktop's clients are sent away. SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "broker/store/tickets.h"
+
+typedef struct Tickets Tickets;
+
+/* @store outlives it. @now: UTC seconds. */
+Tickets *tickets_new(Store *store, gint64 (*now)(void));
+void tickets_free(Tickets *tickets);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Tickets, tickets_free)
+
+/* Makes and commits a ticket. That @session may see @desktop is the caller's to check, now and when it is redeemed.
+ * Free with ticket_row_free. */
+TicketRow *tickets_issue(Tickets *tickets, const char *session, const char *desktop, const char *address, GError **error);
+
+/* One channel more. NOT_FOUND for every reason that it is not good. */
+TicketRow *tickets_redeem(Tickets *tickets, const char *name, const char *address, GError **error);
+
+void tickets_end_of_desktop(Tickets *tickets, const char *desktop);
+void tickets_delete_old(Tickets *tickets);
