@@ -1,0 +1,13 @@
+/* Tells when the session has drawn its desktop: something has changed on the screen since its window manager is there.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "agent/session/x.h"
+
+typedef struct Drawn Drawn;
+
+/* @on_drawn is called once. Where the X server has no Damage extension, or no window manager comes, it is called after
+ * some seconds. Free with drawn_free. */
+Drawn *drawn_new(X *x, void (*on_drawn)(void *data), void *data);
+void drawn_free(Drawn *drawn);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Drawn, drawn_free)
