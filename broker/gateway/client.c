@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "broker/gateway/client.h"
+
+#include "broker/gateway/queue.h"
+#include "broker/gateway/reactor.h"
+#include "broker/gateway/refusal.h"
+
+#define HANDSHAKE_S 10
+#define STALL_US (30 * G_USEC_PER_SEC)
+#define BODY_CHUNK 65536
+
+struct Client {
+	guint refs;
+	Gateway *gateway;
+	Transport *transport;
+	Watch *watch;
+	char *address;
+	LimitsKey key;
+	GCancellable *cancellable;
+	const Stage *stage;
+	void *state;
+	gboolean reading, tls, finishing, closed;
+	Queue out;
+	GBytes *body; /* goes out behind @out */
+	gsize body_sent;
+	gint64 deadline, progress; /* monotonic, microseconds; progress: of what waits to be sent */
+	char *desktop;
+};
+
+static void on_ready(void *data, guint32 events);
+static gboolean waits_to_write(const Client *client);
+
+Client *
+client_new(Gateway *gateway, int fd, const char *address, LimitsKey key)
+{
+	Client *client = g_new0(Client, 1);
+
+	client->refs = 1;
+	client->gateway = gateway;
+	client->transport = transport_new(fd);
+	client->watch = watch_new(gateway->reactor, fd, on_ready, client);
+	client->address = g_strdup(address);
+	client->key = key;
+	client->cancellable = g_cancellable_new();
+	g_hash_table_add(gateway->clients, client);
+	return client;
+}
+
+Client *
+client_ref(Client *client)
+{
+	client->refs++;
+	return client;
+}
+
+void
+client_unref(Client *client)
+{
+	if (client == NULL || --client->refs > 0)
+		return;
+	if (client->stage && client->stage->free && client->state)
+		client->stage->free(client->state);
+	queue_clear(&client->out);
+	g_clear_pointer(&client->body, g_bytes_unref);
+	g_object_unref(client->cancellable);
+	g_free(client->desktop);
+	g_free(client->address);
+	g_free(client);
+}
+
+void
+client_close(Client *client)
+{
+	if (client->closed)
+		return;
+	client->closed = TRUE;
+	g_debug("%s: closed (%s)", client->address, client->stage ? client->stage->name : "new");
+	g_cancellable_cancel(client->cancellable);
+	if (client->stage && client->stage->on_close)
+		client->stage->on_close(client);
+	g_clear_pointer(&client->watch, watch_free);
+	g_clear_pointer(&client->transport, transport_free);
+	queue_clear(&client->out);
+	g_clear_pointer(&client->body, g_bytes_unref);
+	limits_leave(client->gateway->limits, client->key, client->desktop != NULL);
+	g_hash_table_remove(client->gateway->clients, client);
+	client_unref(client);
+}
+
+static gboolean
+has_unsent(const Client *client)
+{
+	return queue_length(&client->out) > 0 || client->body != NULL;
+}
+
+static void
+update(Client *client)
+{
+	guint32 events = 0;
+
+	if (client->closed)
+		return;
+	if (client->reading)
+		events |= EPOLLIN;
+	if (has_unsent(client) || waits_to_write(client))
+		events |= EPOLLOUT;
+	watch_set(client->watch, events);
+	if (client->reading && transport_is_pending(client->transport))
+		watch_poke(client->watch);
+}
+
+static gboolean
+send_some(Client *client, const guint8 *bytes, gsize n, gsize *sent)
+{
+	*sent = 0;
+	while (*sent < n) {
+		gssize result = transport_send(client->transport, bytes + *sent, n - *sent);
+
+		if (result == TRANSPORT_AGAIN)
+			break;
+		if (result < 0) {
+			client_close(client);
+			return FALSE;
+		}
+		*sent += (gsize)result;
+		client->progress = g_get_monotonic_time();
+	}
+	return TRUE;
+}
+
+/* FALSE when that closed the client. */
+static gboolean
+flush(Client *client)
+{
+	gsize sent;
+
+	if (queue_length(&client->out) > 0) {
+		if (!send_some(client, queue_bytes(&client->out), queue_length(&client->out), &sent))
+			return FALSE;
+		queue_consume(&client->out, sent);
+	}
+	while (queue_length(&client->out) == 0 && client->body) {
+		gsize size;
+		const guint8 *bytes = g_bytes_get_data(client->body, &size);
+		gsize n = MIN(size - client->body_sent, BODY_CHUNK);
+
+		if (!send_some(client, bytes + client->body_sent, n, &sent))
+			return FALSE;
+		client->body_sent += sent;
+		if (client->body_sent == size)
+			g_clear_pointer(&client->body, g_bytes_unref);
+		else if (sent < n)
+			break;
+	}
+	return TRUE;
+}
+
+/* The last stage of a connection that ends in order: the other side reads what it was sent before it sees a reset. What
+ * it still sends is thrown away. */
+static void
+on_lingering_input(Client *client)
+{
+	guint8 rest[4096];
+	gssize n = client_recv(client, rest, sizeof rest);
+
+	if (n == TRANSPORT_END || n == TRANSPORT_BROKEN)
+		client_close(client);
+}
+
+static void
+on_lingering_deadline(Client *client)
+{
+	client_close(client);
+}
+
+static const Stage lingering = {"ending", .on_input = on_lingering_input, .on_deadline = on_lingering_deadline};
+
+static void
+end_if_sent(Client *client)
+{
+	if (!client->finishing || has_unsent(client) || client->stage == &lingering)
+		return;
+	transport_end(client->transport);
+	client_set_stage(client, &lingering, NULL);
+}
+
+void
+client_finish(Client *client, guint seconds)
+{
+	if (client->closed || client->finishing)
+		return;
+	client->finishing = TRUE;
+	client->reading = FALSE;
+	client_set_deadline(client, seconds);
+	if (flush(client))
+		end_if_sent(client);
+	update(client);
+}
+
+static void
+on_ready(void *data, guint32 events)
+{
+	g_autoptr(Client) client = client_ref(data);
+
+	if ((events & EPOLLOUT) && has_unsent(client)) {
+		if (!flush(client))
+			return;
+		if (client->finishing)
+			end_if_sent(client);
+		else if (!has_unsent(client) && client->stage->on_drained)
+			client->stage->on_drained(client);
+	}
+	/* A hand-shake may wait to write, so it is asked at any event; others read. */
+	if (!client->closed && client->reading && ((events & ~(guint32)EPOLLOUT) != 0 || waits_to_write(client)))
+		client->stage->on_input(client);
+	update(client);
+}
+
+void
+client_set_stage(Client *client, const Stage *stage, void *state)
+{
+	if (client->stage && client->stage->free && client->state)
+		client->stage->free(client->state);
+	client->stage = stage;
+	client->state = state;
+	client->reading = TRUE;
+	update(client);
+}
+
+void *
+client_state(const Client *client)
+{
+	return client->state;
+}
+
+void *
+client_take_state(Client *client)
+{
+	return g_steal_pointer(&client->state);
+}
+
+const Stage *
+client_stage(const Client *client)
+{
+	return client->stage;
+}
+
+Gateway *
+client_gateway(const Client *client)
+{
+	return client->gateway;
+}
+
+const char *
+client_address(const Client *client)
+{
+	return client->address;
+}
+
+GCancellable *
+client_cancellable(const Client *client)
+{
+	return client->cancellable;
+}
+
+gboolean
+client_is_tls(const Client *client)
+{
+	return client->tls;
+}
+
+int
+client_fd(const Client *client)
+{
+	return transport_fd(client->transport);
+}
+
+void
+client_set_deadline(Client *client, guint seconds)
+{
+	client->deadline = seconds > 0 ? g_get_monotonic_time() + seconds * G_USEC_PER_SEC : 0;
+}
+
+void
+client_set_reading(Client *client, gboolean reading)
+{
+	client->reading = reading && !client->finishing;
+	update(client);
+}
+
+gssize
+client_recv(Client *client, void *bytes, gsize size)
+{
+	return transport_recv(client->transport, bytes, size);
+}
+
+void
+client_send(Client *client, const void *bytes, gsize n)
+{
+	gsize sent = 0;
+
+	if (client->closed || client->finishing)
+		return;
+	if (!has_unsent(client)) {
+		client->progress = g_get_monotonic_time();
+		if (!send_some(client, bytes, n, &sent))
+			return;
+	}
+	g_assert(client->body == NULL);
+	queue_append(&client->out, (const guint8 *)bytes + sent, n - sent);
+	update(client);
+}
+
+void
+client_send_body(Client *client, GBytes *body)
+{
+	if (client->closed || client->finishing || g_bytes_get_size(body) == 0)
+		return;
+	g_assert(client->body == NULL);
+	client->body = g_bytes_ref(body);
+	client->body_sent = 0;
+	if (queue_length(&client->out) == 0)
+		client->progress = g_get_monotonic_time();
+	if (flush(client))
+		update(client);
+}
+
+gsize
+client_unsent(const Client *client)
+{
+	return queue_length(&client->out) + (client->body ? g_bytes_get_size(client->body) - client->body_sent : 0);
+}
+
+typedef struct {
+	void (*next)(Client *client, void *state);
+	void *state;
+	void (*free)(void *state);
+} Handshake;
+
+static void
+handshake_free(void *data)
+{
+	Handshake *handshake = data;
+
+	if (handshake->free && handshake->state)
+		handshake->free(handshake->state);
+	g_free(handshake);
+}
+
+static void
+on_handshake(Client *client)
+{
+	Handshake *handshake = client_state(client);
+	int result = transport_handshake(client->transport);
+
+	if (result == TRANSPORT_BROKEN) {
+		refusal_log(client->address, "TLS hand-shake failed: %s", transport_fault(client->transport));
+		client_close(client);
+	} else if (result == 1) {
+		client_set_deadline(client, 0);
+		handshake->next(client, g_steal_pointer(&handshake->state));
+	}
+}
+
+static const Stage handshaking = {"TLS hand-shake", .on_input = on_handshake, .free = handshake_free};
+
+static gboolean
+waits_to_write(const Client *client)
+{
+	return client->stage == &handshaking && transport_wants_write(client->transport);
+}
+
+void
+client_start_tls(Client *client, gboolean web, void (*next)(Client *client, void *state), void *state,
+	void (*free)(void *state))
+{
+	Handshake *handshake = g_new0(Handshake, 1);
+
+	handshake->next = next;
+	handshake->state = state;
+	handshake->free = free;
+	transport_start_tls(client->transport, client->gateway->tls, web);
+	client->tls = TRUE;
+	client_set_deadline(client, HANDSHAKE_S);
+	client_set_stage(client, &handshaking, handshake);
+}
+
+void
+client_grant(Client *client, const char *desktop)
+{
+	g_assert(client->desktop == NULL);
+	client->desktop = g_strdup(desktop);
+	limits_admit(client->gateway->limits, client->key);
+}
+
+const char *
+client_desktop(const Client *client)
+{
+	return client->desktop;
+}
+
+gboolean
+client_is_closed(const Client *client)
+{
+	return client->closed;
+}
+
+void
+client_tick(Client *client, gint64 now)
+{
+	if (client->closed)
+		return;
+	if (has_unsent(client) && now - client->progress > STALL_US) {
+		refusal_log(client->address, "takes no bytes for %d s: closed (%s)", (int)(STALL_US / G_USEC_PER_SEC),
+			client->stage->name);
+		client_close(client);
+	} else if (client->deadline > 0 && now > client->deadline) {
+		client->deadline = 0;
+		if (client->stage->on_deadline) {
+			client->stage->on_deadline(client);
+		} else {
+			refusal_log(client->address, "took too long: closed (%s)", client->stage->name);
+			client_close(client);
+		}
+	} else if (client->stage->on_tick) {
+		client->stage->on_tick(client, now);
+	}
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "broker/gateway/door.h"
+
+#include "broker/common/error.h"
+#include "broker/common/program.h"
+#include "broker/gateway/broker-link.h"
+#include "broker/gateway/cert.h"
+#include "broker/gateway/http.h"
+#include "broker/gateway/limits.h"
+#include "broker/gateway/listener.h"
+#include "broker/gateway/reactor.h"
+#include "broker/gateway/site.h"
+#include "broker/gateway/vnc.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CLIENTS_MAX 10000    /* about 200 MB when all do TLS and none does anything */
+#define CLIENTS_EACH_MAX 256 /* of one address, as long as they have shown no grant */
+#define SPARE_FDS 64
+#define CERT_CHECK_S 21600
+
+struct Door {
+	const Conf *conf;
+	Gateway gateway;
+	uid_t broker_uid;
+	GPtrArray *web, *vnc; /* Listener */
+	guint tick_id, cert_id;
+};
+
+/* Every client may need two descriptors, its own and its stream's. */
+static guint
+clients_max(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 400;
+	limit.rlim_cur = MIN(limit.rlim_max, CLIENTS_MAX * 2 + SPARE_FDS);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	return (guint)((MAX(limit.rlim_cur, 2 * SPARE_FDS) - SPARE_FDS) / 2);
+}
+
+static gboolean
+listen_on_all(GPtrArray *listeners, char **addresses, const char *setting, GError **error)
+{
+	for (; *addresses != NULL; addresses++) {
+		Listener *listener = listener_new(*addresses, setting, error);
+
+		if (listener == NULL)
+			return FALSE;
+		g_ptr_array_add(listeners, listener);
+	}
+	return TRUE;
+}
+
+/* Started as root, each program of the instance becomes its own user, and can tell the others by theirs. Started otherwise
+ * (by systemd, or a developer) nobody knows what the others run as; then the socket's folder has to do, which only its
+ * owner can write to. */
+static gboolean
+look_up_users(Door *door, GError **error)
+{
+	gid_t gid;
+
+	door->broker_uid = door->gateway.display_uid = (uid_t)-1;
+	return geteuid() != 0 || (program_lookup_user(door->conf->broker_user, &door->broker_uid, &gid, error) &&
+					 program_lookup_user(door->conf->display_user, &door->gateway.display_uid, &gid, error));
+}
+
+Door *
+door_new(const Conf *conf, GError **error)
+{
+	g_autoptr(Door) door = g_new0(Door, 1);
+
+	door->conf = conf;
+	door->web = g_ptr_array_new_with_free_func((GDestroyNotify)listener_free);
+	door->vnc = g_ptr_array_new_with_free_func((GDestroyNotify)listener_free);
+	door->gateway.clients = g_hash_table_new(NULL, NULL);
+	door->gateway.limits = limits_new(clients_max(), CLIENTS_EACH_MAX);
+	if (!look_up_users(door, error) || !listen_on_all(door->web, conf->listen, "Listen", error) ||
+		!listen_on_all(door->vnc, conf->vnc_listen, "VncListen", error))
+		return NULL;
+	return g_steal_pointer(&door);
+}
+
+void
+door_free(Door *door)
+{
+	if (door == NULL)
+		return;
+	g_autoptr(GList) clients = g_hash_table_get_keys(door->gateway.clients);
+
+	for (GList *item = clients; item; item = item->next)
+		client_close(item->data);
+	g_clear_handle_id(&door->tick_id, g_source_remove);
+	g_clear_handle_id(&door->cert_id, g_source_remove);
+	broker_link_free(door->gateway.broker);
+	g_ptr_array_unref(door->web);
+	g_ptr_array_unref(door->vnc);
+	reactor_free(door->gateway.reactor);
+	site_free(door->gateway.site);
+	tls_unref(door->gateway.tls);
+	limits_free(door->gateway.limits);
+	g_hash_table_unref(door->gateway.clients);
+	g_free(door);
+}
+
+/* The CA where other programs and users can read it; the state folder is ours alone. */
+static void
+publish_ca(Door *door)
+{
+	g_autofree char *path = g_build_filename(door->conf->runtime, "gateway", "ca.pem", NULL);
+	g_autoptr(GError) error = NULL;
+	const char *pem = tls_ca_pem(door->gateway.tls);
+
+	if (*pem == '\0')
+		g_unlink(path);
+	else if (!g_file_set_contents_full(path, pem, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0644, &error))
+		g_warning("%s", error->message);
+}
+
+static Tls *
+load_tls(Door *door, gboolean *made, GError **error)
+{
+	const Conf *conf = door->conf;
+	g_autofree char *folder = g_build_filename(conf->state, "gateway", NULL);
+	g_autofree char *certificate = g_build_filename(folder, CERT_SERVER, NULL);
+	g_autofree char *key = g_build_filename(folder, CERT_SERVER_KEY, NULL);
+
+	*made = FALSE;
+	if ((conf->certificate == NULL) != (conf->key == NULL)) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_CONFIG,
+			"%s: [Gateway] Certificate= and Key= belong together: set both, or neither to have them made", conf->file);
+		return NULL;
+	}
+	if (conf->certificate)
+		return tls_new(conf->certificate, conf->key, error);
+	if (!cert_ensure(folder, (const char *const *)conf->names, g_get_real_time() / G_USEC_PER_SEC, made, error))
+		return NULL;
+	if (*made)
+		g_message("made a new server certificate in %s", folder);
+	return tls_new(certificate, key, error);
+}
+
+static guint16
+port_of(GPtrArray *listeners)
+{
+	return listeners->len > 0 ? listener_port(listeners->pdata[0]) : 0;
+}
+
+static void
+tell_broker(Door *door)
+{
+	GVariantBuilder facts;
+
+	g_variant_builder_init(&facts, G_VARIANT_TYPE_VARDICT);
+	g_variant_builder_add(&facts, "{sv}", "ca-pem", g_variant_new_string(tls_ca_pem(door->gateway.tls)));
+	g_variant_builder_add(&facts, "{sv}", "host-subject", g_variant_new_string(tls_subject(door->gateway.tls)));
+	g_variant_builder_add(&facts, "{sv}", "port", g_variant_new_uint16(port_of(door->web)));
+	g_variant_builder_add(&facts, "{sv}", "vnc-port", g_variant_new_uint16(port_of(door->vnc)));
+	broker_link_set_facts(door->gateway.broker, g_variant_builder_end(&facts));
+}
+
+static void
+reload_tls(Door *door, gboolean only_if_made)
+{
+	g_autoptr(GError) error = NULL;
+	gboolean made;
+	Tls *tls = load_tls(door, &made, &error);
+
+	if (tls == NULL) {
+		g_warning("the certificate stays as it was: %s", error->message);
+	} else if (only_if_made && !made) {
+		tls_unref(tls);
+	} else {
+		tls_unref(door->gateway.tls);
+		door->gateway.tls = tls;
+		publish_ca(door);
+		tell_broker(door);
+	}
+}
+
+static gboolean
+on_cert_check(gpointer data)
+{
+	reload_tls(data, TRUE);
+	return G_SOURCE_CONTINUE;
+}
+
+void
+door_reload(Door *door)
+{
+	g_autoptr(GError) error = NULL;
+	Site *site = site_load(door->conf->web_root, &error);
+
+	if (site) {
+		site_free(door->gateway.site);
+		door->gateway.site = site;
+	} else {
+		g_warning("the web client's files stay as they were: %s", error->message);
+	}
+	reload_tls(door, FALSE);
+	g_message("certificate and web client were read again");
+}
+
+static gboolean
+on_tick(gpointer data)
+{
+	Door *door = data;
+	gint64 now = g_get_monotonic_time();
+	g_autoptr(GList) clients = g_hash_table_get_keys(door->gateway.clients);
+
+	/* A client may close itself, but no other: the list stays good. */
+	for (GList *item = clients; item; item = item->next)
+		client_tick(item->data, now);
+	for (guint i = 0; i < door->web->len; i++)
+		listener_tick(door->web->pdata[i]);
+	for (guint i = 0; i < door->vnc->len; i++)
+		listener_tick(door->vnc->pdata[i]);
+	return G_SOURCE_CONTINUE;
+}
+
+static void
+on_end_streams(const char *desktop, guint code, void *data)
+{
+	Door *door = data;
+	g_autoptr(GList) clients = g_hash_table_get_keys(door->gateway.clients);
+
+	for (GList *item = clients; item; item = item->next) {
+		Client *client = item->data;
+
+		if (g_strcmp0(client_desktop(client), desktop) != 0)
+			continue;
+		if (client_stage(client)->on_end)
+			client_stage(client)->on_end(client, code);
+		else
+			client_close(client);
+	}
+}
+
+static void
+on_secured(Client *client, void *state)
+{
+	http_start(client);
+}
+
+/* One port for both: a TLS record of a ClientHello starts with 22, no HTTP method does. */
+static void
+sniff(Client *client)
+{
+	guint8 first;
+	ssize_t n = recv(client_fd(client), &first, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n == 0)
+		client_close(client);
+	else if (n == 1 && first == 22)
+		client_start_tls(client, TRUE, on_secured, NULL, NULL);
+	else if (n == 1)
+		http_start(client);
+}
+
+static void
+on_silent(Client *client)
+{
+	/* Browsers open connections ahead of need; no reason for a line in the log. */
+	client_close(client);
+}
+
+static const Stage sniffing = {"first byte", .on_input = sniff, .on_deadline = on_silent};
+
+static void
+on_web_client(Client *client)
+{
+	client_set_deadline(client, 10);
+	client_set_stage(client, &sniffing, NULL);
+}
+
+gboolean
+door_open(Door *door, GError **error)
+{
+	Gateway *gateway = &door->gateway;
+	g_autofree char *socket = conf_socket_path(door->conf, CONF_SOCKET_GATEWAY);
+	gboolean made;
+
+	gateway->reactor = reactor_new(error);
+	if (gateway->reactor == NULL)
+		return FALSE;
+	gateway->site = site_load(door->conf->web_root, error);
+	if (gateway->site == NULL)
+		return FALSE;
+	gateway->tls = load_tls(door, &made, error);
+	if (gateway->tls == NULL)
+		return FALSE;
+	publish_ca(door);
+	gateway->broker = broker_link_new(socket, door->broker_uid, on_end_streams, door);
+	tell_broker(door);
+	door->tick_id = g_timeout_add_seconds(1, on_tick, door);
+	door->cert_id = g_timeout_add_seconds(CERT_CHECK_S, on_cert_check, door);
+	for (guint i = 0; i < door->web->len; i++)
+		listener_start(door->web->pdata[i], gateway, on_web_client);
+	for (guint i = 0; i < door->vnc->len; i++)
+		listener_start(door->vnc->pdata[i], gateway, vnc_start);
+	return TRUE;
+}

@@ -1,0 +1,18 @@
+/* What every connection may use. One instance a process, made by main.c and alive as long as it.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <glib.h>
+#include <sys/types.h>
+
+typedef struct Client Client;
+
+typedef struct {
+	struct Reactor *reactor;
+	struct Limits *limits;
+	struct Tls *tls;           /* of new connections; replaced when the certificate is */
+	struct Site *site;         /* the web client's files; replaced at SIGHUP */
+	struct BrokerLink *broker;
+	GHashTable *clients;       /* Client, all that are open */
+	uid_t display_uid;         /* whom the stream socket must belong to; (uid_t)-1: anyone */
+} Gateway;

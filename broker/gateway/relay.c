@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "broker/gateway/relay.h"
+
+#include "broker/gateway/queue.h"
+#include "broker/gateway/reactor.h"
+#include "broker/gateway/refusal.h"
+#include "broker/gateway/ws.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BUFFER 65536
+#define TURNS 4             /* reads of one side before others get their turn */
+#define UNSENT_MAX (2 * BUFFER) /* with pongs behind a full buffer, a WebSocket client is not read any more */
+#define STALL_US (30 * G_USEC_PER_SEC)
+#define PING_US (30 * G_USEC_PER_SEC)
+#define SILENCE_US (75 * G_USEC_PER_SEC) /* two pings without an answer */
+#define FINISH_S 5
+#define HALF_S 10 /* the stream may still send this long after its client has ended */
+
+typedef struct {
+	Client *client; /* whose state this is */
+	const char *protocol;
+	int fd; /* -1 once it has ended */
+	Watch *watch;
+	Queue to_stream;
+	Ws *ws; /* NULL: bytes as they are */
+	gboolean client_ended;
+	gint64 started, progress, heard, pinged; /* progress: of what waits for the stream */
+	guint64 from_client, from_stream;
+} Relay;
+
+/* One thread, so one of each is enough for all. */
+static guint8 raw[BUFFER], plain[BUFFER];
+static guint8 framed[WS_HEADER_MAX + BUFFER];
+
+static void
+close_stream(Relay *relay)
+{
+	g_clear_pointer(&relay->watch, watch_free);
+	if (relay->fd >= 0)
+		close(relay->fd);
+	relay->fd = -1;
+	queue_clear(&relay->to_stream);
+}
+
+static void
+relay_free(void *state)
+{
+	Relay *relay = state;
+
+	close_stream(relay);
+	ws_free(relay->ws);
+	g_free(relay);
+}
+
+/* Asks the kernel for what can be acted on now. */
+static void
+update(Relay *relay)
+{
+	Client *client = relay->client;
+	gboolean waits = queue_length(&relay->to_stream) > 0;
+
+	if (client_is_closed(client) || relay->fd < 0)
+		return;
+	watch_set(relay->watch, (client_unsent(client) == 0 ? EPOLLIN : 0) | (waits ? EPOLLOUT : 0));
+	client_set_reading(client, !waits && !relay->client_ended && client_unsent(client) < UNSENT_MAX);
+}
+
+/* The end, said in order. @code is for browsers. */
+static void
+finish(Relay *relay, guint code, const char *reason)
+{
+	if (relay->ws)
+		ws_close(relay->ws, code, reason);
+	close_stream(relay);
+	client_finish(relay->client, FINISH_S);
+}
+
+static void
+stream_is_lost(Relay *relay)
+{
+	if (client_desktop(relay->client))
+		g_message("%s: %s stream of %s ended by the display server", client_address(relay->client), relay->protocol,
+			client_desktop(relay->client));
+	finish(relay, WS_RESTART, "the screen was lost");
+}
+
+/* FALSE when the stream is no more. */
+static gboolean
+flush_to_stream(Relay *relay)
+{
+	while (queue_length(&relay->to_stream) > 0) {
+		ssize_t n = send(relay->fd, queue_bytes(&relay->to_stream), queue_length(&relay->to_stream), MSG_NOSIGNAL);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return TRUE;
+		if (n < 0) {
+			stream_is_lost(relay);
+			return FALSE;
+		}
+		queue_consume(&relay->to_stream, (gsize)n);
+		relay->progress = g_get_monotonic_time();
+	}
+	if (relay->client_ended)
+		shutdown(relay->fd, SHUT_WR);
+	return TRUE;
+}
+
+static gboolean
+send_to_stream(Relay *relay, const guint8 *bytes, gsize n)
+{
+	ssize_t sent = n > 0 ? send(relay->fd, bytes, n, MSG_NOSIGNAL) : 0;
+
+	relay->from_client += n;
+	if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+		stream_is_lost(relay);
+		return FALSE;
+	}
+	relay->progress = g_get_monotonic_time();
+	sent = MAX(sent, 0);
+	queue_append(&relay->to_stream, bytes + sent, n - (gsize)sent);
+	return TRUE;
+}
+
+static void
+client_has_ended(Relay *relay)
+{
+	relay->client_ended = TRUE;
+	client_set_deadline(relay->client, HALF_S);
+	flush_to_stream(relay);
+}
+
+/* FALSE when there is nothing more to read, now or ever. */
+static gboolean
+read_client(Relay *relay)
+{
+	gssize n = client_recv(relay->client, raw, sizeof raw);
+	gsize payload = 0;
+
+	if (n == TRANSPORT_AGAIN)
+		return FALSE;
+	if (n == TRANSPORT_BROKEN) {
+		client_close(relay->client);
+		return FALSE;
+	}
+	if (n == TRANSPORT_END) {
+		client_has_ended(relay);
+		return FALSE;
+	}
+	relay->heard = g_get_monotonic_time();
+	if (relay->ws == NULL)
+		return send_to_stream(relay, raw, (gsize)n);
+	gboolean open = ws_feed(relay->ws, raw, (gsize)n, plain, &payload);
+
+	if (client_is_closed(relay->client) || !send_to_stream(relay, plain, payload))
+		return FALSE;
+	if (!open)
+		finish(relay, WS_NORMAL, "");
+	return open;
+}
+
+static void
+on_input(Client *client)
+{
+	Relay *relay = client_state(client);
+
+	for (int turn = 0; turn < TURNS && relay->fd >= 0; turn++) {
+		if (queue_length(&relay->to_stream) > 0 || client_unsent(client) >= UNSENT_MAX || !read_client(relay))
+			break;
+	}
+	update(relay);
+}
+
+/* FALSE when there is nothing more to read now. */
+static gboolean
+read_stream(Relay *relay)
+{
+	guint8 *payload = framed + WS_HEADER_MAX, *start = payload;
+	ssize_t n = recv(relay->fd, payload, BUFFER, 0);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return FALSE;
+	if (n <= 0) {
+		stream_is_lost(relay);
+		return FALSE;
+	}
+	relay->from_stream += (guint64)n;
+	if (relay->ws)
+		start = ws_wrap(payload, (gsize)n);
+	client_send(relay->client, start, (gsize)(payload + n - start));
+	return !client_is_closed(relay->client);
+}
+
+static void
+on_stream(void *data, guint32 events)
+{
+	Relay *relay = data;
+	g_autoptr(Client) client = client_ref(relay->client);
+
+	if ((events & EPOLLOUT) && !flush_to_stream(relay))
+		return;
+	for (int turn = 0; turn < TURNS && (events & ~(guint32)EPOLLOUT) && relay->fd >= 0; turn++) {
+		if (client_unsent(client) > 0 || !read_stream(relay))
+			break;
+	}
+	update(relay);
+}
+
+static void
+on_drained(Client *client)
+{
+	update(client_state(client));
+}
+
+static void
+on_tick(Client *client, gint64 now)
+{
+	Relay *relay = client_state(client);
+
+	if (relay->fd < 0)
+		return;
+	if (queue_length(&relay->to_stream) > 0 && now - relay->progress > STALL_US) {
+		g_warning("%s: the display server has taken nothing for 30 s: closed", client_address(client));
+		stream_is_lost(relay);
+	} else if (relay->ws && now - relay->heard > SILENCE_US) {
+		refusal_log(client_address(client), "the browser answers no ping: closed");
+		client_close(client);
+	} else if (relay->ws && now - MAX(relay->heard, relay->pinged) > PING_US) {
+		relay->pinged = now;
+		ws_ping(relay->ws);
+	}
+}
+
+static void
+on_deadline(Client *client)
+{
+	client_finish(client, FINISH_S);
+}
+
+static void
+on_end(Client *client, guint code)
+{
+	finish(client_state(client), code, "ended by the broker");
+}
+
+static void
+on_close(Client *client)
+{
+	Relay *relay = client_state(client);
+	gint64 seconds = (g_get_monotonic_time() - relay->started) / G_USEC_PER_SEC;
+
+	close_stream(relay);
+	if (client_desktop(client))
+		g_debug("%s: %s stream of %s closed after %" G_GINT64_FORMAT " s, %" G_GUINT64_FORMAT " bytes from the client, "
+			"%" G_GUINT64_FORMAT " to it",
+			client_address(client), relay->protocol, client_desktop(client), seconds, relay->from_client,
+			relay->from_stream);
+}
+
+static const Stage stage = {"relay", on_input, on_drained, on_tick, on_deadline, on_end, on_close, relay_free};
+
+static Relay *
+relay_new(Client *client, int stream, const char *protocol)
+{
+	Relay *relay = g_new0(Relay, 1);
+
+	relay->client = client;
+	relay->protocol = protocol;
+	relay->fd = stream;
+	relay->started = relay->heard = g_get_monotonic_time();
+	if (stream >= 0)
+		relay->watch = watch_new(client_gateway(client)->reactor, stream, on_stream, relay);
+	return relay;
+}
+
+void
+relay_start(Client *client, int stream, const char *protocol)
+{
+	Relay *relay = relay_new(client, stream, protocol);
+
+	g_message("%s: %s stream of %s", client_address(client), protocol, client_desktop(client));
+	client_set_deadline(client, 0);
+	client_set_stage(client, &stage, relay);
+	update(relay);
+}
+
+static void
+send_frames(const guint8 *bytes, gsize n, void *data)
+{
+	client_send(data, bytes, n);
+}
+
+void
+relay_start_websocket(Client *client, int stream)
+{
+	Relay *relay = relay_new(client, stream, "browser");
+
+	relay->ws = ws_new(send_frames, client);
+	g_message("%s: browser stream of %s", client_address(client), client_desktop(client));
+	client_set_deadline(client, 0);
+	client_set_stage(client, &stage, relay);
+	update(relay);
+}
+
+void
+relay_refuse_websocket(Client *client, guint code, const char *reason)
+{
+	Relay *relay = relay_new(client, -1, "browser");
+
+	relay->ws = ws_new(send_frames, client);
+	client_set_stage(client, &stage, relay);
+	finish(relay, code, reason);
+}

@@ -1,0 +1,40 @@
+/* A client's bytes: a TCP socket with none, one or two layers of TLS on it. Two: SPICE's TLS inside a CONNECT that was
+ * itself made inside TLS. Nothing here blocks. SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "broker/gateway/tls.h"
+
+typedef struct Transport Transport;
+
+enum {
+	TRANSPORT_END = 0,     /* the peer ended its side in order (FIN, or TLS close_notify) */
+	TRANSPORT_AGAIN = -1,  /* nothing can be done before the socket is ready */
+	TRANSPORT_BROKEN = -2, /* reset, cut off, or not TLS: only close */
+};
+
+Transport *transport_new(int fd);             /* takes @fd, a non-blocking socket */
+void transport_free(Transport *transport);    /* closes it, without a word */
+int transport_fd(const Transport *transport);
+
+/* Puts a layer of TLS on top, of which this is the server. At most two. transport_handshake must be done before bytes
+ * are sent or received. */
+void transport_start_tls(Transport *transport, Tls *tls, gboolean web);
+
+/* 1: done. TRANSPORT_AGAIN: call it again when the socket is ready (transport_wants_write says for what).
+ * TRANSPORT_BROKEN: no TLS will come of it; transport_fault says why. */
+int transport_handshake(Transport *transport);
+gboolean transport_wants_write(const Transport *transport);
+const char *transport_fault(const Transport *transport); /* static text */
+
+/* Bytes received (1 to @size), or one of the values above. */
+gssize transport_recv(Transport *transport, void *bytes, gsize size);
+
+/* Bytes sent (1 to @size), TRANSPORT_AGAIN or TRANSPORT_BROKEN. After TRANSPORT_AGAIN the same bytes must come first in the
+ * next call: TLS has sealed them in a record already. */
+gssize transport_send(Transport *transport, const void *bytes, gsize size);
+
+/* TRUE when bytes wait in a library's memory, of which epoll knows nothing. */
+gboolean transport_is_pending(const Transport *transport);
+
+/* Says that no more will be sent: close_notify where there is TLS, as far as the socket takes it, and FIN. */
+void transport_end(Transport *transport);
