@@ -135,7 +135,8 @@ test('no word is missing and none is unused', () => {
 		for (const [, key] of text.matchAll(/'([a-z]+\.[A-Za-z0-9]+)'/g))
 			used.add(key);
 	}
-	used.delete('carrel.sharp');
+	for (const name of ['carrel.sharp', 'viewer.css'])
+		used.delete(name);
 	assert.deepEqual([...used].filter((key) => !(key in en)), [], 'missing');
 	assert.deepEqual(Object.keys(en).filter((key) => !used.has(key)), [], 'unused');
 });

@@ -4,6 +4,7 @@
 import { api, ApiError, request } from './api.js';
 import { confirm, el, icon } from './dom.js';
 import { faultText } from './faults.js';
+import { warm } from './lazy.js';
 import { t, stepText } from './words.js';
 
 const POLL_MS = 500;
@@ -40,12 +41,6 @@ export function createCard(context, first, gone, refresh) {
 			el('div', { class: 'way' }, vv, el('p', { class: 'hint' }, t('portal.vvHint'))),
 			vncWay(),
 			resetRow));
-
-	/** Start to fetch the viewer when it is likely to be wanted. */
-	function warm() {
-		import('./desktop.js');
-		import('./viewer.js');
-	}
 
 	function vncWay() {
 		const address = context.me.vnc;
@@ -98,6 +93,7 @@ export function createCard(context, first, gone, refresh) {
 			open.replaceChildren(label, el('span', { class: 'hidden' }, ` ${pool.title || pool.name}`), icon('arrow'));
 		}
 		open.setAttribute('aria-disabled', String(busy));
+		open.disabled = vv.disabled = !pool.desktop && (pool.state === 'broken' || pool.state === 'draining');
 		resetRow.hidden = !pool.desktop;
 	}
 

@@ -80,6 +80,7 @@ export function createClipboard({ policy, send, show, onState }) {
 	// Later, when the caller has the object that its handlers use.
 	queueMicrotask(report);
 	return {
+		report,
 		toDesktop,
 		fromDesktop,
 		give,

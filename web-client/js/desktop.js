@@ -4,6 +4,7 @@
 import { api, ApiError, LostError } from './api.js';
 import { el } from './dom.js';
 import { faultText } from './faults.js';
+import { loadViewer, retryOf } from './lazy.js';
 import { poolOf } from './routes.js';
 import { t, stepText } from './words.js';
 
@@ -74,7 +75,7 @@ export function renderDesktop(context, route) {
 		viewer = null;
 		const progress = showProgress(true);
 		try {
-			const [policy, module, first] = await Promise.all([knowPool(), import('./viewer.js'), waitUsable(id, progress)]);
+			const [policy, module, first] = await Promise.all([knowPool(), loadViewer(), waitUsable(id, progress)]);
 			if (!first || gone.signal.aborted)
 				return;
 			progress.step(t('step.connecting'), 0);
@@ -95,7 +96,7 @@ export function renderDesktop(context, route) {
 			if (error instanceof ApiError && error.status === 404)
 				showGone();
 			else
-				showEnd(t('desktop.couldNot'), faultText(error, title), { [t('portal.retry')]: () => run(id) });
+				showEnd(t('desktop.couldNot'), faultText(error, title), { [t('portal.retry')]: retryOf(error, () => run(id)) });
 		}
 	}
 

@@ -4,6 +4,7 @@
 import { api, session, LostError } from './api.js';
 import { el } from './dom.js';
 import { faultText } from './faults.js';
+import { loadDesktop, retryOf } from './lazy.js';
 import { parseRoute, routeHash } from './routes.js';
 import { language, t } from './words.js';
 import { renderPortal } from './portal.js';
@@ -108,9 +109,14 @@ async function render() {
 		view = renderPortal(context);
 		return;
 	}
-	const { renderDesktop } = await import('./desktop.js');
-	if (mine === turn)
-		view = renderDesktop(context, route);
+	try {
+		const { renderDesktop } = await loadDesktop();
+		if (mine === turn)
+			view = renderDesktop(context, route);
+	} catch (error) {
+		if (mine === turn)
+			showFault(error);
+	}
 }
 
 async function start() {
@@ -130,17 +136,17 @@ async function start() {
 function showFault(error) {
 	clear();
 	context.setState('ended');
-	const again = () => {
+	const again = retryOf(error, () => {
 		clearTimeout(timer);
 		removeEventListener('online', again);
 		start();
-	};
+	});
 	const timer = setTimeout(again, 5000);
 	addEventListener('online', again, { once: true });
-	root.append(el('div', { class: 'panel', role: 'alert' },
+	root.append(el('main', { class: 'stage' }, el('div', { class: 'panel' },
 		el('h1', {}, 'Carrel'),
-		el('p', {}, faultText(error)),
-		el('button', { type: 'button', class: 'button primary', on: { click: again } }, t('portal.retry'))));
+		el('p', { role: 'alert' }, faultText(error)),
+		el('button', { type: 'button', class: 'button primary', on: { click: again } }, t('portal.retry')))));
 }
 
 document.documentElement.lang = language;

@@ -21,7 +21,7 @@ export function renderSignIn(context, said, isFault, onSignedIn) {
 	const gone = new AbortController();
 	const box = el('div', { class: 'signin-box' });
 	context.setState('signed-out', t('signin.title'));
-	context.root.append(el('div', { class: 'signin' },
+	context.root.append(el('main', { class: 'signin' },
 		el('div', { class: 'signin-side' },
 			scene(),
 			el('p', { class: 'brand' }, 'Carrel'),

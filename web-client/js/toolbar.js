@@ -260,6 +260,7 @@ export function createToolbar({ title, stage, clipboard, press, onRatio, onScree
 					setOpen(false);
 			}, INTRODUCE_MS);
 		},
+		close: () => setOpen(false),
 		/** The way out of the screen, and back into it. */
 		toggleFocus() {
 			if (node.contains(document.activeElement)) {

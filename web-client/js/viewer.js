@@ -114,6 +114,7 @@ export function createViewer(options) {
 		spoken.textContent = t('viewer.connected', { title });
 		if (!toolbar.hasFocus())
 			screen?.focus();
+		clipboard.report();
 		clipboard.onFocus();
 		watch();
 	}
@@ -144,6 +145,7 @@ export function createViewer(options) {
 		}
 		const wait = retryDelay(attempt++);
 		options.setState('reconnecting');
+		toolbar.close();
 		lost.show(wait, attempt > 2);
 		retryTimer = setTimeout(connect, wait);
 	}
