@@ -42,8 +42,10 @@ async function startVnc() {
 	const server = spawn('Xvnc', ['-displayfd', '3', '-SecurityTypes', 'None', '-rfbport', String(port), '-localhost', '-geometry', '1024x768', '-depth', '24'],
 		{ stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
 	children.push(server);
-	server.stdio[3]?.on('data', (number) => (DISPLAY = `:${String(number).trim()}`));
-	await waitFor('Xvnc', 10_000, () => DISPLAY !== '');
+	let said = '';
+	server.stdio[3]?.on('data', (part) => (said += part));
+	await waitFor('Xvnc', 10_000, () => said.endsWith('\n'));
+	DISPLAY = `:${said.trim()}`;
 	// Xvnc leaves the clipboard to this helper.
 	children.push(spawn('vncconfig', ['-nowin'], { env: { ...process.env, DISPLAY }, stdio: 'ignore' }));
 	if (existsSync('/usr/bin/xterm'))
