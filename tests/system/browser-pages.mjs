@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What can happen to a person on the pages, each with its state and sentence; axe on each page in both themes; and, where an
+// Xvnc is installed, the viewer: resize, clipboard in UTF-8, reconnect, close codes. Needs no running instance.
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { check, launch, person, picture, runSteps, shot, skip, stateOf, waitFor, waitState } from '../lib/browser.mjs';
+
+const { startFakePortal } = await import('../lib/fake-portal.mjs').catch(() => skip('the npm packages are not installed: run npm ci in tests/'));
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const children = [];
+let DISPLAY = '';
+
+const vnc = await startVnc();
+const fake = await startFakePortal({ vnc, bootMs: 0 });
+const browser = await launch();
+const context = await person(browser, fake.url, { permissions: ['clipboard-read', 'clipboard-write'] });
+let page = await context.newPage();
+/** What the browser complained of. Refused requests are part of the tests; anything else is a fault. @type {string[]} */
+const complaints = [];
+listen(page);
+
+function listen(tab) {
+	tab.on('pageerror', (error) => complaints.push(String(error)));
+	tab.on('console', (message) => {
+		if (message.type() === 'error' && /Content Security Policy|Trusted|violat|Uncaught/i.test(message.text()))
+			complaints.push(message.text());
+	});
+}
+
+/** A real X server with a VNC port, or null. */
+async function startVnc() {
+	if (!existsSync('/usr/bin/Xvnc'))
+		return null;
+	const port = await new Promise((resolve) => {
+		const probe = createServer().listen(0, '127.0.0.1', () => {
+			const { port } = /** @type {any} */ (probe.address());
+			probe.close(() => resolve(port));
+		});
+	});
+	const server = spawn('Xvnc', ['-displayfd', '3', '-SecurityTypes', 'None', '-rfbport', String(port), '-localhost', '-geometry', '1024x768', '-depth', '24'],
+		{ stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+	children.push(server);
+	let said = '';
+	server.stdio[3]?.on('data', (part) => (said += part));
+	await waitFor('Xvnc', 10_000, () => said.endsWith('\n'));
+	DISPLAY = `:${said.trim()}`;
+	// Xvnc leaves the clipboard to this helper.
+	children.push(spawn('vncconfig', ['-nowin'], { env: { ...process.env, DISPLAY }, stdio: 'ignore' }));
+	if (existsSync('/usr/bin/xterm'))
+		children.push(spawn('xterm', ['-geometry', '80x24+20+40'], { env: { ...process.env, DISPLAY }, stdio: 'ignore' }));
+	return { host: '127.0.0.1', port };
+}
+
+/** Reads or sets the X clipboard. @param {string} [text] */
+function xclip(text) {
+	return new Promise((resolve, reject) => {
+		const child = spawn('xclip', ['-selection', 'clipboard', text === undefined ? '-o' : '-i'], { env: { ...process.env, DISPLAY }, stdio: ['pipe', text === undefined ? 'pipe' : 'ignore', 'ignore'] });
+		let out = '';
+		child.stdout?.on('data', (data) => (out += data));
+		child.on('error', reject);
+		child.on('exit', () => resolve(out));
+		child.stdin.end(text ?? '');
+	});
+}
+
+async function axe(name) {
+	for (const colorScheme of /** @type {('light' | 'dark')[]} */ (['light', 'dark'])) {
+		await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+		await page.evaluate(AXE);
+		const violations = await page.evaluate(async () => {
+			const found = await /** @type {any} */ (globalThis).axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });
+			return found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => `${node.target} ${node.any[0]?.message ?? ''}`).join(', ')}`);
+		});
+		check(violations.length === 0, `axe on ${name}, ${colorScheme}: ${violations.join(' ; ')}`);
+		await shot(page, `${name}-${colorScheme}`);
+	}
+	check(complaints.length === 0, complaints.join(' ; '));
+}
+
+const seen = (text) => waitFor(`“${text}”`, 8000, () => page.evaluate((words) => document.body.innerText.includes(words), text));
+const press = (name) => page.getByRole('button', { name, exact: false }).first().click();
+const hash = () => page.evaluate(() => location.hash);
+
+async function signIn(user, password = 'carrel') {
+	await page.fill('#user', user);
+	await page.fill('#password', password);
+	await page.press('#password', 'Enter');
+}
+
+async function signOut() {
+	await page.evaluate(() => (location.hash = '#/'));
+	await waitState(page, 'portal');
+	await page.getByRole('button', { name: 'Sign out' }).click();
+	await waitFor('sign-out', 5000, async () => {
+		if (await page.locator('dialog .danger').count())
+			await page.locator('dialog .danger').click();
+		return (await stateOf(page)) === 'signed-out';
+	});
+}
+
+const openOffice = () => page.locator('.card').first().locator('.big').click();
+
+/** @type {[string, () => Promise<void>][]} */
+const steps = [
+	['the sign-in page asks, and tells a wrong password', async () => {
+		await page.goto('/');
+		await waitState(page, 'signed-out');
+		await axe('sign-in');
+		await page.keyboard.press('Enter');
+		await seen('Type your user name');
+		await signIn('demo1', 'wrong');
+		await seen('is not right');
+		check(await page.evaluate(() => document.activeElement?.id === 'password'), 'the password field has no focus after a refusal');
+		await axe('sign-in-wrong');
+	}],
+	['a second factor is asked for, and a wrong one starts again', async () => {
+		await signIn('otp');
+		await page.getByLabel('One-time password').fill('000000');
+		await axe('sign-in-otp');
+		await page.keyboard.press('Enter');
+		await seen('did not let you in');
+		await signIn('otp');
+		await page.getByLabel('One-time password').fill('123456');
+		await page.keyboard.press('Enter');
+		await waitState(page, 'portal');
+		await signOut();
+	}],
+	['an expired password is changed in two rounds', async () => {
+		await signIn('expired');
+		await seen('required to change your password');
+		await page.getByLabel('New password', { exact: true }).fill('a');
+		await press('Continue');
+		await page.getByLabel('Retype new password').fill('a');
+		await press('Continue');
+		await waitState(page, 'portal');
+		await signOut();
+		await seen('You are signed out');
+	}],
+	['a person without pools is told whom to ask', async () => {
+		await signIn('empty');
+		await seen('Ask your administrator');
+		await axe('portal-empty');
+		await signOut();
+	}],
+	['the list shows each pool, and a broken and a full one say so', async () => {
+		await signIn('demo1');
+		await page.locator('.card').nth(3).waitFor();
+		await seen('set up wrongly');
+		await page.locator('.card').nth(2).locator('.big').click();
+		await seen('All desktops of Design workstation are taken');
+		await page.locator('summary').first().click();
+		await seen('127.0.0.1:5999');
+		await seen('demo1/office');
+		await axe('portal');
+		fake.trouble = 'busy';
+		await openOffice();
+		await seen('not answering just now');
+		fake.trouble = '';
+	}],
+	['the list works by keyboard alone', async () => {
+		await page.reload();
+		await page.locator('.card').nth(3).waitFor();
+		for (let i = 0; i < 12 && !(await page.evaluate(() => document.activeElement?.matches('.card .big'))); i++)
+			await page.keyboard.press('Tab');
+		check(await page.evaluate(() => document.activeElement?.matches('.card .big')), 'Tab does not reach the first Open');
+		check(await page.evaluate(() => getComputedStyle(/** @type {Element} */ (document.activeElement)).outlineStyle !== 'none'), 'the focus is not visible');
+	}],
+	['a slow desktop shows its steps with time', async () => {
+		fake.bootMs = 4000;
+		await openOffice();
+		await waitState(page, 'starting');
+		await waitFor('a step with seconds', 4000, () => page.evaluate(() => /(Booting|Almost there)… \d s/.test(document.body.innerText)));
+		await axe('starting');
+		await press('Back to your desktops');
+		await waitState(page, 'portal');
+		fake.bootMs = 0;
+	}],
+	['the .vv file is downloaded', async () => {
+		await page.locator('summary').first().click();
+		const [file] = await Promise.all([page.waitForEvent('download'), press('Open in virt-viewer')]);
+		check(file.suggestedFilename() === 'office.vv', file.suggestedFilename());
+		check(readFileSync(await file.path(), 'utf8').startsWith('[virt-viewer]'), 'not a .vv file');
+	}],
+	['a reset asks first', async () => {
+		const before = [...fake.desktops.keys()][0];
+		await press('Reset desktop');
+		await seen('This cannot be undone');
+		await axe('reset');
+		await page.keyboard.press('Escape');
+		check(fake.desktops.has(before), 'Escape reset it');
+		await press('Reset desktop');
+		await press('Erase and reset');
+		await waitFor('the reset', 5000, () => !fake.desktops.has(before));
+		await seen('Reset. A clean desktop');
+	}],
+	['an expired session asks for the password and comes back to the same place', async () => {
+		await openOffice();
+		if (vnc)
+			await waitState(page, 'connected');
+		else
+			await waitFor('the desktop’s address', 5000, async () => (await hash()).startsWith('#/desktop/'));
+		const where = await hash();
+		fake.sessions.clear();
+		fake.cut(1012);
+		await waitState(page, 'signed-out');
+		await seen('Your session has ended');
+		await signIn('demo1');
+		await waitFor('the same place', 5000, async () => (await hash()) === where && (await stateOf(page)) !== 'signed-out');
+	}],
+	['a desktop that is gone, and one that failed, lead on', async () => {
+		fake.desktops.clear();
+		await page.reload();
+		await seen('This desktop is gone');
+		await axe('gone');
+		fake.trouble = 'failed';
+		await press('Open a desktop');
+		await seen('The desktop did not start');
+		await seen('no space left');
+		await axe('failed');
+		fake.trouble = '';
+		fake.desktops.clear();
+	}],
+	['a lost server is told, and waited for', async () => {
+		await page.route('**/api/v1/me', (route) => route.abort());
+		await page.goto('/');
+		await seen('The server does not answer');
+		await axe('lost-at-start');
+		await page.unroute('**/api/v1/me');
+		await press('Try again');
+		await waitState(page, 'portal');
+		fake.trouble = 'lost';
+		await openOffice();
+		await seen('The server does not answer');
+		await axe('lost-server');
+		fake.trouble = '';
+	}],
+	['French is spoken where it is wished for', async () => {
+		const french = await person(browser, fake.url, { locale: 'fr-CA' });
+		const tab = await french.newPage();
+		await tab.goto('/');
+		await tab.getByRole('button', { name: 'Se connecter' }).waitFor();
+		check((await tab.evaluate(() => document.documentElement.lang)) === 'fr', 'lang is not fr');
+		await french.close();
+	}],
+	['a sign-out in one tab is seen in the others', async () => {
+		const other = await context.newPage();
+		await other.goto('/');
+		await waitState(other, 'portal');
+		await signOut();
+		await waitState(other, 'signed-out');
+		await other.close();
+		await signIn('demo1');
+		await waitState(page, 'portal');
+	}],
+];
+
+/** @type {[string, () => Promise<void>][]} */
+const viewerSteps = [
+	['the screen is shown, and the guest has the window’s size', async () => {
+		await openOffice();
+		await waitState(page, 'connected');
+		await waitFor('the window’s size', 8000, async () => {
+			const now = await picture(page);
+			return now && now.width === 1280 && now.height === 800 && now.colours > 1;
+		});
+		await axe('viewer');
+		await page.setViewportSize({ width: 1033, height: 777 });
+		await waitFor('the new size', 5000, async () => (await picture(page))?.width === 1033 && (await picture(page))?.height === 777);
+		await page.setViewportSize({ width: 1280, height: 800 });
+		await waitFor('the old size', 5000, async () => (await picture(page))?.width === 1280);
+	}],
+	['keys reach the guest, and the way out leads to the tool bar and back', async () => {
+		await page.mouse.click(200, 200);
+		const before = (await picture(page))?.hash;
+		await page.keyboard.type('echo carrel', { delay: 20 });
+		await waitFor('a changed picture', 5000, async () => (await picture(page))?.hash !== before);
+		for (const key of ['Control', 'Alt', 'Shift'])
+			await page.keyboard.down(key);
+		for (const key of ['Shift', 'Alt', 'Control'])
+			await page.keyboard.up(key);
+		await waitFor('focus on the tool bar', 2000, () => page.evaluate(() => document.activeElement?.closest('.bar') !== null));
+		await axe('viewer-bar');
+		await press('Keys');
+		await axe('viewer-keys');
+		await page.keyboard.press('Escape');
+		await page.keyboard.press('Escape');
+		await waitFor('focus on the screen', 2000, () => page.evaluate(() => document.activeElement?.tagName === 'CANVAS'));
+	}],
+	['text is copied both ways in UTF-8', async () => {
+		const there = 'vers le bureau: é € 漢 ';
+		await page.evaluate((text) => navigator.clipboard.writeText(text), there);
+		await page.evaluate(() => dispatchEvent(new FocusEvent('focus')));
+		await waitFor('the text in the guest', 5000, async () => (await xclip()) === there);
+		const back = 'from the desktop: é € 漢\nand a second line';
+		await xclip(back);
+		await waitFor('the text in the browser', 5000, () => page.evaluate(async (text) => (await navigator.clipboard.readText()) === text, back));
+		for (const key of ['Control', 'Alt', 'Shift'])
+			await page.keyboard.down(key);
+		for (const key of ['Shift', 'Alt', 'Control'])
+			await page.keyboard.up(key);
+		await page.locator('#bar-tools').getByRole('button', { name: 'Clipboard' }).click();
+		check((await page.inputValue('#clip-field')) === back, 'the panel does not show the guest’s text');
+		await axe('viewer-clipboard');
+		await page.fill('#clip-field', 'par le champ: ñ 漢');
+		await waitFor('the field’s text in the guest', 5000, async () => (await xclip()) === 'par le champ: ñ 漢');
+		await page.keyboard.press('Escape');
+		await page.keyboard.press('Escape');
+	}],
+	['a lost screen is back within two seconds, without a word', async () => {
+		const started = Date.now();
+		fake.cut(1012);
+		await waitState(page, 'reconnecting', 1000);
+		await waitState(page, 'connected', 2000);
+		await waitFor('the picture', 2000, async () => ((await picture(page))?.colours ?? 0) > 1);
+		check(Date.now() - started < 2000, `${Date.now() - started} ms`);
+		fake.cut(0);
+		await waitState(page, 'reconnecting', 1000);
+		await waitState(page, 'connected', 2000);
+	}],
+	['a gateway that is away is waited for, with the last picture dimmed', async () => {
+		fake.trouble = 'lost';
+		fake.cut(0);
+		await seen('Reconnecting');
+		check(await page.locator('.ghost').count() === 1, 'the last picture is gone');
+		await axe('reconnecting');
+		fake.trouble = '';
+		await press('Try now');
+		await waitState(page, 'connected', 12_000);
+	}],
+	['each close code says its reason and a next step', async () => {
+		for (const [code, words] of /** @type {[number, string][]} */ ([[4001, 'Your pass has expired'], [4003, 'Opened somewhere else'], [4008, 'Your time is up'], [4009, 'The desktop was stopped'], [4010, 'Ended by an administrator']])) {
+			fake.cut(code);
+			await waitState(page, 'ended');
+			await seen(words);
+			await axe(`closed-${code}`);
+			check(await page.evaluate(() => document.activeElement?.tagName === 'H1'), 'the focus is not on the heading');
+			const again = page.getByRole('button', { name: /Connect again|Open a desktop/ });
+			if (await again.count())
+				await again.click();
+			else
+				await page.reload();
+			await waitState(page, 'connected');
+		}
+	}],
+	['a silent agent is told', async () => {
+		fake.agent = false;
+		await page.reload();
+		await waitState(page, 'connected');
+		await seen('No agent answers in this desktop');
+		await axe('no-agent');
+		fake.agent = true;
+		await waitFor('the note to go', 15_000, () => page.evaluate(() => !document.body.innerText.includes('No agent answers')));
+	}],
+	['a clipboard that is off is greyed and said', async () => {
+		await page.evaluate(() => (location.hash = '#/open/lab'));
+		await waitState(page, 'connected');
+		await page.locator('.bar-tab').click();
+		if (await page.locator('#bar-tools').isHidden())
+			await page.locator('.bar-tab').click();
+		await page.locator('#bar-tools').getByRole('button', { name: 'Clipboard' }).click();
+		await seen('The clipboard is off in this pool');
+		await axe('clipboard-off');
+		await press('Disconnect');
+		await waitState(page, 'portal');
+	}],
+	['a sharp screen asks for its own pixels', async () => {
+		const sharp = await browser.newContext({ ignoreHTTPSErrors: true, baseURL: fake.url, viewport: { width: 1000, height: 600 }, deviceScaleFactor: 1.25, storageState: await context.storageState() });
+		const tab = await sharp.newPage();
+		await tab.goto('/#/open/office');
+		await waitState(tab, 'connected');
+		await waitFor('1250 pixels', 5000, async () => (await picture(tab))?.width === 1250 && (await picture(tab))?.height === 750);
+		await sharp.close();
+	}],
+];
+
+let status = 1;
+try {
+	status = await runSteps([...steps, ...(vnc ? viewerSteps : [])], (name) => shot(page, `failed-${name.replace(/\W+/g, '-')}`));
+} finally {
+	await browser.close();
+	await fake.close();
+	for (const child of children)
+		child.kill();
+}
+process.exit(status);

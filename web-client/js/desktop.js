@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// One desktop on the whole page: waits until it can be seen, shows the steps, opens the viewer, and says why it ended.
+
+import { api, ApiError, LostError } from './api.js';
+import { el } from './dom.js';
+import { faultText } from './faults.js';
+import { loadViewer, retryOf } from './lazy.js';
+import { poolOf } from './routes.js';
+import { t, stepText } from './words.js';
+
+const POLL_MS = 500;
+// After this the page says that it takes long; it goes on all the same.
+const SLOW_S = 90;
+
+/**
+ * @typedef {object} DesktopState the answer of GET desktops/ID
+ * @property {string} id
+ * @property {string} pool
+ * @property {string} title
+ * @property {string} state
+ * @property {string | null} step
+ * @property {boolean} usable there is a screen to see
+ * @property {boolean} agent
+ * @property {string | null} note
+ * @property {number} elapsed seconds
+ */
+
+/**
+ * @param {import('./main.js').Context} context
+ * @param {{page: 'open', pool: string} | {page: 'desktop', id: string}} route
+ * @returns {import('./main.js').View}
+ */
+export function renderDesktop(context, route) {
+	const gone = new AbortController();
+	const poolName = route.page === 'open' ? route.pool : poolOf(route.id);
+	/** @type {{dispose: () => void} | null} */
+	let viewer = null;
+	let title = titleOf(poolName);
+	const stage = el('main', { class: 'stage' });
+	context.root.append(stage);
+
+	/** @param {string | null} name */
+	function titleOf(name) {
+		return context.pools.find((pool) => pool.name === name)?.title || name || 'Carrel';
+	}
+
+	/** The policy and the title come with the list; a bookmark comes without it. */
+	async function knowPool() {
+		if (!context.pools.some((pool) => pool.name === poolName)) {
+			const pools = await api('GET', 'pools', { signal: gone.signal });
+			context.pools = Array.isArray(pools) ? pools : [];
+		}
+		title = titleOf(poolName);
+		return context.pools.find((pool) => pool.name === poolName)?.policy;
+	}
+
+	async function openPool() {
+		const progress = showProgress(false);
+		try {
+			await knowPool();
+			progress.rename();
+			const { desktop } = await api('POST', `pools/${encodeURIComponent(poolName ?? '')}/open`, { body: {}, signal: gone.signal });
+			history.replaceState(null, '', `#/desktop/${desktop}`);
+			route = { page: 'desktop', id: desktop };
+			run(desktop);
+		} catch (error) {
+			if (!gone.signal.aborted)
+				showEnd(t('desktop.couldNot'), faultText(error, title), { [t('portal.retry')]: openPool });
+		}
+	}
+
+	/** @param {string} id */
+	async function run(id) {
+		viewer?.dispose();
+		viewer = null;
+		const progress = showProgress(true);
+		try {
+			const [policy, module, first] = await Promise.all([knowPool(), loadViewer(), waitUsable(id, progress)]);
+			if (!first || gone.signal.aborted)
+				return;
+			progress.step(t('step.connecting'), 0);
+			viewer = module.createViewer({
+				stage, id, title, policy: policy?.clipboard, first,
+				setState: (state) => context.setState(state, title),
+				onConnect: () => progress.remove(),
+				onNotUsable: () => run(id),
+				onGone: showGone,
+				onEnd: (verdict) => showEnd(t(verdict.title), t(verdict.text), verdict.next === 'reconnect'
+					? { [t('desktop.again')]: () => run(id) }
+					: verdict.next === 'open' ? openButton() : {}),
+				onLeave: () => context.go({ page: 'portal' }),
+			});
+		} catch (error) {
+			if (gone.signal.aborted)
+				return;
+			if (error instanceof ApiError && error.status === 404)
+				showGone();
+			else
+				showEnd(t('desktop.couldNot'), faultText(error, title), { [t('portal.retry')]: retryOf(error, () => run(id)) });
+		}
+	}
+
+	/**
+	 * @param {string} id
+	 * @param {ReturnType<typeof showProgress>} progress
+	 * @returns {Promise<DesktopState | null>} null: it will not come, and that was shown
+	 */
+	async function waitUsable(id, progress) {
+		for (;;) {
+			try {
+				/** @type {DesktopState} */
+				const now = await api('GET', `desktops/${encodeURIComponent(id)}`, { signal: gone.signal });
+				if (now.title)
+					title = now.title;
+				if (now.usable)
+					return now;
+				if (now.state === 'failed') {
+					showEnd(t('desktop.failed'), t('desktop.failedText'), openButton(), now.note);
+					return null;
+				}
+				if (now.state === 'retired') {
+					showGone();
+					return null;
+				}
+				progress.step(stepText(now.step), now.elapsed ?? 0);
+			} catch (error) {
+				// The server may be back in a moment: waiting is what this page is for.
+				if (!(error instanceof LostError))
+					throw error;
+				progress.step(faultText(error), 0);
+			}
+			await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+			gone.signal.throwIfAborted();
+		}
+	}
+
+	/** @param {boolean} known that there is a desktop, so that the wait can be left to itself */
+	function showProgress(known) {
+		context.setState('starting', title);
+		const heading = el('h1', { tabIndex: -1 }, t('step.titleOpen', { pool: title }));
+		const spoken = el('p', { class: 'hidden', role: 'status' });
+		const step = el('p', { class: 'step', 'aria-hidden': 'true' }, `${t('step.preparing')}…`);
+		const hint = el('p', { class: 'hint' }, t('step.goesOn'));
+		const panel = el('div', { class: 'panel progress' },
+			el('div', { class: 'shelf', 'aria-hidden': 'true' }, el('i'), el('i'), el('i'), el('i'), el('i')),
+			heading, step, spoken, hint,
+			el('button', { type: 'button', class: 'button quiet', on: { click: () => context.go({ page: 'portal' }) } }, t('desktop.back')));
+		stage.replaceChildren(panel);
+		heading.focus();
+		let said = '';
+		return {
+			/**
+			 * @param {string} text
+			 * @param {number} seconds
+			 */
+			step(text, seconds) {
+				this.rename();
+				step.textContent = seconds >= 1 ? t('step.time', { step: text, seconds: Math.floor(seconds) }) : `${text}…`;
+				if (text !== said) {
+					said = text;
+					spoken.textContent = text;
+				}
+				if (known && seconds > SLOW_S)
+					hint.textContent = t('step.slow');
+			},
+			rename() {
+				heading.textContent = t('step.titleOpen', { pool: title });
+			},
+			remove: () => panel.remove(),
+		};
+	}
+
+	/** @returns {Record<string, () => void>} */
+	function openButton() {
+		if (!poolName)
+			return {};
+		return { [t('desktop.openNew')]: openPool };
+	}
+
+	function showGone() {
+		showEnd(t('desktop.gone'), t('desktop.goneText'), openButton());
+	}
+
+	/**
+	 * @param {string} heading
+	 * @param {string} text
+	 * @param {Record<string, () => void>} actions the first is the main one; the way back is always there
+	 * @param {string | null} [note]
+	 */
+	function showEnd(heading, text, actions, note) {
+		viewer?.dispose();
+		viewer = null;
+		context.setState('ended', heading);
+		const h1 = el('h1', { tabIndex: -1 }, heading);
+		const back = el('button', { type: 'button', class: Object.keys(actions).length > 0 ? 'button' : 'button primary',
+			on: { click: () => context.go({ page: 'portal' }) } }, t('desktop.back'));
+		stage.replaceChildren(el('div', { class: 'panel ended' }, h1, el('p', {}, text), note && el('p', { class: 'note' }, note),
+			el('div', { class: 'row' },
+				Object.entries(actions).map(([label, action]) => el('button', { type: 'button', class: 'button primary', on: { click: action } }, label)),
+				back)));
+		h1.focus();
+	}
+
+	if (route.page === 'open')
+		openPool();
+	else
+		run(route.id);
+	return {
+		dispose() {
+			gone.abort();
+			viewer?.dispose();
+		},
+	};
+}

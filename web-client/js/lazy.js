@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The parts that are fetched when they are wanted.
+
+import { LostError } from './api.js';
+import { el } from './dom.js';
+
+/**
+ * Some browsers remember a module that could not be fetched as broken until the page is loaded anew.
+ */
+export class StaleError extends LostError {}
+
+/**
+ * @template T
+ * @param {Promise<T>} module
+ * @returns {Promise<T>}
+ */
+async function part(module) {
+	try {
+		return await module;
+	} catch (error) {
+		throw new StaleError(String(error));
+	}
+}
+
+export const loadDesktop = () => part(import('./desktop.js'));
+export const loadViewer = () => part(Promise.all([import('./viewer.js'), sheet()]).then(([module]) => module));
+
+/** @type {Promise<void> | null} */
+let sheetLoaded = null;
+
+function sheet() {
+	sheetLoaded ??= new Promise((resolve, reject) => {
+		const link = el('link', { rel: 'stylesheet', href: 'viewer.css', on: {
+			load: () => resolve(),
+			error() {
+				sheetLoaded = null;
+				link.remove();
+				reject(new Error('viewer.css'));
+			},
+		} });
+		document.head.append(link);
+	});
+	return sheetLoaded;
+}
+
+/** Fetch both ahead of time, when a desktop is likely to be opened. Whether it works is seen when they are wanted. */
+export function warm() {
+	loadDesktop().catch(() => {});
+	loadViewer().catch(() => {});
+}
+
+/**
+ * What a "try again" has to do after this failure.
+ * @param {unknown} error
+ * @param {() => void} again
+ */
+export function retryOf(error, again) {
+	return error instanceof StaleError ? () => location.reload() : again;
+}
