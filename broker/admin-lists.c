@@ -48,7 +48,7 @@ GVariant *
 admin_status(Broker *broker)
 {
 	GVariantDict facts = G_VARIANT_DICT_INIT(NULL);
-	g_autofree char *instance = store_get_meta(broker->store, "instance");
+	g_autofree char *instance = store_get_meta(broker->store, "instance-id");
 	g_autoptr(GPtrArray) sessions = sessions_all(broker->sessions);
 	guint desktops = 0;
 

@@ -11,12 +11,11 @@
 /* Exit statuses: part of the interface, documented in carrel(1). */
 typedef enum {
 	CLI_DONE = 0,
-	CLI_FAILED = 1,      /* it was tried and went wrong, or a check found faults */
+	CLI_FAILED = 1,      /* it was tried and went wrong, there is no such thing, or a check found faults */
 	CLI_USAGE = 2,       /* the command line is not understood */
 	CLI_NOT_RUNNING = 3, /* there is no carrel-broker to ask */
 	CLI_DENIED = 4,      /* this user may not do that */
-	CLI_NOT_FOUND = 5,   /* no such pool, desktop, session or image */
-	CLI_BUSY = 6,        /* it may succeed later */
+	CLI_BUSY = 5,        /* it may succeed later */
 	CLI_CONFIG = 78,     /* EX_CONFIG of sysexits.h: the configuration file is wrong */
 } CliStatus;
 

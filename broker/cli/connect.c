@@ -99,8 +99,6 @@ status_of(const GError *error)
 	switch ((CarrelErrorCode)error->code) {
 	case CARREL_ERROR_DENIED:
 		return CLI_DENIED;
-	case CARREL_ERROR_NOT_FOUND:
-		return CLI_NOT_FOUND;
 	case CARREL_ERROR_BUSY:
 	case CARREL_ERROR_EXHAUSTED:
 	case CARREL_ERROR_TIMEOUT:

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "tests/lib/fake-display.h"
+
+#include <string.h>
+
+#include "broker/common/peer.h"
+#include "broker/dbus/display.h"
+
+struct FakeDisplay {
+	PeerServer *server;
+	CarrelDisplay1 *skeleton; /* of the one broker that is connected */
+	GVariant *last;
+	GHashTable *ended; /* desktop -> count */
+	guint n_admissions;
+	gboolean joined;
+};
+
+static gboolean
+on_admit(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, const char *desktop, const char *uuid,
+	GVariant *params, gpointer data)
+{
+	FakeDisplay *display = data;
+	GVariantDict dict = G_VARIANT_DICT_INIT(params);
+	guint8 grant[32];
+
+	memset(grant, (int)++display->n_admissions, sizeof grant);
+	g_variant_dict_insert(&dict, "desktop", "s", desktop);
+	g_variant_dict_insert(&dict, "uuid", "s", uuid);
+	g_clear_pointer(&display->last, g_variant_unref);
+	display->last = g_variant_ref_sink(g_variant_dict_end(&dict));
+	carrel_display1_complete_admit(skeleton, invocation,
+		g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, grant, sizeof grant, 1));
+	return TRUE;
+}
+
+static gboolean
+on_end_clients(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, const char *desktop, gpointer data)
+{
+	FakeDisplay *display = data;
+	guint n = GPOINTER_TO_UINT(g_hash_table_lookup(display->ended, desktop));
+
+	g_hash_table_insert(display->ended, g_strdup(desktop), GUINT_TO_POINTER(n + 1));
+	display->joined = FALSE;
+	carrel_display1_complete_end_clients(skeleton, invocation);
+	return TRUE;
+}
+
+static const char *
+last_text(const FakeDisplay *display, const char *key)
+{
+	const char *text = "";
+
+	if (display->last)
+		g_variant_lookup(display->last, key, "&s", &text);
+	return text;
+}
+
+static gboolean
+on_list_screens(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)
+{
+	FakeDisplay *display = data;
+	GVariantBuilder screens = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));
+
+	if (display->joined) {
+		GVariantBuilder clients = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));
+		GVariantDict client = G_VARIANT_DICT_INIT(NULL), screen = G_VARIANT_DICT_INIT(NULL);
+
+		g_variant_dict_insert(&client, "client", "s", last_text(display, "client"));
+		g_variant_dict_insert(&client, "protocol", "s", last_text(display, "protocol"));
+		g_variant_dict_insert(&client, "user", "s", last_text(display, "user"));
+		g_variant_builder_add_value(&clients, g_variant_dict_end(&client));
+		g_variant_dict_insert(&screen, "desktop", "s", last_text(display, "desktop"));
+		g_variant_dict_insert_value(&screen, "clients", g_variant_builder_end(&clients));
+		g_variant_builder_add_value(&screens, g_variant_dict_end(&screen));
+	}
+	carrel_display1_complete_list_screens(skeleton, invocation, g_variant_builder_end(&screens));
+	return TRUE;
+}
+
+static void
+on_joined(GDBusConnection *connection, uid_t uid, pid_t pid, void *data)
+{
+	FakeDisplay *display = data;
+
+	g_clear_object(&display->skeleton);
+	display->skeleton = carrel_display1_skeleton_new();
+	g_signal_connect(display->skeleton, "handle-admit", G_CALLBACK(on_admit), display);
+	g_signal_connect(display->skeleton, "handle-end-clients", G_CALLBACK(on_end_clients), display);
+	g_signal_connect(display->skeleton, "handle-list-screens", G_CALLBACK(on_list_screens), display);
+	g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(display->skeleton), connection, "/org/carrel/Display1",
+		NULL);
+}
+
+FakeDisplay *
+fake_display_new(const char *path)
+{
+	FakeDisplay *display = g_new0(FakeDisplay, 1);
+	g_autoptr(GError) error = NULL;
+
+	display->ended = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	display->server = peer_server_new(path, NULL, 4, on_joined, display, &error);
+	if (display->server == NULL)
+		g_error("%s", error->message);
+	return display;
+}
+
+void
+fake_display_free(FakeDisplay *display)
+{
+	g_clear_object(&display->skeleton);
+	peer_server_free(display->server);
+	g_clear_pointer(&display->last, g_variant_unref);
+	g_hash_table_unref(display->ended);
+	g_free(display);
+}
+
+GVariant *
+fake_display_last_admission(const FakeDisplay *display)
+{
+	return display->last;
+}
+
+guint
+fake_display_n_admissions(const FakeDisplay *display)
+{
+	return display->n_admissions;
+}
+
+guint
+fake_display_n_ended(const FakeDisplay *display, const char *desktop)
+{
+	return GPOINTER_TO_UINT(g_hash_table_lookup(display->ended, desktop));
+}
+
+void
+fake_display_join(FakeDisplay *display)
+{
+	display->joined = TRUE;
+	carrel_display1_emit_client_joined(display->skeleton, last_text(display, "desktop"), last_text(display, "client"),
+		last_text(display, "protocol"));
+}
+
+void
+fake_display_leave(FakeDisplay *display)
+{
+	display->joined = FALSE;
+	carrel_display1_emit_client_left(display->skeleton, last_text(display, "desktop"), last_text(display, "client"),
+		"closed");
+}

@@ -1,0 +1,22 @@
+/* A carrel-display without screens: org.carrel.Display1 on a socket, in the test's own main loop.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+typedef struct FakeDisplay FakeDisplay;
+
+/* Listens on @path. */
+FakeDisplay *fake_display_new(const char *path);
+void fake_display_free(FakeDisplay *display);
+
+/* Of the last Admit: a{sv} with "desktop" and "uuid" added. NULL: none yet. Owned by the display. */
+GVariant *fake_display_last_admission(const FakeDisplay *display);
+guint fake_display_n_admissions(const FakeDisplay *display);
+
+/* How often EndClients was called for @desktop. */
+guint fake_display_n_ended(const FakeDisplay *display, const char *desktop);
+
+/* The client that was admitted last connects; it goes. Both signal. */
+void fake_display_join(FakeDisplay *display);
+void fake_display_leave(FakeDisplay *display);

@@ -1,0 +1,410 @@
+/* The REST interface, from a request to its answer. SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <check.h>
+#include <glib/gstdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/json-body.h"
+#include "tests/lib/broker-fixture.h"
+
+static Fixture fixture;
+
+static void
+set_up(void)
+{
+	fixture_set_up(&fixture);
+}
+
+static void
+tear_down(void)
+{
+	fixture_tear_down(&fixture);
+}
+
+static void
+assert_status(const char *method, const char *path, const char *session, const char *body, guint status)
+{
+	g_autoptr(Answer) answer = fixture_request(&fixture, method, path, session, body);
+
+	ck_assert_msg(answer->status == status, "%s %s: %u: %s", method, path, answer->status, answer->text);
+}
+
+START_TEST(a_person_signs_in_and_is_known_from_then_on)
+{
+	g_autoptr(Answer) in =
+		fixture_request(&fixture, "POST", "sign-in", NULL, "{\"user\":\"demo1\",\"password\":\"right\"}");
+
+	ck_assert_uint_eq(in->status, 200);
+	ck_assert_str_eq(in->text, "{\"user\":\"demo1\",\"admin\":false}");
+	ck_assert_uint_eq(strlen(in->cookie), 64);
+	g_autoptr(Answer) me = fixture_request(&fixture, "GET", "me", in->cookie, NULL);
+	ck_assert_str_eq(me->text, "{\"user\":\"demo1\",\"admin\":false,\"vnc\":\"portal.example:5999\"}");
+}
+END_TEST
+
+START_TEST(an_admin_is_told_so)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo2");
+	g_autoptr(Answer) me = fixture_request(&fixture, "GET", "me", session, NULL);
+
+	ck_assert_ptr_nonnull(strstr(me->text, "\"admin\":true"));
+}
+END_TEST
+
+static const char *const refusals[] = {
+	"{\"user\":\"demo1\",\"password\":\"wrong\"}",
+	"{\"user\":\"demo1\",\"password\":\"\"}",
+	"{\"user\":\"nobody-here\",\"password\":\"right\"}",
+	"{\"user\":\"locked\",\"password\":\"right\"}",
+	"{\"user\":\"../x\",\"password\":\"right\"}",
+};
+
+START_TEST(every_refusal_answers_alike_in_the_same_time)
+{
+	g_autoptr(Answer) answer = fixture_request(&fixture, "POST", "sign-in", NULL, refusals[_i]);
+
+	ck_assert_uint_eq(answer->status, 401);
+	ck_assert_str_eq(answer->text,
+		"{\"error\":{\"code\":\"denied\",\"message\":\"The user name or the password is wrong.\"}}");
+	ck_assert_ptr_null(answer->cookie);
+	/* At the first or, on a machine under load, a later multiple. */
+	ck_assert_int_ge(answer->took_ms, FIXTURE_FAILURE_MS - 1);
+	ck_assert_int_lt(answer->took_ms % FIXTURE_FAILURE_MS, FIXTURE_FAILURE_MS / 3);
+}
+END_TEST
+
+static Answer *
+answer_prompt(const Answer *prompt, const char *address, const char *body)
+{
+	JsonObject *inner = json_object_get_object_member(json_node_get_object(prompt->json), "prompt");
+	g_autofree char *path = g_strconcat("sign-in/", json_object_get_string_member(inner, "id"), NULL);
+
+	return fixture_request_from(&fixture, address, "POST", path, NULL, body, NULL);
+}
+
+START_TEST(a_second_question_is_asked_and_answered)
+{
+	g_autoptr(Answer) prompt =
+		fixture_request(&fixture, "POST", "sign-in", NULL, "{\"user\":\"code\",\"password\":\"right\"}");
+
+	ck_assert_uint_eq(prompt->status, 200);
+	ck_assert_ptr_null(prompt->cookie);
+	ck_assert_ptr_nonnull(strstr(prompt->text,
+		"\"messages\":[\"A code was sent to your telephone\"],\"fields\":[{\"label\":\"Code:\",\"echo\":true}]"));
+	g_autoptr(Answer) few = answer_prompt(prompt, "192.0.2.1", "{\"answers\":[]}");
+	ck_assert_uint_eq(few->status, 400);
+	g_autoptr(Answer) in = answer_prompt(prompt, "192.0.2.1", "{\"answers\":[\"123456\"]}");
+	ck_assert_uint_eq(in->status, 200);
+	ck_assert_str_eq(answer_text(in, "user"), "code");
+	ck_assert_ptr_nonnull(in->cookie);
+	g_autoptr(Answer) again = answer_prompt(prompt, "192.0.2.1", "{\"answers\":[\"123456\"]}");
+	ck_assert_uint_eq(again->status, 404);
+}
+END_TEST
+
+START_TEST(nobody_else_answers_ones_question)
+{
+	g_autoptr(Answer) prompt =
+		fixture_request(&fixture, "POST", "sign-in", NULL, "{\"user\":\"code\",\"password\":\"right\"}");
+	g_autoptr(Answer) stolen = answer_prompt(prompt, "192.0.2.2", "{\"answers\":[\"123456\"]}");
+
+	ck_assert_uint_eq(stolen->status, 404);
+}
+END_TEST
+
+START_TEST(a_wrong_answer_is_a_refusal_like_any_other)
+{
+	g_autoptr(Answer) prompt =
+		fixture_request(&fixture, "POST", "sign-in", NULL, "{\"user\":\"code\",\"password\":\"right\"}");
+	g_autoptr(Answer) in = answer_prompt(prompt, "192.0.2.1", "{\"answers\":[\"000000\"]}");
+
+	ck_assert_uint_eq(in->status, 401);
+	ck_assert_int_ge(in->took_ms, FIXTURE_FAILURE_MS - 1);
+}
+END_TEST
+
+START_TEST(an_expired_password_is_renewed)
+{
+	g_autoptr(Answer) first =
+		fixture_request(&fixture, "POST", "sign-in", NULL, "{\"user\":\"expired\",\"password\":\"right\"}");
+	g_autoptr(Answer) second = answer_prompt(first, "192.0.2.1", "{\"answers\":[\"newer\"]}");
+	g_autoptr(Answer) third = answer_prompt(second, "192.0.2.1", "{\"answers\":[\"newer\"]}");
+
+	ck_assert_ptr_nonnull(strstr(first->text, "Your password has expired"));
+	ck_assert_ptr_nonnull(third->cookie);
+}
+END_TEST
+
+START_TEST(an_address_has_a_bounded_number_of_sign_ins_at_once)
+{
+	for (int i = 0; i < 8; i++)
+		assert_status("POST", "sign-in", NULL, "{\"user\":\"code\",\"password\":\"right\"}", 200);
+	assert_status("POST", "sign-in", NULL, "{\"user\":\"demo1\",\"password\":\"right\"}", 429);
+	g_autoptr(Answer) elsewhere = fixture_request_from(&fixture, "192.0.2.2", "POST", "sign-in", NULL,
+		"{\"user\":\"demo1\",\"password\":\"right\"}", NULL);
+	ck_assert_uint_eq(elsewhere->status, 200);
+}
+END_TEST
+
+static const char *const bad_bodies[] = {"", "{", "[]", "null", "\"x\"", "{\"user\":1,\"password\":2}", "{\"user\":\"a\"}",
+	"{\"user\":\"\",\"password\":\"x\"}", "{\"user\":\"a\",\"password\":null}", "{/* */\"user\":\"a\",\"password\":\"b\"}",
+	"{'user':'a','password':'b'}", "{\"user\":{\"a\":[[[[[[[[[[1]]]]]]]]]]}}", "{\"user\":\"\xff\",\"password\":\"b\"}",
+	"{\"user\":\"a\",\"password\":\"b\"} x", "{\"user\":\"a\\u0000b\",\"password\":\"b\"}{"};
+
+START_TEST(a_bad_body_gets_one_clear_line)
+{
+	g_autoptr(Answer) answer = fixture_request(&fixture, "POST", "sign-in", NULL, bad_bodies[_i]);
+
+	ck_assert_uint_eq(answer->status, 400);
+	ck_assert_str_eq(answer_error_code(answer), "invalid");
+}
+END_TEST
+
+START_TEST(a_body_cut_anywhere_is_refused)
+{
+	static const char body[] = "{\"user\":\"demo1\",\"password\":\"p\\\"\\u00e9\",\"more\":[1,true,{}]}";
+
+	for (gsize size = 0; size < sizeof body - 1; size++)
+		ck_assert_ptr_null(json_body_parse(body, size, NULL));
+	JsonNode *whole = json_body_parse(body, sizeof body - 1, NULL);
+	ck_assert_ptr_nonnull(whole);
+	json_body_free(whole);
+}
+END_TEST
+
+START_TEST(what_is_not_there_is_404_and_what_does_not_fit_is_405)
+{
+	assert_status("GET", "nothing", NULL, NULL, 404);
+	assert_status("GET", "", NULL, NULL, 404);
+	assert_status("GET", "desktops/a/b/c/d/e/f/g/h", NULL, NULL, 404);
+	assert_status("GET", "desktops/%2e%2e/reset", NULL, NULL, 404);
+	assert_status("GET", "sign-in", NULL, NULL, 405);
+	assert_status("DELETE", "me", NULL, NULL, 405);
+}
+END_TEST
+
+START_TEST(without_a_session_there_is_nothing_to_see)
+{
+	assert_status("GET", "me", NULL, NULL, 401);
+	assert_status("GET", "pools", "x", NULL, 401);
+	assert_status("POST", "pools/office/open", NULL, NULL, 401);
+	assert_status("GET", "desktops/x", "0000000000000000000000000000000000000000000000000000000000000000", NULL, 401);
+}
+END_TEST
+
+START_TEST(a_page_of_another_site_cannot_act)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1");
+	g_autoptr(Answer) foreign = fixture_request_from(&fixture, "192.0.2.1", "POST", "pools/office/open", session, NULL,
+		"https://evil.example");
+	g_autoptr(Answer) null = fixture_request_from(&fixture, "192.0.2.1", "POST", "sign-out", session, NULL, "null");
+	g_autoptr(Answer) own = fixture_request_from(&fixture, "192.0.2.1", "POST", "pools/office/open", session, NULL,
+		"https://portal.example:8443");
+
+	ck_assert_uint_eq(foreign->status, 403);
+	ck_assert_uint_eq(null->status, 403);
+	ck_assert_uint_eq(own->status, 202);
+}
+END_TEST
+
+START_TEST(pools_are_those_of_the_person)
+{
+	g_autofree char *one = fixture_sign_in(&fixture, "demo1"), *two = fixture_sign_in(&fixture, "demo2");
+	g_autoptr(Answer) ones = fixture_request(&fixture, "GET", "pools", one, NULL);
+	g_autoptr(Answer) twos = fixture_request(&fixture, "GET", "pools", two, NULL);
+
+	ck_assert_ptr_nonnull(strstr(ones->text, "\"name\":\"office\",\"title\":\"Office desktop\",\"kind\":\"floating\""));
+	ck_assert_ptr_nonnull(strstr(ones->text, "\"policy\":{\"clipboard\":\"both\"},\"desktop\":null"));
+	ck_assert_ptr_null(strstr(ones->text, "\"lab\""));
+	ck_assert_ptr_nonnull(strstr(twos->text, "\"lab\""));
+	/* An admin's words about a file are not for everyone. */
+	ck_assert_ptr_nonnull(strstr(ones->text, "\"state\":\"broken\""));
+	ck_assert_ptr_null(strstr(ones->text, "Titel"));
+}
+END_TEST
+
+START_TEST(open_goes_from_202_to_200_and_stays_with_one_desktop)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1");
+	g_autoptr(Answer) first = fixture_request(&fixture, "POST", "pools/office/open", session, NULL);
+
+	ck_assert_uint_eq(first->status, 202);
+	ck_assert_str_eq(answer_text(first, "state"), "cloning");
+	g_autofree char *id = fixture_open(&fixture, session, "office");
+	ck_assert_str_eq(answer_text(first, "desktop"), id);
+	g_autoptr(Answer) again = fixture_request(&fixture, "POST", "pools/office/open", session, NULL);
+	ck_assert_uint_eq(again->status, 200);
+	ck_assert_str_eq(answer_text(again, "desktop"), id);
+	g_autofree char *path = g_strconcat("desktops/", id, NULL);
+	g_autoptr(Answer) desktop = fixture_request(&fixture, "GET", path, session, NULL);
+	ck_assert_str_eq(answer_text(desktop, "title"), "Office desktop");
+	ck_assert_ptr_nonnull(strstr(desktop->text, "\"usable\":true,\"agent\":true"));
+}
+END_TEST
+
+START_TEST(open_refuses_with_the_reason)
+{
+	g_autofree char *one = fixture_sign_in(&fixture, "demo1"), *two = fixture_sign_in(&fixture, "demo2");
+	g_autofree char *lab = fixture_open(&fixture, two, "lab");
+
+	assert_status("POST", "pools/nowhere/open", one, NULL, 404);
+	assert_status("POST", "pools/lab/open", one, NULL, 403);
+	assert_status("POST", "pools/broken/open", one, NULL, 503);
+	engine_drain(fixture.broker->engine, "office", TRUE, NULL);
+	g_autoptr(Answer) full = fixture_request(&fixture, "POST", "pools/office/open", one, NULL);
+	ck_assert_uint_eq(full->status, 503);
+	ck_assert_str_eq(answer_error_code(full), "exhausted");
+}
+END_TEST
+
+START_TEST(another_persons_desktop_does_not_exist)
+{
+	g_autofree char *one = fixture_sign_in(&fixture, "demo1"), *two = fixture_sign_in(&fixture, "demo2");
+	g_autofree char *id = fixture_open(&fixture, one, "office");
+	g_autofree char *path = g_strconcat("desktops/", id, NULL), *reset = g_strconcat(path, "/reset", NULL),
+			*console = g_strconcat(path, "/console.vv", NULL);
+
+	assert_status("GET", path, two, NULL, 404);
+	assert_status("POST", reset, two, NULL, 404);
+	assert_status("GET", console, two, NULL, 404);
+	g_autoptr(Answer) list = fixture_request(&fixture, "GET", "desktops", two, NULL);
+	ck_assert_str_eq(list->text, "[]");
+	assert_status("GET", path, one, NULL, 200);
+}
+END_TEST
+
+START_TEST(a_console_file_holds_what_virt_viewer_needs)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1");
+	g_autofree char *id = fixture_open(&fixture, session, "office");
+	g_autofree char *path = g_strdup_printf("desktops/%s/console.vv", id);
+	g_autoptr(Answer) answer = fixture_request(&fixture, "GET", path, session, NULL);
+	g_autoptr(GKeyFile) keys = g_key_file_new();
+
+	ck_assert_uint_eq(answer->status, 200);
+	ck_assert_str_eq(answer->type, "application/x-virt-viewer");
+	ck_assert(g_key_file_load_from_data(keys, answer->text, (gsize)-1, G_KEY_FILE_NONE, NULL));
+	const struct {
+		const char *key, *value;
+	} expected[] = {{"type", "spice"}, {"proxy", "http://portal.example:8443"}, {"tls-port", "8443"},
+		{"host-subject", "CN=portal.example"}, {"delete-this-file", "1"}, {"title", "Office desktop"},
+		{"ca", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"}};
+	for (gsize i = 0; i < G_N_ELEMENTS(expected); i++) {
+		g_autofree char *value = g_key_file_get_string(keys, "virt-viewer", expected[i].key, NULL);
+		ck_assert_str_eq(value, expected[i].value);
+	}
+	g_autofree char *name = g_key_file_get_string(keys, "virt-viewer", "host", NULL);
+	g_autoptr(TicketRow) ticket = tickets_redeem(fixture.broker->tickets, name, "192.0.2.1", NULL);
+	g_autofree char *password = g_key_file_get_string(keys, "virt-viewer", "password", NULL);
+	ck_assert_str_eq(ticket->secret, password);
+}
+END_TEST
+
+START_TEST(a_desktop_that_is_not_ready_has_no_console_file)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1");
+
+	fake_engine_set_clone_ms(fixture.broker->engine, 60000);
+	g_autoptr(Answer) open = fixture_request(&fixture, "POST", "pools/office/open", session, NULL);
+	g_autofree char *path = g_strdup_printf("desktops/%s/console.vv", answer_text(open, "desktop"));
+	assert_status("GET", path, session, NULL, 409);
+}
+END_TEST
+
+START_TEST(reset_takes_the_desktop_and_its_tickets_away)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1");
+	g_autofree char *id = fixture_open(&fixture, session, "office");
+	g_autofree char *path = g_strdup_printf("desktops/%s/reset", id);
+	g_autoptr(SessionRow) row = sessions_find(fixture.broker->sessions, session);
+	g_autoptr(TicketRow) ticket = tickets_issue(fixture.broker->tickets, row->id, id, "192.0.2.1", NULL);
+
+	assert_status("POST", path, session, NULL, 202);
+	ck_assert_ptr_null(tickets_redeem(fixture.broker->tickets, ticket->name, "192.0.2.1", NULL));
+	assert_status("POST", path, session, NULL, 404);
+	g_autofree char *fresh = fixture_open(&fixture, session, "office");
+	ck_assert_str_ne(fresh, id);
+}
+END_TEST
+
+START_TEST(sign_out_ends_session_tickets_and_desktop)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1");
+	g_autofree char *id = fixture_open(&fixture, session, "office");
+	g_autoptr(SessionRow) row = sessions_find(fixture.broker->sessions, session);
+	g_autoptr(TicketRow) ticket = tickets_issue(fixture.broker->tickets, row->id, id, "192.0.2.1", NULL);
+	g_autoptr(Answer) out = fixture_request(&fixture, "POST", "sign-out", session, NULL);
+
+	ck_assert_uint_eq(out->status, 200);
+	ck_assert_str_eq(out->cookie, "");
+	assert_status("GET", "me", session, NULL, 401);
+	ck_assert_ptr_null(tickets_redeem(fixture.broker->tickets, ticket->name, "192.0.2.1", NULL));
+	ck_assert_ptr_null(engine_desktop(fixture.broker->engine, id));
+}
+END_TEST
+
+START_TEST(a_session_outlives_the_broker)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1");
+
+	fixture_restart(&fixture);
+	assert_status("GET", "me", session, NULL, 200);
+	assert_status("GET", "pools", session, NULL, 200);
+}
+END_TEST
+
+START_TEST(without_carrel_auth_nobody_signs_in_and_all_are_told_so)
+{
+	g_autofree char *path = conf_socket_path(fixture.conf, CONF_SOCKET_AUTH);
+
+	g_unlink(path);
+	assert_status("POST", "sign-in", NULL, "{\"user\":\"demo1\",\"password\":\"right\"}", 503);
+}
+END_TEST
+
+static void
+add_sign_in_tests(TCase *tcase)
+{
+	tcase_add_test(tcase, a_person_signs_in_and_is_known_from_then_on);
+	tcase_add_test(tcase, an_admin_is_told_so);
+	tcase_add_loop_test(tcase, every_refusal_answers_alike_in_the_same_time, 0, G_N_ELEMENTS(refusals));
+	tcase_add_test(tcase, a_second_question_is_asked_and_answered);
+	tcase_add_test(tcase, nobody_else_answers_ones_question);
+	tcase_add_test(tcase, a_wrong_answer_is_a_refusal_like_any_other);
+	tcase_add_test(tcase, an_expired_password_is_renewed);
+	tcase_add_test(tcase, an_address_has_a_bounded_number_of_sign_ins_at_once);
+	tcase_add_test(tcase, a_session_outlives_the_broker);
+	tcase_add_test(tcase, without_carrel_auth_nobody_signs_in_and_all_are_told_so);
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("api");
+	TCase *tcase = tcase_create("api");
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_set_timeout(tcase, 60);
+	add_sign_in_tests(tcase);
+	tcase_add_loop_test(tcase, a_bad_body_gets_one_clear_line, 0, G_N_ELEMENTS(bad_bodies));
+	tcase_add_test(tcase, a_body_cut_anywhere_is_refused);
+	tcase_add_test(tcase, what_is_not_there_is_404_and_what_does_not_fit_is_405);
+	tcase_add_test(tcase, without_a_session_there_is_nothing_to_see);
+	tcase_add_test(tcase, a_page_of_another_site_cannot_act);
+	tcase_add_test(tcase, pools_are_those_of_the_person);
+	tcase_add_test(tcase, open_goes_from_202_to_200_and_stays_with_one_desktop);
+	tcase_add_test(tcase, open_refuses_with_the_reason);
+	tcase_add_test(tcase, another_persons_desktop_does_not_exist);
+	tcase_add_test(tcase, a_console_file_holds_what_virt_viewer_needs);
+	tcase_add_test(tcase, a_desktop_that_is_not_ready_has_no_console_file);
+	tcase_add_test(tcase, reset_takes_the_desktop_and_its_tickets_away);
+	tcase_add_test(tcase, sign_out_ends_session_tickets_and_desktop);
+	suite_add_tcase(suite, tcase);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
