@@ -133,6 +133,33 @@ pool_name_is_valid(const char *name)
 	return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
 }
 
+/* Where @key ("Group/Key") stands in @text; 0: nowhere. */
+static int
+line_of(const char *text, const char *key)
+{
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	g_autofree char *group = g_strdup("");
+
+	for (int i = 0; lines[i] != NULL; i++) {
+		char *line = g_strstrip(lines[i]);
+		char *end = strpbrk(line, "]=");
+
+		if (end == NULL || *line == '#')
+			continue;
+		if (*line == '[' && *end == ']') {
+			g_free(group);
+			group = g_strndup(line + 1, (gsize)(end - line - 1));
+			continue;
+		}
+		*end = '\0';
+		g_autofree char *name = g_strdup_printf("%s/%s", group, g_strchomp(line));
+
+		if (strcmp(name, key) == 0)
+			return i + 1;
+	}
+	return 0;
+}
+
 static void
 add_fault(GPtrArray **faults, const char *path, const char *key, const char *format, ...) G_GNUC_PRINTF(4, 5);
 
@@ -140,6 +167,7 @@ static void
 add_fault(GPtrArray **faults, const char *path, const char *key, const char *format, ...)
 {
 	SettingsFault *fault = g_new0(SettingsFault, 1);
+	g_autofree char *text = NULL;
 	va_list args;
 
 	va_start(args, format);
@@ -147,24 +175,45 @@ add_fault(GPtrArray **faults, const char *path, const char *key, const char *for
 	va_end(args);
 	fault->file = g_strdup(path);
 	fault->key = g_strdup(key);
+	if (key && g_file_get_contents(path, &text, NULL, NULL))
+		fault->line = line_of(text, key);
 	if (*faults == NULL)
 		*faults = g_ptr_array_new_with_free_func((GDestroyNotify)settings_fault_free);
 	g_ptr_array_add(*faults, fault);
+}
+
+/* A key that has a fault already holds its fallback: nothing may be concluded from that. */
+static gboolean
+is_sound(GPtrArray *faults, const char *key)
+{
+	for (guint i = 0; faults && i < faults->len; i++) {
+		if (g_strcmp0(((SettingsFault *)faults->pdata[i])->key, key) == 0)
+			return FALSE;
+	}
+	return TRUE;
 }
 
 /* What no single key can be blamed for. */
 static void
 check_together(const PoolFile *file, const char *path, GPtrArray **faults)
 {
-	if (file->spare > file->max)
+	gboolean sound = is_sound(*faults, "Network/Mode") && is_sound(*faults, "Network/Bridge");
+
+	if (file->spare > file->max && is_sound(*faults, "Pool/Spare") && is_sound(*faults, "Pool/Max"))
 		add_fault(faults, path, "Pool/Spare",
 			"%" G_GINT64_FORMAT " desktops kept ready are more than Max=%" G_GINT64_FORMAT " allows in all",
 			file->spare, file->max);
-	if (file->mode == POOL_NETWORK_BRIDGE && file->bridge == NULL)
-		add_fault(faults, path, "Network/Bridge", "is missing: Mode=bridge needs the name of a bridge of this host");
-	if (file->mode != POOL_NETWORK_BRIDGE && file->bridge != NULL)
+	if (sound && file->mode == POOL_NETWORK_BRIDGE && file->bridge == NULL)
+		add_fault(faults, path, "Network/Mode", "bridge needs the name of a bridge of this host in Bridge=");
+	if (sound && file->mode != POOL_NETWORK_BRIDGE && file->bridge != NULL)
 		add_fault(faults, path, "Network/Bridge", "has no effect with Mode=%s: remove it, or set Mode=bridge",
 			mode_words[file->mode]);
+}
+
+static int
+compare_lines(gconstpointer a, gconstpointer b)
+{
+	return (*(SettingsFault *const *)a)->line - (*(SettingsFault *const *)b)->line;
 }
 
 static char *
@@ -190,10 +239,12 @@ pool_file_read(const char *path, GPtrArray **faults)
 			"the file's name is not NAME" POOL_FILE_SUFFIX
 			", where NAME is at most %d of a-z, 0-9 and -, and does not begin with -",
 			NAME_MAX_CHARS);
-	if (*faults == NULL)
+	if (file->image != NULL || *faults == NULL)
 		check_together(file, path, faults);
-	if (*faults != NULL)
+	if (*faults != NULL) {
+		g_ptr_array_sort(*faults, compare_lines);
 		return NULL;
+	}
 	if (file->title == NULL)
 		file->title = g_strdup(file->name);
 	return g_steal_pointer(&file);

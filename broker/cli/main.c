@@ -13,8 +13,11 @@ static const struct {
 	int (*run)(CliContext *context, int argc, char **argv);
 } nouns[] = {
 	{"status", "What this instance is and how it does", cli_status},
+	{"pool", "Pools: list, show, check, apply, drain, purge", cli_pool},
+	{"image", "Golden images: list, build, import, remove", cli_image},
 	{"desktop", "Desktops: list, show, reset, stop, screenshot", cli_desktop},
 	{"session", "Signed-in people: list, end, message", cli_session},
+	{"doctor", "What is wrong with this host, and what to do about it", cli_doctor},
 };
 
 static char *

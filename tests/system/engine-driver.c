@@ -121,6 +121,7 @@ carry_out(Driver *driver, char *line)
 	g_auto(GStrv) word = g_strsplit(g_strstrip(line), " ", 3);
 	guint n = g_strv_length(word);
 	GError *error = NULL;
+	gboolean ok;
 
 	if (n == 3 && strcmp(word[0], "claim") == 0) {
 		const DesktopView *desktop = engine_claim(driver->engine, word[1], word[2], &error);
@@ -130,16 +131,20 @@ carry_out(Driver *driver, char *line)
 		else
 			report(FALSE, error);
 	} else if (n == 2 && strcmp(word[0], "reset") == 0) {
-		report(engine_reset(driver->engine, word[1], 4010, "asked", &error), error);
+		ok = engine_reset(driver->engine, word[1], 4010, "asked", &error);
+		report(ok, error);
 	} else if (n == 2 && strcmp(word[0], "stop") == 0) {
-		report(engine_stop(driver->engine, word[1], &error), error);
+		ok = engine_stop(driver->engine, word[1], &error);
+		report(ok, error);
 	} else if (n == 2 && strcmp(word[0], "release") == 0) {
 		printf("released %u\n", engine_release_user(driver->engine, word[1], 4009, "signed out"));
 		fflush(stdout);
 	} else if (n == 3 && strcmp(word[0], "drain") == 0) {
-		report(engine_drain(driver->engine, word[1], strcmp(word[2], "yes") == 0, &error), error);
+		ok = engine_drain(driver->engine, word[1], strcmp(word[2], "yes") == 0, &error);
+		report(ok, error);
 	} else if (n == 3 && strcmp(word[0], "notify") == 0) {
-		report(engine_notify(driver->engine, word[1], word[2], &error), error);
+		ok = engine_notify(driver->engine, word[1], word[2], &error);
+		report(ok, error);
 	} else if (n == 3 && strcmp(word[0], "screenshot") == 0) {
 		engine_screenshot_async(driver->engine, word[1], on_screenshot, g_strdup(word[2]));
 	} else if (n == 1 && strcmp(word[0], "apply") == 0) {

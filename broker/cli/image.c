@@ -1,0 +1,285 @@
+/* carrel image. SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "broker/cli/cli.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/common/error.h"
+#include "broker/store/desktops.h"
+#include "pools/cleanup.h"
+#include "pools/images.h"
+#include "pools/pool-file.h"
+
+#define BUILDER "packaging/image/build-image"
+
+static char *suite, *title;
+
+static const GOptionEntry build_options[] = {
+	{"suite", 0, 0, G_OPTION_ARG_STRING, &suite, "Debian release to make it of", "CODENAME"},
+	{NULL},
+};
+
+static const GOptionEntry import_options[] = {
+	{"title", 0, 0, G_OPTION_ARG_STRING, &title, "What people see it called", "TEXT"},
+	{NULL},
+};
+
+static char *
+format_size(GVariant *value)
+{
+	return g_format_size_full((guint64)g_variant_get_int64(value), G_FORMAT_SIZE_IEC_UNITS);
+}
+
+static const CliColumn columns[] = {
+	{"IMAGE", "image"},
+	{"TITLE", "title", cli_format_text},
+	{"CREATED", "created", cli_format_text},
+	{"BOOT", "boot"},
+	{"AGENT", "agent", cli_format_yes_no},
+	{"SIZE", "size", format_size, TRUE},
+	{NULL},
+};
+
+static void
+add_image(GVariantBuilder *rows, const Image *image)
+{
+	g_autofree char *reference = image_reference(image);
+
+	g_variant_builder_open(rows, G_VARIANT_TYPE_VARDICT);
+	g_variant_builder_add(rows, "{sv}", "image", g_variant_new_string(reference));
+	g_variant_builder_add(rows, "{sv}", "name", g_variant_new_string(image->name));
+	g_variant_builder_add(rows, "{sv}", "version", g_variant_new_string(image->version));
+	g_variant_builder_add(rows, "{sv}", "title", g_variant_new_string(image->title));
+	g_variant_builder_add(rows, "{sv}", "created", g_variant_new_string(image->created));
+	g_variant_builder_add(rows, "{sv}", "boot", g_variant_new_string(image->boot == IMAGE_BOOT_KERNEL ? "kernel" : "disk"));
+	g_variant_builder_add(rows, "{sv}", "agent", g_variant_new_boolean(image->agent));
+	g_variant_builder_add(rows, "{sv}", "size", g_variant_new_int64(image->bytes));
+	g_variant_builder_add(rows, "{sv}", "folder", g_variant_new_string(image->folder));
+	g_variant_builder_close(rows);
+}
+
+static int
+run_list(CliContext *context, char **args)
+{
+	GError *error = NULL;
+	const Conf *conf = cli_conf(context, &error);
+	g_autoptr(GPtrArray) faults = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GPtrArray) images = conf ? images_list(conf->images, faults, &error) : NULL;
+	g_auto(GVariantBuilder) builder = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));
+	g_autoptr(GVariant) rows = NULL;
+
+	if (images == NULL)
+		return cli_fail(error);
+	for (guint i = 0; i < images->len; i++)
+		add_image(&builder, images->pdata[i]);
+	rows = g_variant_ref_sink(g_variant_builder_end(&builder));
+	cli_print_list(context, rows, columns, "There are no images: make one by carrel image build, or carrel image import.");
+	for (guint i = 0; i < faults->len; i++)
+		g_printerr("carrel: %s\n", (char *)faults->pdata[i]);
+	return CLI_DONE;
+}
+
+/* On a terminal one line that changes; elsewhere a line for each step. */
+static void
+show_progress(guint percent, const char *what, void *data)
+{
+	static char *last;
+	static guint last_percent = 101;
+
+	if (isatty(STDOUT_FILENO)) {
+		g_print("\r\033[K%3u%% %s", percent, what);
+		if (percent == 100)
+			g_print("\n");
+	} else if (g_strcmp0(last, what) != 0 || percent >= last_percent + 10 || percent < last_percent) {
+		g_print("%3u%% %s\n", percent, what);
+		last_percent = percent;
+	}
+	if (g_strcmp0(last, what) != 0) {
+		g_free(last);
+		last = g_strdup(what);
+	}
+}
+
+/* Beside the programs of an installation, or in the source tree that they were built from. Free with g_free. */
+static char *
+find_builder(const Conf *conf)
+{
+	/* The tree that the programs came from goes before one that happens to be installed. */
+	const char *const folders[] = {conf->programs, CARREL_PKGDATADIR, NULL};
+
+	for (int i = 0; folders[i] != NULL; i++) {
+		g_autofree char *parent = g_path_get_dirname(folders[i]);
+		char *candidates[] = {g_build_filename(folders[i], BUILDER, NULL), g_build_filename(parent, BUILDER, NULL)};
+		char *found = NULL;
+
+		for (gsize j = 0; j < G_N_ELEMENTS(candidates); j++) {
+			if (found == NULL && g_file_test(candidates[j], G_FILE_TEST_IS_EXECUTABLE))
+				found = candidates[j];
+			else
+				g_free(candidates[j]);
+		}
+		if (found != NULL)
+			return found;
+	}
+	return NULL;
+}
+
+static int
+report_new(Image *image, GError *error)
+{
+	g_autoptr(Image) made = image;
+	g_autofree char *reference = NULL;
+
+	if (made == NULL) {
+		if (isatty(STDOUT_FILENO))
+			g_print("\n");
+		return cli_fail(error);
+	}
+	reference = image_reference(made);
+	g_print("Image %s is there. Pools that say Image=%s use it from their next desktop on.\n", reference, made->name);
+	return CLI_DONE;
+}
+
+static int
+run_build(CliContext *context, char **args)
+{
+	GError *error = NULL;
+	const Conf *conf = cli_conf(context, &error);
+	const char *name = *args ? *args : "debian-desktop";
+	g_autofree char *builder = conf ? find_builder(conf) : NULL;
+
+	if (conf == NULL)
+		return cli_fail(error);
+	if (builder == NULL)
+		return cli_fail(g_error_new(CARREL_ERROR, CARREL_ERROR_CONFIG,
+			"the image builder (" BUILDER ") is neither beside %s nor in " CARREL_PKGDATADIR
+			": set [Paths] Programs= to the build folder of Carrel's source",
+			conf->programs));
+	return report_new(image_build(conf->images, builder, conf->programs, name, suite, show_progress, NULL, &error), error);
+}
+
+static int
+run_import(CliContext *context, char **args)
+{
+	GError *error = NULL;
+	const Conf *conf = cli_conf(context, &error);
+
+	if (conf == NULL)
+		return cli_fail(error);
+	return report_new(image_import(conf->images, args[0], args[1], title, show_progress, NULL, &error), error);
+}
+
+static char *
+describe_use(GVariant *row)
+{
+	g_autofree const char **pools = NULL;
+	guint32 desktops = 0;
+
+	g_variant_lookup(row, "pools", "^a&s", &pools);
+	g_variant_lookup(row, "desktops", "u", &desktops);
+	if (desktops > 0)
+		return g_strdup_printf("%u desktop%s", desktops, desktops == 1 ? "" : "s");
+	if (pools && *pools) {
+		g_autofree char *names = g_strjoinv(", ", (char **)pools);
+
+		return g_strdup_printf("the pool %s", names);
+	}
+	return NULL;
+}
+
+/* By the broker's word. TRUE: *@use is what uses it, or NULL. */
+static gboolean
+ask_broker(const Conf *conf, const char *reference, char **use, GError **error)
+{
+	g_autoptr(CarrelBroker1Admin) broker = cli_connect(conf, error);
+	g_autoptr(GVariant) rows = NULL, row = NULL;
+
+	if (broker == NULL ||
+		!carrel_broker1_admin_call_list_image_uses_sync(broker, G_DBUS_CALL_FLAGS_NONE, -1, &rows, NULL, error))
+		return FALSE;
+	row = cli_find_row(rows, "image", reference);
+	*use = row ? describe_use(row) : NULL;
+	return TRUE;
+}
+
+/* By the table itself, while no broker runs. */
+static gboolean
+ask_store(const Conf *conf, const char *reference, char **use, GError **error)
+{
+	g_autofree char *file = cleanup_store_file(conf);
+	g_autoptr(Store) store = NULL;
+	g_autoptr(GPtrArray) rows = NULL;
+	guint n = 0;
+
+	*use = NULL;
+	if (!g_file_test(file, G_FILE_TEST_EXISTS))
+		return TRUE;
+	store = store_open(file, error);
+	rows = store ? desktops_list(store, error) : NULL;
+	if (rows == NULL)
+		return FALSE;
+	for (guint i = 0; i < rows->len; i++) {
+		const DesktopRow *row = rows->pdata[i];
+
+		n += strcmp(row->image, reference) == 0 &&
+		     !(row->state == DESKTOP_FAILED && row->intent == DESKTOP_INTENT_NONE);
+	}
+	if (n > 0)
+		*use = g_strdup_printf("%u desktop%s", n, n == 1 ? "" : "s");
+	return TRUE;
+}
+
+static gboolean
+find_use(const Conf *conf, const char *reference, char **use, GError **error)
+{
+	g_autoptr(GError) failure = NULL;
+
+	if (ask_broker(conf, reference, use, &failure))
+		return TRUE;
+	if (g_error_matches(failure, CARREL_ERROR, CARREL_ERROR_BUSY))
+		return ask_store(conf, reference, use, error);
+	g_propagate_error(error, g_steal_pointer(&failure));
+	return FALSE;
+}
+
+static int
+run_remove(CliContext *context, char **args)
+{
+	GError *error = NULL;
+	const Conf *conf = cli_conf(context, &error);
+
+	if (conf == NULL)
+		return cli_fail(error);
+	for (; *args != NULL; args++) {
+		g_autofree char *use = NULL;
+
+		if (!find_use(conf, *args, &use, &error))
+			return cli_fail(error);
+		if (use != NULL)
+			return cli_fail(g_error_new(CARREL_ERROR, CARREL_ERROR_BUSY, "the image %s is in use by %s", *args, use));
+		if (!image_remove(conf->images, *args, &error))
+			return cli_fail(error);
+		g_print("Image %s is removed.\n", *args);
+	}
+	return CLI_DONE;
+}
+
+static const CliVerb verbs[] = {
+	{"list", "", "Shows the images that desktops can be made from", NULL, 0, 0, TRUE, NULL, run_list},
+	{"build", "[NAME]", "Builds a Debian desktop with carrel-agent in it",
+		"NAME is debian-desktop unless it is given. Needs root, mmdebstrap and a Debian mirror.", 0, 1, FALSE, build_options,
+		run_build},
+	{"import", "FILE NAME", "Takes a qcow2 disk that was made elsewhere",
+		"It must be whole (no backing file) and boot by itself with BIOS and virtio disks. Without carrel-agent in it desktops work, "
+		"but have no clipboard and do not follow the size of the window.",
+		2, 2, FALSE, import_options, run_import},
+	{"remove", "NAME@VERSION...", "Removes versions that nothing uses", NULL, 1, -1, FALSE, NULL, run_remove},
+	{NULL},
+};
+
+int
+cli_image(CliContext *context, int argc, char **argv)
+{
+	return cli_run_verb(context, "Golden images: what desktops are cloned from", verbs, argc, argv);
+}

@@ -1,0 +1,277 @@
+/* carrel pool. SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "broker/cli/cli.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/common/error.h"
+#include "broker/common/settings.h"
+#include "pools/cleanup.h"
+#include "pools/images.h"
+#include "pools/pool-file.h"
+
+/* However libvirt hangs, whoever waits for a purge (a supervisor that stops) gets on. */
+#define PURGE_DEADLINE_S 180
+
+static gboolean end_drain;
+
+static const GOptionEntry drain_options[] = {
+	{"end", 0, 0, G_OPTION_ARG_NONE, &end_drain, "Let the pool hand out desktops again", NULL},
+	{NULL},
+};
+
+static char *
+format_retry(GVariant *value)
+{
+	guint32 seconds = g_variant_is_of_type(value, G_VARIANT_TYPE_UINT32) ? g_variant_get_uint32(value) : 0;
+
+	return seconds > 0 ? cli_format_span(seconds) : g_strdup("-");
+}
+
+static const CliColumn columns[] = {
+	{"POOL", "name"},
+	{"STATE", "state"},
+	{"READY", "ready", NULL, TRUE},
+	{"SPARE", "spare", NULL, TRUE},
+	{"ASSIGNED", "assigned", NULL, TRUE},
+	{"CLONING", "cloning", NULL, TRUE},
+	{"RESETTING", "resetting", NULL, TRUE},
+	{"FAILED", "failed", NULL, TRUE},
+	{"MAX", "max", NULL, TRUE},
+	{"IMAGE", "image"},
+	{"FAULT", "fault", cli_format_text},
+	{NULL},
+};
+
+static const CliColumn lines[] = {
+	{"Pool", "name"},
+	{"Title", "title"},
+	{"File", "file"},
+	{"Kind", "kind"},
+	{"Image", "image"},
+	{"State", "state"},
+	{"Fault", "fault", cli_format_text},
+	{"Kept ready", "spare"},
+	{"Most", "max"},
+	{"Ready", "ready"},
+	{"Assigned", "assigned"},
+	{"Being cloned", "cloning"},
+	{"Being thrown away", "resetting"},
+	{"Failed", "failed"},
+	{"Tries again in", "retry-in", format_retry},
+	{NULL},
+};
+
+static int
+run_list(CliContext *context, char **args)
+{
+	int status;
+	GError *error = NULL;
+	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
+	g_autoptr(GVariant) rows = NULL;
+
+	if (broker == NULL)
+		return status;
+	if (!carrel_broker1_admin_call_list_pools_sync(broker, G_DBUS_CALL_FLAGS_NONE, -1, &rows, NULL, &error))
+		return cli_fail(error);
+	cli_print_list(context, rows, columns, "There are no pools: write a pool file (carrel-pool(5)) and call carrel pool apply.");
+	return CLI_DONE;
+}
+
+static int
+run_show(CliContext *context, char **args)
+{
+	int status;
+	GError *error = NULL;
+	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
+	g_autoptr(GVariant) rows = NULL, row = NULL;
+
+	if (broker == NULL)
+		return status;
+	if (!carrel_broker1_admin_call_list_pools_sync(broker, G_DBUS_CALL_FLAGS_NONE, -1, &rows, NULL, &error))
+		return cli_fail(error);
+	row = cli_find_row(rows, "name", args[0]);
+	if (row == NULL)
+		return cli_fail(g_error_new(CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "there is no pool “%s”", args[0]));
+	cli_print_row(context, row, lines);
+	return CLI_DONE;
+}
+
+/* Result: how many faults. @images NULL: where images lie is not known. */
+static guint
+check_file(const char *path, const char *images, JsonBuilder *json)
+{
+	g_autoptr(GPtrArray) faults = NULL;
+	g_autoptr(PoolFile) file = pool_file_read(path, &faults);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(Image) image = NULL;
+	g_autofree char *warning = file ? pool_file_warning(file) : NULL;
+	guint n = faults ? faults->len : 0;
+
+	for (guint i = 0; i < n; i++) {
+		const SettingsFault *fault = faults->pdata[i];
+		g_autofree char *line = settings_fault_to_string(fault);
+
+		if (json == NULL) {
+			g_print("%s\n", line);
+			continue;
+		}
+		json_builder_begin_object(json);
+		json_builder_add_string_value(json_builder_set_member_name(json, "file"), fault->file);
+		json_builder_add_int_value(json_builder_set_member_name(json, "line"), fault->line);
+		json_builder_add_string_value(json_builder_set_member_name(json, "key"), fault->key ? fault->key : "");
+		json_builder_add_string_value(json_builder_set_member_name(json, "text"), fault->text);
+		json_builder_end_object(json);
+	}
+	if (warning)
+		g_printerr("%s: warning: %s\n", path, warning);
+	if (file && images) {
+		image = image_resolve(images, file->image, &error);
+		/* It may be built after the file was written: not the file's fault. */
+		if (image == NULL)
+			g_printerr("%s: warning: %s\n", path, error->message);
+	}
+	return n;
+}
+
+static int
+compare_texts(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static GPtrArray *
+list_pool_files(const char *folder, GError **error)
+{
+	g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GDir) dir = g_dir_open(folder, 0, error);
+	const char *name;
+
+	if (dir == NULL)
+		return NULL;
+	while ((name = g_dir_read_name(dir)) != NULL) {
+		if (g_str_has_suffix(name, POOL_FILE_SUFFIX) && *name != '.')
+			g_ptr_array_add(paths, g_build_filename(folder, name, NULL));
+	}
+	g_ptr_array_sort(paths, compare_texts);
+	return g_steal_pointer(&paths);
+}
+
+static int
+run_check(CliContext *context, char **args)
+{
+	GError *error = NULL;
+	const Conf *conf = cli_conf(context, &error);
+	g_autoptr(JsonBuilder) json = context->json ? json_builder_new() : NULL;
+	g_autoptr(GPtrArray) paths = NULL;
+	guint faults = 0;
+
+	if (*args != NULL) {
+		/* Files can be checked anywhere, also where there is no instance. */
+		g_clear_error(&error);
+		paths = g_ptr_array_new_with_free_func(g_free);
+		for (; *args != NULL; args++)
+			g_ptr_array_add(paths, g_strdup(*args));
+	} else if (conf != NULL) {
+		paths = list_pool_files(conf->pools, &error);
+	}
+	if (paths == NULL)
+		return cli_fail(error);
+	if (json)
+		json_builder_begin_array(json);
+	for (guint i = 0; i < paths->len; i++)
+		faults += check_file(paths->pdata[i], conf ? conf->images : NULL, json);
+	if (json) {
+		json_builder_end_array(json);
+		g_autoptr(JsonNode) root = json_builder_get_root(json);
+
+		cli_print_json(root);
+	} else if (faults == 0) {
+		g_print("%u pool file%s, no faults.\n", paths->len, paths->len == 1 ? "" : "s");
+	}
+	return faults == 0 ? CLI_DONE : CLI_FAILED;
+}
+
+static int
+run_apply(CliContext *context, char **args)
+{
+	int status;
+	GError *error = NULL;
+	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
+	g_auto(GStrv) changes = NULL, faults = NULL;
+
+	if (broker == NULL)
+		return status;
+	if (!carrel_broker1_admin_call_apply_pools_sync(broker, G_DBUS_CALL_FLAGS_NONE, -1, &changes, &faults, NULL, &error))
+		return cli_fail(error);
+	for (char **line = changes; *line != NULL; line++)
+		g_print("%s\n", *line);
+	for (char **line = faults; *line != NULL; line++)
+		g_printerr("%s\n", *line);
+	if (*changes == NULL && *faults == NULL)
+		g_print("Nothing has changed.\n");
+	return *faults == NULL ? CLI_DONE : CLI_FAILED;
+}
+
+static int
+run_drain(CliContext *context, char **args)
+{
+	int status;
+	GError *error = NULL;
+	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
+
+	if (broker == NULL)
+		return status;
+	for (; *args != NULL; args++) {
+		if (!carrel_broker1_admin_call_drain_pool_sync(broker, *args, !end_drain, G_DBUS_CALL_FLAGS_NONE, -1, NULL, &error))
+			return cli_fail(error);
+		g_print(end_drain ? "Pool %s hands out desktops again.\n"
+				  : "Pool %s hands out no new desktops; those in use go on.\n",
+			*args);
+	}
+	return CLI_DONE;
+}
+
+static int
+run_purge(CliContext *context, char **args)
+{
+	GError *error = NULL;
+	const Conf *conf = cli_conf(context, &error);
+	CleanupCounts counts;
+
+	if (conf == NULL)
+		return cli_fail(error);
+	alarm(PURGE_DEADLINE_S);
+	if (!cleanup_instance(conf, &counts, &error))
+		return cli_fail(error);
+	alarm(0);
+	g_print("Removed %u desktop%s and %u leftover overlay%s.\n", counts.domains, counts.domains == 1 ? "" : "s", counts.overlays,
+		counts.overlays == 1 ? "" : "s");
+	return CLI_DONE;
+}
+
+static const CliVerb verbs[] = {
+	{"list", "", "Shows the pools and how they do", NULL, 0, 0, TRUE, NULL, run_list},
+	{"show", "POOL", "Shows everything about one pool", NULL, 1, 1, TRUE, NULL, run_show},
+	{"check", "[FILE...]", "Looks for faults in pool files",
+		"Without FILE, in all of [Paths] Pools=. Needs no broker. Every fault is a line FILE:LINE: KEY: TEXT; the exit status is 1 "
+		"when there is one.",
+		0, -1, TRUE, NULL, run_check},
+	{"apply", "", "Has the broker read the pool files again",
+		"A pool whose file has faults stays as it was; its faults are printed, and the exit status is 1.", 0, 0, FALSE, NULL,
+		run_apply},
+	{"drain", "POOL...", "Hands out no new desktops of a pool",
+		"Desktops in use go on, spares are destroyed. It lasts until carrel pool drain --end, also over restarts.", 1, -1, FALSE,
+		drain_options, run_drain},
+	{"purge", "", "Destroys every desktop of this instance, with the broker stopped",
+		"Whoever uses one loses it. The network and the storage pool of the instance go too; images and pool files stay.", 0, 0,
+		FALSE, NULL, run_purge},
+	{NULL},
+};
+
+int
+cli_pool(CliContext *context, int argc, char **argv)
+{
+	return cli_run_verb(context, "Pools: the kinds of desktops that people are given", verbs, argc, argv);
+}
