@@ -7,12 +7,13 @@
 #include <xcb/damage.h>
 
 /* A session without a window manager that speaks EWMH, or with one that draws nothing, is as ready as it will be. */
-#define PATIENCE_S 20
-/* A desktop is drawn in steps; an animated one is never still. */
-#define STILL_MS   150
-#define STILL_MAX  10 /* looks */
+#define PATIENCE_S  20
+/* A desktop is drawn in steps: it is still when that many looks in a row saw no change. An animated one never is. */
+#define LOOK_MS	    150
+#define STILL_LOOKS 3
+#define LOOKS_MAX   20
 /* Lines of the screen that are looked at. */
-#define SAMPLES	   9
+#define SAMPLES	    9
 
 struct Drawn {
 	X *x;
@@ -20,7 +21,7 @@ struct Drawn {
 	xcb_damage_damage_t damage;
 	guint patience_id, look_id;
 	gboolean has_changed; /* since the last look */
-	guint looks;          /* at something that is drawn, yet not still */
+	guint looks, still_looks; /* since the window manager is there */
 	gboolean is_done;
 	void (*on_drawn)(void *data);
 	void *data;
@@ -92,20 +93,20 @@ on_look(gpointer data)
 {
 	Drawn *drawn = data;
 
-	if (drawn->has_changed && drawn->looks < STILL_MAX) {
-		if (drawn->looks > 0 || has_window_manager(drawn))
-			drawn->looks++;
+	drawn->still_looks = drawn->has_changed ? 0 : drawn->still_looks + 1;
+	if (drawn->has_changed) {
 		/* Report the next change, too. */
 		drawn->has_changed = FALSE;
 		xcb_damage_subtract(x_connection(drawn->x), drawn->damage, XCB_NONE, XCB_NONE);
+	}
+	if (drawn->looks == 0 && !has_window_manager(drawn))
 		return G_SOURCE_CONTINUE;
-	}
-	if (drawn->looks > 0 && has_picture(drawn)) {
-		drawn->look_id = 0;
-		finish(drawn);
-		return G_SOURCE_REMOVE;
-	}
-	return G_SOURCE_CONTINUE;
+	drawn->looks++;
+	if ((drawn->still_looks < STILL_LOOKS && drawn->looks < LOOKS_MAX) || !has_picture(drawn))
+		return G_SOURCE_CONTINUE;
+	drawn->look_id = 0;
+	finish(drawn);
+	return G_SOURCE_REMOVE;
 }
 
 static void
@@ -132,7 +133,7 @@ drawn_new(X *x, void (*on_drawn)(void *data), void *data)
 		free(xcb_damage_query_version_reply(c, xcb_damage_query_version(c, 1, 1), NULL));
 		drawn->damage = xcb_generate_id(c);
 		xcb_damage_create(c, drawn->damage, x_root(x), XCB_DAMAGE_REPORT_LEVEL_NON_EMPTY);
-		drawn->look_id = g_timeout_add(STILL_MS, on_look, drawn);
+		drawn->look_id = g_timeout_add(LOOK_MS, on_look, drawn);
 		x_listen(x, on_event, drawn);
 	}
 	return drawn;
