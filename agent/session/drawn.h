@@ -1,5 +1,5 @@
-/* Tells when the session has drawn its desktop: something has changed on the screen since its window manager is there.
- * SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tells when the session has drawn its desktop: a window manager is there, the screen is not all of one colour, and
+ * nothing on it changes for a moment. SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
 #include "agent/session/x.h"

@@ -2,7 +2,7 @@
 # Sourced by build-image: what must hold before anything is made. Each failure is one line that says what to do.
 
 # The program and the Debian package that has it.
-needed_tools='mmdebstrap:mmdebstrap mke2fs:e2fsprogs qemu-img:qemu-utils cpio:cpio xz:xz-utils zstd:zstd realpath:coreutils'
+needed_tools='mmdebstrap:mmdebstrap mke2fs:e2fsprogs qemu-img:qemu-utils cpio:cpio xz:xz-utils zstd:zstd strip:binutils realpath:coreutils'
 
 host_suite()
 {
