@@ -14,7 +14,8 @@ struct Ws {
 	gsize n;
 	guint8 *payload;
 	gsize payload_size;
-	gboolean over, text, control;
+	gboolean over, control;
+	guint refused; /* a close code, when a frame came that is not taken here */
 };
 
 static ssize_t
@@ -49,7 +50,9 @@ on_frame(wslay_event_context_ptr context, const struct wslay_event_on_frame_recv
 
 	ws->control = wslay_is_ctrl_frame(frame->opcode);
 	if (frame->opcode == WSLAY_TEXT_FRAME)
-		ws->text = TRUE;
+		ws->refused = WS_UNSUPPORTED;
+	else if ((frame->opcode > WSLAY_BINARY_FRAME && !ws->control) || frame->opcode > WSLAY_PONG)
+		ws->refused = WS_PROTOCOL; /* reserved; wslay lets them pass */
 }
 
 static void
@@ -58,7 +61,7 @@ on_chunk(wslay_event_context_ptr context, const struct wslay_event_on_frame_recv
 	Ws *ws = data;
 
 	/* wslay acts on pings and closes by itself. Payload is never longer than what was fed. */
-	if (ws->control)
+	if (ws->control || ws->refused)
 		return;
 	memcpy(ws->payload + ws->payload_size, chunk->data, chunk->data_length);
 	ws->payload_size += chunk->data_length;
@@ -103,9 +106,8 @@ ws_feed(Ws *ws, const guint8 *bytes, gsize n, guint8 *payload, gsize *payload_si
 				 !wslay_event_get_read_enabled(ws->context)))
 		ws->over = TRUE;
 	*payload_size = ws->payload_size;
-	if (ws->text) {
-		*payload_size = 0;
-		ws_close(ws, WS_UNSUPPORTED, "binary frames only");
+	if (ws->refused && !ws->over) {
+		ws_close(ws, ws->refused, "binary frames only");
 		ws->over = TRUE;
 	}
 	/* Pongs, and the answer to a close. */

@@ -16,6 +16,7 @@
 #include "broker/common/peer.h"
 #include "broker/dbus/broker-gateway.h"
 
+#include <fcntl.h>
 #include <gio/gunixsocketaddress.h>
 #include <glib-unix.h>
 #include <glib/gstdio.h>
@@ -210,7 +211,7 @@ on_stream(GSocketService *service, GSocketConnection *connection, GObject *sourc
 {
 	int fd = dup(g_socket_get_fd(g_socket_connection_get_socket(connection)));
 
-	g_socket_set_blocking(g_socket_connection_get_socket(connection), TRUE);
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK); /* GSocket's are never blocking */
 	g_thread_unref(g_thread_new("stream", serve_stream, GINT_TO_POINTER(fd)));
 	return TRUE;
 }
