@@ -1,11 +1,11 @@
 /* A broker and a display server for tests of the gateway alone: answers at RUNTIME/broker/gateway.sock by fixed rules, and
  * serves RUNTIME/display/stream.sock with an echo, or with a VNC server's bytes.
  *
- *   fake-broker --config FILE [--vnc PORT]     PORT: a VNC server without security on 127.0.0.1
+ *   fake-broker --config FILE [--vnc PORT]     PORT: a VNC server without security, or a SPICE server, on 127.0.0.1
  *
  * Request answers with JSON of what it was asked; below /api/v1/slow not at all. OpenScreen: the session must be "good"; the
  * desktops "gone", "busy" and "broken" give their errors, "vnc" is the VNC server's screen, all others echo. RedeemTicket: names
- * "denied" and "busy" give their errors, names that start with "t-" echo. SignInVnc: demo1 with "secret"; user "slow" waits.
+ * "denied" and "busy" give their errors, "t-tcp" is the server at PORT, names that start with "t-" echo. SignInVnc: demo1 with "secret"; user "slow" waits.
  * SIGUSR1 ends the streams of the desktop "echo" with 4009, SIGUSR2 drops the streams as a crashed screen would.
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
@@ -109,7 +109,8 @@ on_redeem_ticket(CarrelBroker1Gateway *object, GDBusMethodInvocation *call, cons
 	gpointer data)
 {
 	if (!failed(call, g_str_has_prefix(name, "t-") || strcmp(name, "denied") == 0 || strcmp(name, "busy") == 0 ? name : "gone"))
-		carrel_broker1_gateway_complete_redeem_ticket(object, call, make_grant('e'), stream_path, "echo");
+		carrel_broker1_gateway_complete_redeem_ticket(object, call, make_grant(strcmp(name, "t-tcp") == 0 ? 'v' : 'e'), stream_path,
+			"echo");
 	return TRUE;
 }
 
