@@ -20,6 +20,7 @@ struct Client {
 	GCancellable *cancellable;
 	const Stage *stage;
 	void *state;
+	void (*free_state)(void *state);
 	gboolean reading, tls, finishing, closed;
 	Queue out;
 	GBytes *body; /* goes out behind @out */
@@ -30,6 +31,14 @@ struct Client {
 
 static void on_ready(void *data, guint32 events);
 static gboolean waits_to_write(const Client *client);
+
+static void
+free_state(Client *client)
+{
+	if (client->state && client->free_state)
+		client->free_state(client->state);
+	client->state = NULL;
+}
 
 Client *
 client_new(Gateway *gateway, int fd, const char *address, LimitsKey key)
@@ -59,8 +68,7 @@ client_unref(Client *client)
 {
 	if (client == NULL || --client->refs > 0)
 		return;
-	if (client->stage && client->stage->free && client->state)
-		client->stage->free(client->state);
+	free_state(client);
 	queue_clear(&client->out);
 	g_clear_pointer(&client->body, g_bytes_unref);
 	g_object_unref(client->cancellable);
@@ -182,7 +190,11 @@ end_if_sent(Client *client)
 	if (!client->finishing || has_unsent(client) || client->stage == &lingering)
 		return;
 	transport_end(client->transport);
-	client_set_stage(client, &lingering, NULL);
+	if (client->stage->on_close)
+		client->stage->on_close(client);
+	/* The last stage's state stays until the client is freed: its functions may be on the stack. */
+	client->stage = &lingering;
+	client->reading = TRUE;
 }
 
 void
@@ -220,10 +232,10 @@ on_ready(void *data, guint32 events)
 void
 client_set_stage(Client *client, const Stage *stage, void *state)
 {
-	if (client->stage && client->stage->free && client->state)
-		client->stage->free(client->state);
+	free_state(client);
 	client->stage = stage;
 	client->state = state;
+	client->free_state = stage->free;
 	client->reading = TRUE;
 	update(client);
 }

@@ -14,7 +14,8 @@ struct Ws {
 	gsize n;
 	guint8 *payload;
 	gsize payload_size;
-	gboolean over, text, control;
+	gboolean over, control;
+	guint refused; /* a close code, when a frame came that is not taken here */
 };
 
 static ssize_t
@@ -48,8 +49,12 @@ on_frame(wslay_event_context_ptr context, const struct wslay_event_on_frame_recv
 	Ws *ws = data;
 
 	ws->control = wslay_is_ctrl_frame(frame->opcode);
-	if (frame->opcode == WSLAY_TEXT_FRAME)
-		ws->text = TRUE;
+	if (frame->payload_length > WS_FRAME_MAX)
+		ws->refused = WS_TOO_BIG; /* wslay's own limit looks only at what it keeps */
+	else if (frame->opcode == WSLAY_TEXT_FRAME)
+		ws->refused = WS_UNSUPPORTED;
+	else if ((frame->opcode > WSLAY_BINARY_FRAME && !ws->control) || frame->opcode > WSLAY_PONG)
+		ws->refused = WS_PROTOCOL; /* reserved; wslay lets them pass */
 }
 
 static void
@@ -58,7 +63,7 @@ on_chunk(wslay_event_context_ptr context, const struct wslay_event_on_frame_recv
 	Ws *ws = data;
 
 	/* wslay acts on pings and closes by itself. Payload is never longer than what was fed. */
-	if (ws->control)
+	if (ws->control || ws->refused)
 		return;
 	memcpy(ws->payload + ws->payload_size, chunk->data, chunk->data_length);
 	ws->payload_size += chunk->data_length;
@@ -77,9 +82,8 @@ ws_new(void (*send)(const guint8 *bytes, gsize n, void *data), void *data)
 	ws->data = data;
 	if (wslay_event_context_server_init(&ws->context, &callbacks, ws) != 0)
 		g_error("wslay has no memory");
-	/* Frames are passed on as they come; with this, the maximum is a frame's. */
+	/* Frames are passed on as they come. */
 	wslay_event_config_set_no_buffering(ws->context, 1);
-	wslay_event_config_set_max_recv_msg_length(ws->context, WS_FRAME_MAX);
 	return ws;
 }
 
@@ -103,9 +107,8 @@ ws_feed(Ws *ws, const guint8 *bytes, gsize n, guint8 *payload, gsize *payload_si
 				 !wslay_event_get_read_enabled(ws->context)))
 		ws->over = TRUE;
 	*payload_size = ws->payload_size;
-	if (ws->text) {
-		*payload_size = 0;
-		ws_close(ws, WS_UNSUPPORTED, "binary frames only");
+	if (ws->refused && !ws->over) {
+		ws_close(ws, ws->refused, "binary frames of at most 1 MiB");
 		ws->over = TRUE;
 	}
 	/* Pongs, and the answer to a close. */

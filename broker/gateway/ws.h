@@ -9,7 +9,9 @@
 
 enum {
 	WS_NORMAL = 1000,
+	WS_PROTOCOL = 1002,
 	WS_UNSUPPORTED = 1003,
+	WS_TOO_BIG = 1009,
 	WS_SERVER_ERROR = 1011,
 	WS_RESTART = 1012,     /* the screen was lost: connect again */
 	WS_TRY_LATER = 1013,
