@@ -165,14 +165,15 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 	}
 
 	const held = (user, pool) => [...desktops.values()].find((desktop) => desktop.user === user && desktop.pool === pool) ?? null;
-	const brief = (desktop) => desktop && (({ id, state, step }) => ({ id, state, step }))(view(desktop));
+	const brief = (desktop) => desktop && (({ id, state, step, usable }) => ({ id, state, step, usable }))(view(desktop));
 
 	function view({ id, pool, since }) {
 		const ms = Date.now() - since;
 		const part = ms / (fake.bootMs || 1);
 		const usable = part >= 1;
+		const { title, policy } = fake.pools.find(({ name }) => name === pool);
 		return {
-			id, pool, title: fake.pools.find(({ name }) => name === pool).title,
+			id, pool, title, policy,
 			state: fake.trouble === 'failed' ? 'failed' : usable ? 'assigned' : 'cloning',
 			step: usable ? 'Ready' : part < 0.3 ? 'Cloning' : part < 0.8 ? 'Booting' : 'Waiting for the agent',
 			usable: usable && fake.trouble !== 'failed', agent: usable && fake.agent,

@@ -66,14 +66,15 @@ export function createCard(context, first, gone, refresh) {
 		if (desktop) {
 			switch (desktop.state) {
 			case 'assigned':
+				if (desktop.usable === false)
+					break;
 				return ['on', t('portal.yours')];
 			case 'resetting':
 				return ['busy', t('portal.resetting')];
 			case 'failed':
 				return ['bad', t('portal.failed')];
-			default:
-				return ['busy', desktop.step ? `${stepText(desktop.step)}…` : t('portal.starting')];
 			}
+			return ['busy', desktop.step ? `${stepText(desktop.step)}…` : t('portal.starting')];
 		}
 		if (pool.state === 'broken')
 			return ['bad', t('portal.broken')];

@@ -23,6 +23,7 @@ const SLOW_S = 90;
  * @property {boolean} agent
  * @property {string | null} note
  * @property {number} elapsed seconds
+ * @property {{clipboard?: string}} [policy]
  */
 
 /**
@@ -44,21 +45,9 @@ export function renderDesktop(context, route) {
 		return context.pools.find((pool) => pool.name === name)?.title || name || 'Carrel';
 	}
 
-	/** The policy and the title come with the list; a bookmark comes without it. */
-	async function knowPool() {
-		if (!context.pools.some((pool) => pool.name === poolName)) {
-			const pools = await api('GET', 'pools', { signal: gone.signal });
-			context.pools = Array.isArray(pools) ? pools : [];
-		}
-		title = titleOf(poolName);
-		return context.pools.find((pool) => pool.name === poolName)?.policy;
-	}
-
 	async function openPool() {
-		const progress = showProgress(false);
+		showProgress(false);
 		try {
-			await knowPool();
-			progress.rename();
 			const { desktop } = await api('POST', `pools/${encodeURIComponent(poolName ?? '')}/open`, { body: {}, signal: gone.signal });
 			history.replaceState(null, '', `#/desktop/${desktop}`);
 			route = { page: 'desktop', id: desktop };
@@ -75,12 +64,12 @@ export function renderDesktop(context, route) {
 		viewer = null;
 		const progress = showProgress(true);
 		try {
-			const [policy, module, first] = await Promise.all([knowPool(), loadViewer(), waitUsable(id, progress)]);
+			const [module, first] = await Promise.all([loadViewer(), waitUsable(id, progress)]);
 			if (!first || gone.signal.aborted)
 				return;
 			progress.step(t('step.connecting'), 0);
 			viewer = module.createViewer({
-				stage, id, title, policy: policy?.clipboard, first,
+				stage, id, title, policy: first.policy?.clipboard, first,
 				setState: (state) => context.setState(state, title),
 				onConnect: () => progress.remove(),
 				onNotUsable: () => run(id),
@@ -124,8 +113,8 @@ export function renderDesktop(context, route) {
 				}
 				progress.step(stepText(now.step), now.elapsed ?? 0);
 			} catch (error) {
-				// The server may be back in a moment: waiting is what this page is for.
-				if (!(error instanceof LostError))
+				// The server, or what stands behind it, may be back in a moment: waiting is what this page is for.
+				if (!(error instanceof LostError || (error instanceof ApiError && error.status >= 500)))
 					throw error;
 				progress.step(faultText(error), 0);
 			}

@@ -28,7 +28,7 @@ export function faultText(error, title = '') {
 		const key = byCode[error.code];
 		if (key)
 			return t(key, { pool: title });
-		return error.message ? t('fault.said', { message: error.message }) : t('fault.other');
+		return error.message ? t('fault.said', { message: error.message.replace(/[.\s]+$/, '') }) : t('fault.other');
 	}
 	return t('fault.other');
 }

@@ -76,7 +76,7 @@ export function renderPortal(context) {
 	}
 
 	async function signOut() {
-		const mine = context.pools.filter((pool) => pool.desktop).map((pool) => pool.title);
+		const mine = context.pools.filter((pool) => pool.desktop && (pool.reset ?? 'logout') === 'logout').map((pool) => pool.title);
 		const sure = mine.length === 0 || await confirm({
 			title: t('portal.signOutTitle'),
 			text: [t('portal.signOutText'), t('portal.signOutMine', { desktops: mine.join(', ') }), t('portal.signOutOther')],

@@ -54,7 +54,7 @@ export const words = {
 	'portal.signOut': 'Sign out',
 	'portal.signOutTitle': 'Sign out?',
 	'portal.signOutText': 'Your floating desktops are wiped when you sign out: open programs are closed, and files saved on them are gone.',
-	'portal.signOutMine': 'In use now: {desktops}.',
+	'portal.signOutMine': 'This wipes: {desktops}.',
 	'portal.signOutOther': 'To come back to your work later, only close this page.',
 	'portal.signOutYes': 'Sign out and wipe',
 	'portal.signOutNo': 'Stay signed in',

@@ -54,7 +54,7 @@ export const words = {
 	'portal.signOut': 'Se déconnecter',
 	'portal.signOutTitle': 'Se déconnecter ?',
 	'portal.signOutText': 'Vos bureaux flottants sont effacés à la déconnexion : les programmes ouverts sont fermés et les fichiers qui s’y trouvent disparaissent.',
-	'portal.signOutMine': 'En service : {desktops}.',
+	'portal.signOutMine': 'Seront effacés : {desktops}.',
 	'portal.signOutOther': 'Pour retrouver votre travail plus tard, fermez simplement cette page.',
 	'portal.signOutYes': 'Se déconnecter et effacer',
 	'portal.signOutNo': 'Rester connecté',
