@@ -142,16 +142,18 @@ on_scanout_map(QemuDisplay1ListenerUnixMap *map, GDBusMethodInvocation *invocati
 		why = "its memory is not a file";
 	else if (fd >= 0)
 		why = capture_check_map(offset, width, height, stride, format, (guint64)status.st_size);
-	if (why == NULL && !take_frame(capture, &source, (int)width, (int)height))
-		why = "it could not be read";
-	if (why) {
-		g_warning("a frame of %ux%u, stride %u, format %#x is not shown: %s", width, height, stride, format, why);
-		if (fd >= 0)
-			close(fd);
-	} else {
+	if (why == NULL) {
 		capture->map_fd = fd;
 		capture->map_offset = offset;
 		capture->map_stride = stride;
+		if (!take_frame(capture, &source, (int)width, (int)height))
+			why = "it could not be read";
+	} else if (fd >= 0) {
+		close(fd);
+	}
+	if (why) {
+		g_warning("a frame of %ux%u, stride %u, format %#x is not shown: %s", width, height, stride, format, why);
+		stop_mapping(capture);
 	}
 	qemu_display1_listener_unix_map_complete_scanout_map(map, invocation, NULL);
 	return TRUE;

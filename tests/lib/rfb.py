@@ -141,7 +141,7 @@ class Rfb:
 
     # -- what the server says -----------------------------------------------------------------------------------------
     def message(self):
-        """Reads one message. True if it was an update with pixels."""
+        """Reads one message. True if it was an update, after which the server waits for the next request."""
         kind = self._read(1)[0]
         if kind == 0:
             return self._update()
@@ -193,7 +193,7 @@ class Rfb:
             if encoding == RAW and (x, y, width, height) == (0, 0, *self.size):
                 self.whole = True
         self.updates += pixels
-        return pixels
+        return True
 
     def _raw(self, x, y, width, height):
         data = self._read(width * height * 4)
@@ -231,8 +231,8 @@ class Rfb:
     # -- waiting ------------------------------------------------------------------------------------------------------
     def update(self, timeout=None):
         """Waits for an update with pixels, and asks for the next."""
-        self.wait_message(lambda: self.message(), timeout or self.timeout)
-        self.request()
+        seen = self.updates
+        self.wait(lambda: self.updates > seen, timeout or self.timeout)
 
     def wait_message(self, step, timeout):
         deadline = time.monotonic() + timeout
