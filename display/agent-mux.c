@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "display/agent-mux.h"
+
+#include <spice/vd_agent.h>
+#include <string.h>
+
+#include "display/agent-wire.h"
+
+/* Clipboard formats in one grab; the protocol knows seven. */
+#define TYPES_MAX 16
+
+typedef enum {
+	OWNER_NONE,
+	OWNER_GUEST,
+	OWNER_SPICE,
+	OWNER_VNC,
+} Owner;
+
+struct AgentMux {
+	const AgentMuxSink *sink;
+	void *data;
+	gboolean has_agent;
+	gboolean spice_to_desktop, spice_from_desktop, spice_here;
+	/* Both announced VD_AGENT_CAP_CLIPBOARD_SELECTION, so clipboard messages begin with a selection. */
+	gboolean guest_selection, spice_selection;
+	gboolean guest_sets_monitors;
+	Owner owner;
+	char *text; /* of OWNER_VNC */
+	gsize text_size;
+	gboolean spice_waits, vnc_waits; /* for the guest's contents, of type waited_type */
+	guint32 spice_type;
+	int width, height; /* last wished size; 0: none */
+};
+
+AgentMux *
+agent_mux_new(const AgentMuxSink *sink, void *user_data)
+{
+	AgentMux *mux = g_new0(AgentMux, 1);
+
+	mux->sink = sink;
+	mux->data = user_data;
+	return mux;
+}
+
+void
+agent_mux_free(AgentMux *mux)
+{
+	if (mux == NULL)
+		return;
+	g_free(mux->text);
+	g_free(mux);
+}
+
+gboolean
+agent_mux_has_agent(const AgentMux *mux)
+{
+	return mux->has_agent;
+}
+
+static GByteArray *
+capabilities(gboolean request)
+{
+	static const guint caps[] = {VD_AGENT_CAP_MONITORS_CONFIG, VD_AGENT_CAP_REPLY, VD_AGENT_CAP_CLIPBOARD_BY_DEMAND,
+		VD_AGENT_CAP_CLIPBOARD_SELECTION, VD_AGENT_CAP_GUEST_LINEEND_LF, VD_AGENT_CAP_SPARSE_MONITORS_CONFIG,
+		VD_AGENT_CAP_FILE_XFER_DISABLED};
+	GByteArray *out = g_byte_array_new();
+	guint32 word = 0;
+
+	for (gsize i = 0; i < G_N_ELEMENTS(caps); i++)
+		word |= 1u << caps[i];
+	agent_append_u32(out, request);
+	agent_append_u32(out, word);
+	return out;
+}
+
+static void
+announce(AgentMux *mux, gboolean to_guest, gboolean request)
+{
+	g_autoptr(GByteArray) out = capabilities(request);
+
+	(to_guest ? mux->sink->to_guest : mux->sink->to_spice)(VD_AGENT_ANNOUNCE_CAPABILITIES, out->data, out->len,
+		mux->data);
+}
+
+void
+agent_mux_start(AgentMux *mux)
+{
+	announce(mux, TRUE, TRUE);
+}
+
+static gboolean
+has_capability(const guint8 *data, gsize size, guint capability)
+{
+	gsize at = 4 + capability / 32 * 4;
+
+	return size >= at + 4 && (agent_read_u32(data + at) & (1u << (capability % 32)));
+}
+
+/* A clipboard message to one side, with its selection where that side knows selections. */
+static void
+say(AgentMux *mux, gboolean to_guest, guint32 message, const guint32 *type, const guint8 *data, gsize size)
+{
+	g_autoptr(GByteArray) out = g_byte_array_new();
+
+	if (to_guest ? mux->guest_selection : mux->spice_selection)
+		agent_append_u32(out, VD_AGENT_CLIPBOARD_SELECTION_CLIPBOARD);
+	if (type)
+		agent_append_u32(out, *type);
+	if (size > 0)
+		g_byte_array_append(out, data, (guint)size);
+	(to_guest ? mux->sink->to_guest : mux->sink->to_spice)(message, out->data, out->len, mux->data);
+}
+
+static void
+say_text(AgentMux *mux, const char *text, gsize size)
+{
+	guint32 type = VD_AGENT_CLIPBOARD_UTF8_TEXT;
+
+	say(mux, TRUE, VD_AGENT_CLIPBOARD, &type, (const guint8 *)text, size);
+}
+
+static void
+forget_text(AgentMux *mux)
+{
+	g_clear_pointer(&mux->text, g_free);
+	mux->text_size = 0;
+}
+
+/* Takes the selection off the front of a clipboard message. FALSE: it is malformed, or of another selection. */
+static gboolean
+take_selection(gboolean has_selection, const guint8 **data, gsize *size)
+{
+	if (!has_selection)
+		return TRUE;
+	if (*size < 4 || **data != VD_AGENT_CLIPBOARD_SELECTION_CLIPBOARD)
+		return FALSE;
+	*data += 4;
+	*size -= 4;
+	return TRUE;
+}
+
+static gboolean
+grab_has_text(const guint8 *data, gsize size)
+{
+	for (gsize at = 0; at + 4 <= size; at += 4) {
+		if (agent_read_u32(data + at) == VD_AGENT_CLIPBOARD_UTF8_TEXT)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static void
+guest_grabs(AgentMux *mux, const guint8 *data, gsize size)
+{
+	guint32 type = VD_AGENT_CLIPBOARD_UTF8_TEXT;
+
+	size = MIN(size, TYPES_MAX * 4) & ~(gsize)3;
+	mux->owner = OWNER_GUEST;
+	mux->spice_waits = FALSE;
+	forget_text(mux);
+	if (mux->spice_here && mux->spice_from_desktop)
+		say(mux, FALSE, VD_AGENT_CLIPBOARD_GRAB, NULL, data, size);
+	/* VNC clients are sent the text itself, so it is asked for at once. */
+	mux->vnc_waits = grab_has_text(data, size) && mux->sink->vnc_wants_text(mux->data);
+	if (mux->vnc_waits)
+		say(mux, TRUE, VD_AGENT_CLIPBOARD_REQUEST, &type, NULL, 0);
+}
+
+static void
+guest_requests(AgentMux *mux, const guint8 *data, gsize size)
+{
+	guint32 type = size >= 4 ? agent_read_u32(data) : VD_AGENT_CLIPBOARD_NONE, none = VD_AGENT_CLIPBOARD_NONE;
+
+	if (mux->owner == OWNER_VNC && type == VD_AGENT_CLIPBOARD_UTF8_TEXT)
+		say_text(mux, mux->text, mux->text_size);
+	else if (mux->owner == OWNER_SPICE && mux->spice_here && mux->spice_to_desktop)
+		say(mux, FALSE, VD_AGENT_CLIPBOARD_REQUEST, &type, NULL, 0);
+	else
+		say(mux, TRUE, VD_AGENT_CLIPBOARD, &none, NULL, 0); /* or the guest's program waits */
+}
+
+static void
+guest_provides(AgentMux *mux, const guint8 *data, gsize size)
+{
+	guint32 type;
+
+	if (size < 4 || mux->owner != OWNER_GUEST)
+		return;
+	type = agent_read_u32(data);
+	if (mux->vnc_waits && (type == VD_AGENT_CLIPBOARD_UTF8_TEXT || type == VD_AGENT_CLIPBOARD_NONE)) {
+		gsize text_size = strnlen((const char *)data + 4, size - 4);
+
+		mux->vnc_waits = FALSE;
+		if (type == VD_AGENT_CLIPBOARD_UTF8_TEXT && g_utf8_validate((const char *)data + 4, (gssize)text_size, NULL))
+			mux->sink->to_vnc((const char *)data + 4, text_size, mux->data);
+	}
+	if (mux->spice_waits && (type == mux->spice_type || type == VD_AGENT_CLIPBOARD_NONE)) {
+		mux->spice_waits = FALSE;
+		if (mux->spice_here && mux->spice_from_desktop)
+			say(mux, FALSE, VD_AGENT_CLIPBOARD, &type, data + 4, size - 4);
+	}
+}
+
+static void
+guest_releases(AgentMux *mux)
+{
+	if (mux->owner != OWNER_GUEST)
+		return;
+	mux->owner = OWNER_NONE;
+	if (mux->spice_here && mux->spice_from_desktop)
+		say(mux, FALSE, VD_AGENT_CLIPBOARD_RELEASE, NULL, NULL, 0);
+}
+
+static void
+guest_announces(AgentMux *mux, const guint8 *data, gsize size)
+{
+	gboolean first = !mux->has_agent;
+
+	if (size < 4)
+		return;
+	mux->guest_selection = has_capability(data, size, VD_AGENT_CAP_CLIPBOARD_SELECTION);
+	mux->guest_sets_monitors = has_capability(data, size, VD_AGENT_CAP_MONITORS_CONFIG);
+	mux->has_agent = TRUE;
+	/* An agent that asks has just begun: it knows nothing of what was said before. */
+	if (agent_read_u32(data) != 0)
+		announce(mux, TRUE, FALSE);
+	if (mux->width > 0)
+		agent_mux_resize(mux, mux->width, mux->height);
+	if (mux->owner == OWNER_VNC) {
+		guint32 type = VD_AGENT_CLIPBOARD_UTF8_TEXT;
+
+		say(mux, TRUE, VD_AGENT_CLIPBOARD_GRAB, &type, NULL, 0);
+	} else if (mux->owner == OWNER_GUEST) {
+		mux->owner = OWNER_NONE;
+	}
+	if (first)
+		mux->sink->on_agent(mux->data);
+}
+
+void
+agent_mux_from_guest(AgentMux *mux, guint32 type, const guint8 *data, gsize size)
+{
+	if (type == VD_AGENT_ANNOUNCE_CAPABILITIES) {
+		guest_announces(mux, data, size);
+		return;
+	}
+	if (type != VD_AGENT_CLIPBOARD && type != VD_AGENT_CLIPBOARD_GRAB && type != VD_AGENT_CLIPBOARD_REQUEST &&
+		type != VD_AGENT_CLIPBOARD_RELEASE)
+		return; /* replies, and what we never asked for */
+	if (!take_selection(mux->guest_selection, &data, &size))
+		return;
+	if (type == VD_AGENT_CLIPBOARD_GRAB)
+		guest_grabs(mux, data, size);
+	else if (type == VD_AGENT_CLIPBOARD_REQUEST)
+		guest_requests(mux, data, size);
+	else if (type == VD_AGENT_CLIPBOARD)
+		guest_provides(mux, data, size);
+	else
+		guest_releases(mux);
+}
+
+static void
+spice_announces(AgentMux *mux, const guint8 *data, gsize size)
+{
+	if (size < 4)
+		return;
+	mux->spice_selection = has_capability(data, size, VD_AGENT_CAP_CLIPBOARD_SELECTION);
+	mux->spice_here = TRUE;
+	if (agent_read_u32(data) != 0)
+		announce(mux, FALSE, FALSE);
+}
+
+static void
+spice_requests(AgentMux *mux, const guint8 *data, gsize size)
+{
+	guint32 none = VD_AGENT_CLIPBOARD_NONE;
+
+	if (size < 4)
+		return;
+	mux->spice_type = agent_read_u32(data);
+	if (mux->owner != OWNER_GUEST || !mux->spice_from_desktop) {
+		say(mux, FALSE, VD_AGENT_CLIPBOARD, &none, NULL, 0);
+		return;
+	}
+	mux->spice_waits = TRUE;
+	say(mux, TRUE, VD_AGENT_CLIPBOARD_REQUEST, &mux->spice_type, NULL, 0);
+}
+
+static void
+spice_clipboard(AgentMux *mux, guint32 type, const guint8 *data, gsize size)
+{
+	guint32 format;
+
+	if (type == VD_AGENT_CLIPBOARD_REQUEST) {
+		spice_requests(mux, data, size);
+		return;
+	}
+	if (!mux->spice_to_desktop)
+		return;
+	if (type == VD_AGENT_CLIPBOARD_GRAB) {
+		mux->owner = OWNER_SPICE;
+		mux->vnc_waits = mux->spice_waits = FALSE;
+		forget_text(mux);
+		say(mux, TRUE, VD_AGENT_CLIPBOARD_GRAB, NULL, data, MIN(size, TYPES_MAX * 4) & ~(gsize)3);
+	} else if (type == VD_AGENT_CLIPBOARD && mux->owner == OWNER_SPICE && size >= 4) {
+		format = agent_read_u32(data);
+		say(mux, TRUE, VD_AGENT_CLIPBOARD, &format, data + 4, size - 4);
+	} else if (type == VD_AGENT_CLIPBOARD_RELEASE && mux->owner == OWNER_SPICE) {
+		mux->owner = OWNER_NONE;
+		say(mux, TRUE, VD_AGENT_CLIPBOARD_RELEASE, NULL, NULL, 0);
+	}
+}
+
+void
+agent_mux_from_spice(AgentMux *mux, guint32 type, const guint8 *data, gsize size)
+{
+	switch (type) {
+	case VD_AGENT_ANNOUNCE_CAPABILITIES:
+		spice_announces(mux, data, size);
+		break;
+	case VD_AGENT_CLIPBOARD:
+	case VD_AGENT_CLIPBOARD_GRAB:
+	case VD_AGENT_CLIPBOARD_REQUEST:
+	case VD_AGENT_CLIPBOARD_RELEASE:
+		if (take_selection(mux->spice_selection, &data, &size))
+			spice_clipboard(mux, type, data, size);
+		break;
+	default:
+		break; /* sizes come another way; files, sound volume and wallpaper are nobody's business here */
+	}
+}
+
+void
+agent_mux_from_vnc(AgentMux *mux, const char *text, gsize size)
+{
+	guint32 type = VD_AGENT_CLIPBOARD_UTF8_TEXT;
+
+	if (size > AGENT_MESSAGE_MAX - 64)
+		return;
+	forget_text(mux);
+	mux->text = g_strndup(text, size);
+	mux->text_size = size;
+	mux->owner = OWNER_VNC;
+	mux->vnc_waits = mux->spice_waits = FALSE;
+	say(mux, TRUE, VD_AGENT_CLIPBOARD_GRAB, &type, NULL, 0);
+}
+
+void
+agent_mux_set_spice_rights(AgentMux *mux, gboolean to_desktop, gboolean from_desktop)
+{
+	mux->spice_to_desktop = to_desktop;
+	mux->spice_from_desktop = from_desktop;
+}
+
+void
+agent_mux_spice_left(AgentMux *mux)
+{
+	mux->spice_here = mux->spice_waits = mux->spice_selection = FALSE;
+	mux->spice_to_desktop = mux->spice_from_desktop = FALSE;
+	if (mux->owner == OWNER_SPICE) {
+		mux->owner = OWNER_NONE;
+		say(mux, TRUE, VD_AGENT_CLIPBOARD_RELEASE, NULL, NULL, 0);
+	}
+}
+
+void
+agent_mux_resize(AgentMux *mux, int width, int height)
+{
+	g_autoptr(GByteArray) out = g_byte_array_new();
+
+	mux->width = width;
+	mux->height = height;
+	if (!mux->guest_sets_monitors)
+		return;
+	agent_append_u32(out, 1);
+	agent_append_u32(out, VD_AGENT_CONFIG_MONITORS_FLAG_USE_POS);
+	agent_append_u32(out, (guint32)height);
+	agent_append_u32(out, (guint32)width);
+	agent_append_u32(out, 32);
+	agent_append_u32(out, 0);
+	agent_append_u32(out, 0);
+	mux->sink->to_guest(VD_AGENT_MONITORS_CONFIG, out->data, out->len, mux->data);
+}

@@ -1,0 +1,43 @@
+/* Shares the guest's one agent between a SPICE client and any number of VNC clients: whose clipboard it is, who has asked
+ * for its contents, and what each side may learn. Speaks the agent protocol with both sides and knows nothing of how the
+ * bytes travel, so that it can be tested without a guest.
+ *
+ * Only the CLIPBOARD selection is shared; PRIMARY would leak whatever somebody marks. Files are not.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <glib.h>
+
+typedef struct AgentMux AgentMux;
+
+/* Where messages go: VD_AGENT_* with its data. */
+typedef struct {
+	void (*to_guest)(guint32 type, const void *data, gsize size, void *user_data);
+	void (*to_spice)(guint32 type, const void *data, gsize size, void *user_data);
+	/* The desktop's text for the VNC clients: UTF-8, lines ending with LF. */
+	void (*to_vnc)(const char *text, gsize size, void *user_data);
+	/* Is there anybody whom to_vnc would reach? */
+	gboolean (*vnc_wants_text)(void *user_data);
+	/* The guest's agent has spoken for the first time. */
+	void (*on_agent)(void *user_data);
+} AgentMuxSink;
+
+AgentMux *agent_mux_new(const AgentMuxSink *sink, void *user_data);
+void agent_mux_free(AgentMux *mux);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(AgentMux, agent_mux_free)
+
+/* The guest's port was opened: says hello. */
+void agent_mux_start(AgentMux *mux);
+gboolean agent_mux_has_agent(const AgentMux *mux);
+
+void agent_mux_from_guest(AgentMux *mux, guint32 type, const guint8 *data, gsize size);
+void agent_mux_from_spice(AgentMux *mux, guint32 type, const guint8 *data, gsize size);
+/* Text that a VNC client put on the clipboard, and may. */
+void agent_mux_from_vnc(AgentMux *mux, const char *text, gsize size);
+
+/* What the SPICE client that is connected now may do. */
+void agent_mux_set_spice_rights(AgentMux *mux, gboolean to_desktop, gboolean from_desktop);
+void agent_mux_spice_left(AgentMux *mux);
+
+/* Wishes the guest a screen of this size; for agents that set it themselves rather than follow the monitor's EDID. */
+void agent_mux_resize(AgentMux *mux, int width, int height);

@@ -1,0 +1,17 @@
+/* The guest's agent port: QEMU's chardev com.redhat.spice.0, found on the D-Bus display and given one end of a socketpair.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "display/agent-wire.h"
+
+typedef struct AgentPort AgentPort;
+
+/* Looks for the port and registers, without blocking. A VM without such a port is served without it. @on_message: what
+ * the guest says; @on_open: the guest's end was opened afresh. */
+AgentPort *agent_port_new(GDBusConnection *qemu, AgentMessageFunc on_message, void (*on_open)(void *data), void *data);
+void agent_port_free(AgentPort *port);
+
+/* Dropped when the guest has not read for so long that 32 MiB wait, or there is no port. */
+void agent_port_send(AgentPort *port, guint32 type, const void *data, gsize size);

@@ -1,0 +1,38 @@
+/* Capture: the listener at QEMU's console. It keeps our frame like the guest's, through shared memory where QEMU can do
+ * that (9.2 and newer) and through copied pixels where it cannot.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "display/damage.h"
+#include "display/frame.h"
+
+typedef struct Capture Capture;
+
+typedef struct {
+	int width, height, hot_x, hot_y;
+	guint32 *pixels; /* a8r8g8b8, rows without gaps, not premultiplied */
+} Cursor;
+
+/* What a capture tells its owner. All are called from the main loop, never from within a function below. */
+typedef struct {
+	/* @frame is a new one; the one before it is freed after this returned. */
+	void (*on_resized)(const Frame *frame, void *data);
+	void (*on_damage)(const Frame *frame, const Damage *damage, void *data);
+	void (*on_cursor)(const Cursor *cursor, void *data);
+	/* The guest put the pointer somewhere, or hid it. */
+	void (*on_pointer)(int x, int y, gboolean visible, void *data);
+	/* Once: QEMU has shown its first frame, or @error says why it never will. */
+	void (*on_started)(const GError *error, void *data);
+} CaptureEvents;
+
+/* Registers with /org/qemu/Display1/Console_0 on @qemu, without blocking. @pixel_copy: do not offer shared memory. */
+Capture *capture_new(GDBusConnection *qemu, gboolean pixel_copy, const CaptureEvents *events, void *data);
+void capture_free(Capture *capture);
+
+/* The frame as of now; owned by the capture. A black one of 640x480 before QEMU has shown one. */
+const Frame *capture_frame(const Capture *capture);
+/* NULL before the guest has defined one. */
+const Cursor *capture_cursor(const Capture *capture);
+gboolean capture_is_shared(const Capture *capture);

@@ -1,0 +1,34 @@
+/* What we tell QEMU's console: keys, pointer, and the size that a client would like. Calls without an answer: a guest
+ * that does not listen must not hold us up.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+/* QEMU's InputButton (qapi/ui.json), which Mouse.Press takes. */
+typedef enum {
+	BUTTON_LEFT,
+	BUTTON_MIDDLE,
+	BUTTON_RIGHT,
+	BUTTON_WHEEL_UP,
+	BUTTON_WHEEL_DOWN,
+	BUTTON_SIDE,
+	BUTTON_EXTRA,
+	BUTTON_WHEEL_LEFT,
+	BUTTON_WHEEL_RIGHT,
+	N_BUTTONS
+} Button;
+
+typedef struct Console Console;
+
+Console *console_new(GDBusConnection *qemu);
+void console_free(Console *console);
+
+/* @qnum: QEMU's key number: the XT scan code, with 0x80 added where 0xe0 comes before it. */
+void console_key(Console *console, guint qnum, gboolean down);
+void console_motion(Console *console, int x, int y);
+void console_button(Console *console, Button button, gboolean down);
+
+/* The guest is told of a monitor of this size (EDID) within 100 ms; of several wishes in that time, of the last. Sides
+ * are cut to what a frame may have. */
+void console_resize(Console *console, int width, int height);

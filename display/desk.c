@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "display/desk.h"
+
+#include <errno.h>
+#include <gio/gunixfdlist.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "broker/common/error.h"
+#include "broker/common/peer.h"
+#include "display/dbus/screen1.h"
+
+#define LIBVIRT_TIMEOUT_MS 8000
+#define AUTH_TIMEOUT_MS	   3000
+#define ATTACH_TIMEOUT_MS  9000
+#define ADD_TIMEOUT_MS	   10000
+#define STOP_TIMEOUT_MS	   2000
+#define EXPECTED_MAX	   64
+
+typedef struct {
+	char *client, *protocol, *user, *address;
+	gint64 since; /* UTC, s */
+} Seat;
+
+struct Desk {
+	const DeskEvents *events;
+	void *data;
+	char *name, *uuid;
+	Launcher *launcher;
+	pid_t pid;
+	GDBusConnection *connection;
+	CarrelScreen1 *proxy;
+	GCancellable *cancellable; /* of all that is under way */
+	int console;		   /* QEMU's display until it is handed over; else -1 */
+	gboolean attached, ended;
+	char *stop_why;
+	guint stop_id;
+	GHashTable *expected; /* client → params: handed over, so that its user and address are known when it joins */
+	GPtrArray *seats;     /* Seat */
+	gint64 handed_over;   /* monotonic, when a connection last was; 0: never */
+	guint width, height;
+	gboolean shared_memory, agent;
+};
+
+/* A connection that was handed over and has not joined counts so long as one that may. */
+#define JOINING_US (15 * G_USEC_PER_SEC)
+
+static void
+seat_free(void *data)
+{
+	Seat *seat = data;
+
+	g_free(seat->client);
+	g_free(seat->protocol);
+	g_free(seat->user);
+	g_free(seat->address);
+	g_free(seat);
+}
+
+static void
+end(Desk *desk, const char *why)
+{
+	if (desk->ended)
+		return;
+	desk->ended = TRUE;
+	g_cancellable_cancel(desk->cancellable);
+	g_clear_handle_id(&desk->stop_id, g_source_remove);
+	desk->events->on_ended(desk, desk->stop_why ? desk->stop_why : why, desk->data);
+}
+
+static void
+fail(Desk *desk, const GError *error)
+{
+	if (desk->ended)
+		return;
+	if (!desk->attached)
+		desk->events->on_attached(desk, error, desk->data);
+	end(desk, error->message);
+}
+
+static const char *
+text_of(GVariant *params, const char *key)
+{
+	const char *text = "";
+
+	if (params)
+		g_variant_lookup(params, key, "&s", &text);
+	return text;
+}
+
+static void
+on_client_joined(CarrelScreen1 *proxy, const char *client, const char *protocol, gpointer data)
+{
+	Desk *desk = data;
+	GVariant *params = g_hash_table_lookup(desk->expected, client);
+	Seat *seat = g_new0(Seat, 1);
+
+	seat->client = g_strdup(client);
+	seat->protocol = g_strdup(protocol);
+	seat->user = g_strdup(text_of(params, "user"));
+	seat->address = g_strdup(text_of(params, "address"));
+	seat->since = g_get_real_time() / G_USEC_PER_SEC;
+	g_ptr_array_add(desk->seats, seat);
+	g_hash_table_remove(desk->expected, client);
+	g_message("%s: %s client %s of %s at %s joined", desk->name, protocol, client, seat->user, seat->address);
+	desk->events->on_joined(desk, client, protocol, desk->data);
+}
+
+static void
+on_client_left(CarrelScreen1 *proxy, const char *client, const char *why, gpointer data)
+{
+	Desk *desk = data;
+
+	for (guint i = 0; i < desk->seats->len; i++) {
+		if (g_str_equal(((Seat *)desk->seats->pdata[i])->client, client)) {
+			g_ptr_array_remove_index(desk->seats, i);
+			break;
+		}
+	}
+	g_message("%s: client %s left: %s", desk->name, client, why);
+	desk->events->on_left(desk, client, why, desk->data);
+}
+
+static void
+on_state(CarrelScreen1 *proxy, guint width, guint height, gboolean shared_memory, gboolean agent, gpointer data)
+{
+	Desk *desk = data;
+
+	desk->width = width;
+	desk->height = height;
+	desk->shared_memory = shared_memory;
+	desk->agent = agent;
+}
+
+static void
+on_attach_done(GObject *source, GAsyncResult *result, gpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	Desk *desk = data;
+
+	if (!carrel_screen1_call_attach_finish(CARREL_SCREEN1(source), NULL, result, &error)) {
+		if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+			return;
+		g_dbus_error_strip_remote_error(error);
+		fail(desk, error);
+		return;
+	}
+	desk->attached = TRUE;
+	desk->events->on_attached(desk, NULL, desk->data);
+}
+
+static void
+on_closed(GDBusConnection *connection, gboolean vanished, GError *error, gpointer data)
+{
+	/* Why it ended comes from the launcher, in a moment. */
+	g_debug("%s: the screen's socket closed", ((Desk *)data)->name);
+}
+
+static gboolean
+start_process(Desk *desk, GError **error)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_FAILED, "socketpair: %s", g_strerror(errno));
+		return FALSE;
+	}
+	desk->pid = launcher_start(desk->launcher, ends[1], error);
+	close(ends[1]);
+	if (desk->pid < 0) {
+		close(ends[0]);
+		return FALSE;
+	}
+	desk->connection = peer_connection_new_from_fd(ends[0], FALSE, AUTH_TIMEOUT_MS, error);
+	return desk->connection != NULL;
+}
+
+static gboolean
+attach(Desk *desk, GError **error)
+{
+	GVariantDict params;
+
+	if (!start_process(desk, error))
+		return FALSE;
+	g_signal_connect(desk->connection, "closed", G_CALLBACK(on_closed), desk);
+	desk->proxy = carrel_screen1_proxy_new_sync(desk->connection, G_DBUS_PROXY_FLAGS_DO_NOT_LOAD_PROPERTIES, NULL,
+		"/org/carrel/Screen1", NULL, error);
+	if (desk->proxy == NULL)
+		return FALSE;
+	g_signal_connect(desk->proxy, "client-joined", G_CALLBACK(on_client_joined), desk);
+	g_signal_connect(desk->proxy, "client-left", G_CALLBACK(on_client_left), desk);
+	g_signal_connect(desk->proxy, "state", G_CALLBACK(on_state), desk);
+	g_dbus_connection_start_message_processing(desk->connection);
+	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&desk->console, 1);
+
+	desk->console = -1; /* the list's */
+	g_variant_dict_init(&params, NULL);
+	g_variant_dict_insert(&params, "desktop", "s", desk->name);
+	g_variant_dict_insert(&params, "title", "s", desk->name);
+	/* For tests, and for whoever has to find a fault in the shared memory. */
+	g_variant_dict_insert(&params, "pixel-copy", "b", g_getenv("CARREL_DISPLAY_PIXEL_COPY") != NULL);
+	carrel_screen1_call_attach(desk->proxy, g_variant_new_handle(0), g_variant_dict_end(&params),
+		G_DBUS_CALL_FLAGS_NONE, ATTACH_TIMEOUT_MS, fds, desk->cancellable, on_attach_done, desk);
+	return TRUE;
+}
+
+typedef struct {
+	Desk *desk; /* NULL: gone */
+	GCancellable *cancellable;
+} Opening;
+
+static void
+on_display(GObject *source, GAsyncResult *result, gpointer data)
+{
+	g_autofree Opening *opening = data;
+	g_autoptr(GCancellable) cancellable = opening->cancellable;
+	g_autoptr(GError) error = NULL;
+	int fd = vm_open_display_finish(result, &error);
+
+	/* A desk that has ended may have been freed. */
+	if (g_cancellable_is_cancelled(cancellable)) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	opening->desk->console = fd;
+	if (fd < 0 || !attach(opening->desk, &error))
+		fail(opening->desk, error);
+}
+
+Desk *
+desk_new(const char *name, const char *uuid, Launcher *launcher, Vm *vm, const DeskEvents *events, void *data)
+{
+	Desk *desk = g_new0(Desk, 1);
+	Opening *opening = g_new0(Opening, 1);
+
+	desk->name = g_strdup(name);
+	desk->uuid = g_strdup(uuid);
+	desk->launcher = launcher;
+	desk->events = events;
+	desk->data = data;
+	desk->pid = -1;
+	desk->console = -1;
+	desk->cancellable = g_cancellable_new();
+	desk->seats = g_ptr_array_new_with_free_func(seat_free);
+	desk->expected = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_variant_unref);
+	opening->desk = desk;
+	opening->cancellable = g_object_ref(desk->cancellable);
+	vm_open_display_async(vm, uuid, LIBVIRT_TIMEOUT_MS, on_display, opening);
+	return desk;
+}
+
+void
+desk_free(Desk *desk)
+{
+	if (desk == NULL)
+		return;
+	desk->ended = TRUE;
+	g_cancellable_cancel(desk->cancellable);
+	g_object_unref(desk->cancellable);
+	g_clear_handle_id(&desk->stop_id, g_source_remove);
+	if (desk->proxy)
+		g_signal_handlers_disconnect_by_data(desk->proxy, desk);
+	g_clear_object(&desk->proxy);
+	if (desk->connection) {
+		g_signal_handlers_disconnect_by_data(desk->connection, desk);
+		/* The screen ends when its socket does. */
+		g_dbus_connection_close(desk->connection, NULL, NULL, NULL);
+		g_object_unref(desk->connection);
+	}
+	if (desk->console >= 0)
+		close(desk->console);
+	g_ptr_array_unref(desk->seats);
+	g_hash_table_unref(desk->expected);
+	g_free(desk->name);
+	g_free(desk->uuid);
+	g_free(desk->stop_why);
+	g_free(desk);
+}
+
+const char *
+desk_name(const Desk *desk)
+{
+	return desk->name;
+}
+
+const char *
+desk_uuid(const Desk *desk)
+{
+	return desk->uuid;
+}
+
+pid_t
+desk_pid(const Desk *desk)
+{
+	return desk->pid;
+}
+
+gboolean
+desk_is_attached(const Desk *desk)
+{
+	return desk->attached && !desk->ended && desk->stop_why == NULL;
+}
+
+gboolean
+desk_is_stopping(const Desk *desk)
+{
+	return desk->stop_why != NULL;
+}
+
+gboolean
+desk_is_used(const Desk *desk)
+{
+	return desk->seats->len > 0 ||
+	       (desk->handed_over > 0 && g_get_monotonic_time() - desk->handed_over < JOINING_US);
+}
+
+static void
+on_client_added(GObject *source, GAsyncResult *result, gpointer data)
+{
+	g_autoptr(GError) error = NULL;
+
+	/* The client sees its connection closed, which says as much. */
+	if (!carrel_screen1_call_add_client_finish(CARREL_SCREEN1(source), NULL, result, &error))
+		g_message("a client was not taken: %s", error->message);
+}
+
+void
+desk_add_client(Desk *desk, int fd, GVariant *params)
+{
+	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&fd, 1);
+
+	desk->handed_over = g_get_monotonic_time();
+	/* Those who never joined. */
+	if (g_hash_table_size(desk->expected) >= EXPECTED_MAX)
+		g_hash_table_remove_all(desk->expected);
+	g_hash_table_replace(desk->expected, g_strdup(text_of(params, "client")), g_variant_ref(params));
+	carrel_screen1_call_add_client(desk->proxy, g_variant_new_handle(0), params, G_DBUS_CALL_FLAGS_NONE, ADD_TIMEOUT_MS,
+		fds, NULL, on_client_added, NULL);
+}
+
+static gboolean
+on_stop_deadline(gpointer data)
+{
+	Desk *desk = data;
+
+	desk->stop_id = 0;
+	end(desk, desk->stop_why);
+	return G_SOURCE_REMOVE;
+}
+
+void
+desk_stop(Desk *desk, const char *why)
+{
+	if (desk->stop_why || desk->ended)
+		return;
+	desk->stop_why = g_strdup(why);
+	if (desk->proxy)
+		carrel_screen1_call_stop(desk->proxy, G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL, NULL);
+	desk->stop_id = g_timeout_add(desk->proxy ? STOP_TIMEOUT_MS : 0, on_stop_deadline, desk);
+}
+
+void
+desk_exited(Desk *desk, int status)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *why = NULL;
+
+	if (WIFSIGNALED(status))
+		why = g_strdup_printf("killed by signal %d (%s)", WTERMSIG(status), g_strsignal(WTERMSIG(status)));
+	else if (WEXITSTATUS(status) == LAUNCHER_EXIT_VM_GONE)
+		why = g_strdup("vm-gone");
+	else
+		why = g_strdup_printf("it ended with status %d", WEXITSTATUS(status));
+	desk->pid = -1;
+	error = g_error_new(CARREL_ERROR, CARREL_ERROR_FAILED, "%s", why);
+	fail(desk, error);
+}
+
+GVariant *
+desk_describe(const Desk *desk)
+{
+	GVariantBuilder clients;
+	GVariantDict dict;
+
+	g_variant_builder_init(&clients, G_VARIANT_TYPE("aa{sv}"));
+	for (guint i = 0; i < desk->seats->len; i++) {
+		const Seat *seat = desk->seats->pdata[i];
+		GVariantDict client;
+
+		g_variant_dict_init(&client, NULL);
+		g_variant_dict_insert(&client, "client", "s", seat->client);
+		g_variant_dict_insert(&client, "protocol", "s", seat->protocol);
+		g_variant_dict_insert(&client, "user", "s", seat->user);
+		g_variant_dict_insert(&client, "address", "s", seat->address);
+		g_variant_dict_insert(&client, "since", "x", seat->since);
+		g_variant_builder_add_value(&clients, g_variant_dict_end(&client));
+	}
+	g_variant_dict_init(&dict, NULL);
+	g_variant_dict_insert(&dict, "desktop", "s", desk->name);
+	g_variant_dict_insert(&dict, "pid", "u", desk->pid > 0 ? (guint)desk->pid : 0);
+	g_variant_dict_insert_value(&dict, "clients", g_variant_builder_end(&clients));
+	g_variant_dict_insert(&dict, "shared-memory", "b", desk->shared_memory);
+	g_variant_dict_insert(&dict, "width", "u", desk->width);
+	g_variant_dict_insert(&dict, "height", "u", desk->height);
+	g_variant_dict_insert(&dict, "agent", "b", desk->agent);
+	return g_variant_dict_end(&dict);
+}

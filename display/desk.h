@@ -1,0 +1,41 @@
+/* One desktop's carrel-screen as carrel-display sees it: starting, attached, ended.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "display/launcher.h"
+#include "display/vm.h"
+
+typedef struct Desk Desk;
+
+typedef struct {
+	/* The answer to desk_new, once: clients may come, or @error says why not (the desk has ended then). */
+	void (*on_attached)(Desk *desk, const GError *error, void *data);
+	void (*on_joined)(Desk *desk, const char *client, const char *protocol, void *data);
+	void (*on_left)(Desk *desk, const char *client, const char *why, void *data);
+	/* Its process has ended, or is to be treated as if. Free the desk, but not before this has returned. */
+	void (*on_ended)(Desk *desk, const char *why, void *data);
+} DeskEvents;
+
+/* Starts a screen for the domain @uuid. All must outlive the desk. */
+Desk *desk_new(const char *name, const char *uuid, Launcher *launcher, Vm *vm, const DeskEvents *events, void *data);
+/* Ends the process, if it still runs. */
+void desk_free(Desk *desk);
+
+const char *desk_name(const Desk *desk);
+const char *desk_uuid(const Desk *desk);
+pid_t desk_pid(const Desk *desk);
+gboolean desk_is_attached(const Desk *desk);
+gboolean desk_is_stopping(const Desk *desk);
+/* Clients that have joined, and connections that were handed over and have not yet. */
+gboolean desk_is_used(const Desk *desk);
+
+/* Hands a client over. Consumes @fd. */
+void desk_add_client(Desk *desk, int fd, GVariant *params);
+/* Asks the screen to end; on_ended tells when it has, within 2 s. */
+void desk_stop(Desk *desk, const char *why);
+/* The process has ended: @status as waitpid(2) gives it. */
+void desk_exited(Desk *desk, int status);
+/* One of ListScreens' dictionaries (broker/dbus/org.carrel.Display1.xml). */
+GVariant *desk_describe(const Desk *desk);

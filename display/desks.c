@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "display/desks.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/common/error.h"
+#include "display/client.h"
+#include "display/desk.h"
+
+/* A screen takes some 15 to 60 MiB. */
+#define SCREENS_MAX	   1024
+#define GRANTS_MAX	   1024
+#define GRANTS_A_DESK_MAX  64
+#define ADMITS_WAITING_MAX 256
+#define ADMIT_TIMEOUT_MS   10000
+/* How long a screen stays that nobody looks at. */
+#define IDLE_US		   (30 * G_USEC_PER_SEC)
+#define IDLE_CHECK_S	   5
+
+struct Desks {
+	Launcher *launcher;
+	Vm *vm;
+	const DesksEvents *events;
+	void *data;
+	Grants *grants;
+	GHashTable *by_name; /* desktop → Entry */
+	GList *waiting;	     /* Admission */
+	GPtrArray *ended;    /* Desk, to be freed by reap_id */
+	guint reap_id, idle_id;
+};
+
+typedef struct {
+	Desk *desk;
+	gint64 used; /* monotonic: when it last had a client, or was asked for */
+} Entry;
+
+typedef struct {
+	Desks *desks;
+	char *desktop;
+	GVariant *params;
+	DesksAdmitted func;
+	void *func_data;
+	guint deadline_id;
+} Admission;
+
+static void
+entry_free(void *data)
+{
+	Entry *entry = data;
+
+	desk_free(entry->desk);
+	g_free(entry);
+}
+
+static void
+admission_free(Admission *admission)
+{
+	g_clear_handle_id(&admission->deadline_id, g_source_remove);
+	g_free(admission->desktop);
+	g_variant_unref(admission->params);
+	g_free(admission);
+}
+
+static void
+answer(Admission *admission, const GError *refusal)
+{
+	Desks *desks = admission->desks;
+	guint8 grant[GRANT_SIZE];
+	GError *error = NULL;
+
+	desks->waiting = g_list_remove(desks->waiting, admission);
+	if (refusal || !grants_issue(desks->grants, admission->desktop, admission->params, grant, &error))
+		admission->func(NULL, refusal ? refusal : error, admission->func_data);
+	else
+		admission->func(grant, NULL, admission->func_data);
+	g_clear_error(&error);
+	admission_free(admission);
+}
+
+static void
+answer_all(Desks *desks, const char *desktop, const GError *refusal)
+{
+	GList *next;
+
+	for (GList *item = desks->waiting; item; item = next) {
+		Admission *admission = item->data;
+
+		next = item->next;
+		if (strcmp(admission->desktop, desktop) == 0)
+			answer(admission, refusal);
+	}
+}
+
+static void
+on_attached(Desk *desk, const GError *error, void *data)
+{
+	answer_all(data, desk_name(desk), error);
+}
+
+static void
+touch(Desks *desks, Desk *desk)
+{
+	Entry *entry = g_hash_table_lookup(desks->by_name, desk_name(desk));
+
+	if (entry)
+		entry->used = g_get_monotonic_time();
+}
+
+static void
+on_joined(Desk *desk, const char *client, const char *protocol, void *data)
+{
+	Desks *desks = data;
+
+	touch(desks, desk);
+	desks->events->on_joined(desk_name(desk), client, protocol, desks->data);
+}
+
+static void
+on_left(Desk *desk, const char *client, const char *why, void *data)
+{
+	Desks *desks = data;
+
+	touch(desks, desk);
+	desks->events->on_left(desk_name(desk), client, why, desks->data);
+}
+
+static gboolean
+on_reap(gpointer data)
+{
+	Desks *desks = data;
+
+	desks->reap_id = 0;
+	g_ptr_array_set_size(desks->ended, 0);
+	return G_SOURCE_REMOVE;
+}
+
+static void
+on_ended(Desk *desk, const char *why, void *data)
+{
+	Desks *desks = data;
+	g_autofree char *name = g_strdup(desk_name(desk));
+	Entry *entry = g_hash_table_lookup(desks->by_name, name);
+
+	if (entry == NULL || entry->desk != desk)
+		return;
+	g_message("%s: its screen is gone: %s", name, why);
+	g_hash_table_steal(desks->by_name, name);
+	g_free(entry);
+	g_ptr_array_add(desks->ended, desk);
+	if (desks->reap_id == 0)
+		desks->reap_id = g_idle_add(on_reap, desks);
+	/* Grants stay: their clients find a new screen, or none. */
+	desks->events->on_gone(name, why, desks->data);
+}
+
+static const DeskEvents desk_events = {on_attached, on_joined, on_left, on_ended};
+
+static void
+on_exited(pid_t pid, int status, void *data)
+{
+	Desks *desks = data;
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, desks->by_name);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		Desk *desk = ((Entry *)value)->desk;
+
+		if (desk_pid(desk) == pid) {
+			desk_exited(desk, status);
+			return;
+		}
+	}
+}
+
+static gboolean
+on_idle_check(gpointer data)
+{
+	Desks *desks = data;
+	gint64 now = g_get_monotonic_time();
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, desks->by_name);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		Entry *entry = value;
+
+		if (desk_is_used(entry->desk) || grants_count(desks->grants, desk_name(entry->desk)) > 0)
+			entry->used = now;
+		else if (desk_is_attached(entry->desk) && now - entry->used >= IDLE_US)
+			desk_stop(entry->desk, "idle");
+	}
+	return G_SOURCE_CONTINUE;
+}
+
+Desks *
+desks_new(Launcher *launcher, Vm *vm, const DesksEvents *events, void *data)
+{
+	Desks *desks = g_new0(Desks, 1);
+
+	desks->launcher = launcher;
+	desks->vm = vm;
+	desks->events = events;
+	desks->data = data;
+	desks->grants = grants_new(GRANTS_MAX, NULL);
+	desks->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, entry_free);
+	desks->ended = g_ptr_array_new_with_free_func((GDestroyNotify)desk_free);
+	desks->idle_id = g_timeout_add_seconds(IDLE_CHECK_S, on_idle_check, desks);
+	launcher_watch(launcher, on_exited, desks);
+	return desks;
+}
+
+void
+desks_free(Desks *desks)
+{
+	if (desks == NULL)
+		return;
+	g_source_remove(desks->idle_id);
+	g_clear_handle_id(&desks->reap_id, g_source_remove);
+	while (desks->waiting) {
+		admission_free(desks->waiting->data);
+		desks->waiting = g_list_delete_link(desks->waiting, desks->waiting);
+	}
+	g_hash_table_unref(desks->by_name);
+	g_ptr_array_unref(desks->ended);
+	grants_free(desks->grants);
+	g_free(desks);
+}
+
+static gboolean
+on_admit_deadline(gpointer data)
+{
+	Admission *admission = data;
+	g_autoptr(GError) error =
+		g_error_new_literal(CARREL_ERROR, CARREL_ERROR_TIMEOUT, "the desktop's screen does not come up");
+
+	admission->deadline_id = 0;
+	answer(admission, error);
+	return G_SOURCE_REMOVE;
+}
+
+/* The screen of this domain, started where none runs; NULL with @error when there may not be one. */
+static Desk *
+find_or_start(Desks *desks, const char *desktop, const char *uuid, GError **error)
+{
+	Entry *entry = g_hash_table_lookup(desks->by_name, desktop);
+
+	/* Another domain under the same name: the desktop was made anew. */
+	if (entry && g_ascii_strcasecmp(desk_uuid(entry->desk), uuid) != 0) {
+		desks_end_clients(desks, desktop);
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_BUSY, "the desktop's old screen is ending");
+		return NULL;
+	}
+	if (entry && desk_is_stopping(entry->desk)) {
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_BUSY, "the desktop's old screen is ending");
+		return NULL;
+	}
+	if (entry == NULL && g_hash_table_size(desks->by_name) >= SCREENS_MAX) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_EXHAUSTED, "%d screens run already", SCREENS_MAX);
+		return NULL;
+	}
+	if (entry == NULL) {
+		entry = g_new0(Entry, 1);
+		entry->desk = desk_new(desktop, uuid, desks->launcher, desks->vm, &desk_events, desks);
+		g_hash_table_insert(desks->by_name, (char *)desk_name(entry->desk), entry);
+	}
+	entry->used = g_get_monotonic_time();
+	return entry->desk;
+}
+
+static gboolean
+check_admission(Desks *desks, const char *desktop, const char *uuid, GVariant *params, GError **error)
+{
+	g_autoptr(Client) client = NULL;
+
+	if (desktop[0] == '\0' || strlen(desktop) > 128 || !g_uuid_string_is_valid(uuid)) {
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "the desktop's name or UUID is none");
+		return FALSE;
+	}
+	client = client_new(params, error);
+	if (client == NULL)
+		return FALSE;
+	if (grants_count(desks->grants, desktop) >= GRANTS_A_DESK_MAX ||
+		g_list_length(desks->waiting) >= ADMITS_WAITING_MAX) {
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_EXHAUSTED, "too many clients are expected already");
+		return FALSE;
+	}
+	return TRUE;
+}
+
+void
+desks_admit(Desks *desks, const char *desktop, const char *uuid, GVariant *params, DesksAdmitted func, void *func_data)
+{
+	g_autoptr(GError) error = NULL;
+	Admission *admission;
+	Desk *desk = NULL;
+
+	if (check_admission(desks, desktop, uuid, params, &error))
+		desk = find_or_start(desks, desktop, uuid, &error);
+	if (desk == NULL) {
+		func(NULL, error, func_data);
+		return;
+	}
+	admission = g_new0(Admission, 1);
+	admission->desks = desks;
+	admission->desktop = g_strdup(desktop);
+	admission->params = g_variant_ref_sink(params);
+	admission->func = func;
+	admission->func_data = func_data;
+	admission->deadline_id = g_timeout_add(ADMIT_TIMEOUT_MS, on_admit_deadline, admission);
+	desks->waiting = g_list_append(desks->waiting, admission);
+	if (desk_is_attached(desk))
+		answer(admission, NULL);
+}
+
+gboolean
+desks_redeem(Desks *desks, const guint8 grant[GRANT_SIZE], int fd)
+{
+	g_autofree char *desktop = NULL;
+	g_autoptr(GVariant) params = NULL;
+	Entry *entry = NULL;
+
+	if (grants_redeem(desks->grants, grant, &desktop, &params))
+		entry = g_hash_table_lookup(desks->by_name, desktop);
+	if (entry == NULL || !desk_is_attached(entry->desk)) {
+		close(fd);
+		return FALSE;
+	}
+	desk_add_client(entry->desk, fd, params);
+	return TRUE;
+}
+
+void
+desks_end_clients(Desks *desks, const char *desktop)
+{
+	Entry *entry = g_hash_table_lookup(desks->by_name, desktop);
+
+	grants_revoke(desks->grants, desktop);
+	if (entry)
+		desk_stop(entry->desk, "asked");
+}
+
+GVariant *
+desks_list(Desks *desks)
+{
+	GVariantBuilder list;
+	GHashTableIter iter;
+	gpointer value;
+
+	g_variant_builder_init(&list, G_VARIANT_TYPE("aa{sv}"));
+	g_hash_table_iter_init(&iter, desks->by_name);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		g_variant_builder_add_value(&list, desk_describe(((Entry *)value)->desk));
+	return g_variant_builder_end(&list);
+}
+
+void
+desks_stop(Desks *desks)
+{
+	gint64 deadline = g_get_monotonic_time() + 2 * G_USEC_PER_SEC;
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, desks->by_name);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		desk_stop(((Entry *)value)->desk, "asked");
+	/* The desks' own deadlines wake this loop. */
+	while (g_hash_table_size(desks->by_name) > 0 && g_get_monotonic_time() < deadline)
+		g_main_context_iteration(NULL, TRUE);
+}

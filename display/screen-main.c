@@ -1,0 +1,220 @@
+/* carrel-screen: one desktop's clients and its guest, both hostile, in a process of its own. It is started by
+ * carrel-display with one socket, file descriptor 3, and gets everything else over that.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <gio/gunixfdlist.h>
+#include <glib-unix.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "broker/common/error.h"
+#include "broker/common/log.h"
+#include "broker/common/peer.h"
+#include "display/dbus/screen1.h"
+#include "display/launcher.h"
+#include "display/screen.h"
+
+#define AUTH_TIMEOUT_MS 5000
+
+typedef struct {
+	GMainLoop *loop;
+	GDBusConnection *control;
+	CarrelScreen1 *skeleton;
+	GDBusMethodInvocation *attaching; /* Attach, not yet answered */
+	Screen *screen;
+	int status;
+} Main;
+
+static void
+end(Main *self, int status)
+{
+	self->status = status;
+	g_main_loop_quit(self->loop);
+}
+
+static void
+on_attached(const GError *error, void *data)
+{
+	Main *self = data;
+
+	if (error)
+		g_dbus_method_invocation_return_gerror(g_steal_pointer(&self->attaching), error);
+	else
+		carrel_screen1_complete_attach(self->skeleton, g_steal_pointer(&self->attaching), NULL);
+}
+
+static void
+on_state(int width, int height, gboolean shared_memory, gboolean agent, void *data)
+{
+	Main *self = data;
+
+	carrel_screen1_emit_state(self->skeleton, (guint)width, (guint)height, shared_memory, agent);
+}
+
+static void
+on_joined(const char *client, ClientProtocol protocol, void *data)
+{
+	Main *self = data;
+
+	carrel_screen1_emit_client_joined(self->skeleton, client, client_protocol_word(protocol));
+}
+
+static void
+on_left(const char *client, const char *why, void *data)
+{
+	Main *self = data;
+
+	carrel_screen1_emit_client_left(self->skeleton, client, why);
+}
+
+static void
+on_vm_gone(void *data)
+{
+	end(data, LAUNCHER_EXIT_VM_GONE);
+}
+
+static const ScreenEvents screen_events = {on_attached, on_state, on_joined, on_left, on_vm_gone};
+
+/* The descriptor that a message names, ours to close; -1 with @error when there is none. */
+static int
+take_fd(GUnixFDList *list, GVariant *handle, GError **error)
+{
+	gint32 index = g_variant_get_handle(handle);
+
+	if (list == NULL || index < 0 || index >= g_unix_fd_list_get_length(list)) {
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "the descriptor is missing");
+		return -1;
+	}
+	return g_unix_fd_list_get(list, index, error);
+}
+
+static gboolean
+on_attach(CarrelScreen1 *skeleton, GDBusMethodInvocation *invocation, GUnixFDList *fds, GVariant *console,
+	GVariant *params, gpointer data)
+{
+	Main *self = data;
+	GError *error = NULL;
+	const char *title = "";
+	gboolean pixel_copy = FALSE;
+	int fd = take_fd(fds, console, &error);
+
+	g_variant_lookup(params, "title", "&s", &title);
+	g_variant_lookup(params, "pixel-copy", "b", &pixel_copy);
+	if (error == NULL && self->screen)
+		g_set_error_literal(&error, CARREL_ERROR, CARREL_ERROR_INVALID, "this screen is attached already");
+	if (error == NULL) {
+		self->attaching = invocation;
+		self->screen = screen_new(fd, title, pixel_copy, &screen_events, self, &error);
+		fd = -1;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (error) {
+		self->attaching = NULL;
+		g_dbus_method_invocation_take_error(invocation, error);
+	}
+	return TRUE;
+}
+
+static gboolean
+on_add_client(CarrelScreen1 *skeleton, GDBusMethodInvocation *invocation, GUnixFDList *fds, GVariant *stream,
+	GVariant *params, gpointer data)
+{
+	Main *self = data;
+	GError *error = NULL;
+	int fd = take_fd(fds, stream, &error);
+	Client *client = error ? NULL : client_new(params, &error);
+
+	if (client && self->screen == NULL)
+		g_set_error_literal(&error, CARREL_ERROR, CARREL_ERROR_INVALID, "this screen is not attached");
+	if (error == NULL) {
+		screen_add_client(self->screen, fd, client, &error);
+	} else {
+		if (fd >= 0)
+			close(fd);
+		client_free(client);
+	}
+	if (error)
+		g_dbus_method_invocation_take_error(invocation, error);
+	else
+		carrel_screen1_complete_add_client(skeleton, invocation, NULL);
+	return TRUE;
+}
+
+static gboolean
+on_stop(CarrelScreen1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)
+{
+	Main *self = data;
+
+	carrel_screen1_complete_stop(skeleton, invocation);
+	g_dbus_connection_flush_sync(self->control, NULL, NULL);
+	end(self, EXIT_SUCCESS);
+	return TRUE;
+}
+
+/* carrel-display is gone: so are we. */
+static void
+on_closed(GDBusConnection *control, gboolean vanished, GError *error, gpointer data)
+{
+	end(data, EXIT_SUCCESS);
+}
+
+static gboolean
+on_term(gpointer data)
+{
+	end(data, EXIT_SUCCESS);
+	return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+serve(Main *self, GError **error)
+{
+	/* Both ends were made by carrel-display: the kernel names it as the peer of either, so it must be the one that
+	 * says who it is. We, another user, could not. */
+	self->control = peer_connection_new_from_fd(LAUNCHER_CONTROL_FD, TRUE, AUTH_TIMEOUT_MS, error);
+	if (self->control == NULL)
+		return FALSE;
+	self->skeleton = carrel_screen1_skeleton_new();
+	g_signal_connect(self->control, "closed", G_CALLBACK(on_closed), self);
+	g_signal_connect(self->skeleton, "handle-attach", G_CALLBACK(on_attach), self);
+	g_signal_connect(self->skeleton, "handle-add-client", G_CALLBACK(on_add_client), self);
+	g_signal_connect(self->skeleton, "handle-stop", G_CALLBACK(on_stop), self);
+	if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(self->skeleton), self->control,
+		    "/org/carrel/Screen1", error))
+		return FALSE;
+	g_dbus_connection_start_message_processing(self->control);
+	g_main_loop_run(self->loop);
+	return TRUE;
+}
+
+int
+main(int argc, char **argv)
+{
+	Main self = {.loop = g_main_loop_new(NULL, FALSE)};
+	g_autoptr(GError) error = NULL;
+
+	g_set_prgname("carrel-screen");
+	if (argc > 1 && g_str_equal(argv[1], "--help")) {
+		g_print("carrel-screen is started by carrel-display, which see.\n");
+		return EXIT_SUCCESS;
+	}
+	log_init(argc > 1 && g_str_equal(argv[1], "--verbose"));
+	carrel_error_quark();
+	/* Passwords and clipboards are in this memory. */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	g_unix_signal_add(SIGTERM, on_term, &self);
+	g_unix_signal_add(SIGINT, on_term, &self);
+	if (!serve(&self, &error)) {
+		g_warning("%s", error->message);
+		self.status = EXIT_FAILURE;
+	}
+	screen_free(self.screen);
+	g_clear_object(&self.skeleton);
+	if (self.control)
+		g_signal_handlers_disconnect_by_data(self.control, &self);
+	g_clear_object(&self.control);
+	g_main_loop_unref(self.loop);
+	return self.status;
+}

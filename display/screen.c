@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "display/screen.h"
+
+#include "display/agent-mux.h"
+#include "display/agent-port.h"
+#include "display/capture.h"
+#include "display/console.h"
+#include "display/qemu-connection.h"
+#include "display/spice.h"
+#include "display/vnc.h"
+
+/* A VM that shows nothing is attached all the same. */
+#define FIRST_FRAME_MS	3000
+
+struct Screen {
+	const ScreenEvents *events;
+	void *data;
+	char *title;
+	GDBusConnection *qemu;
+	gulong closed_id;
+	guint first_frame_id; /* 0: attached, or given up */
+	Capture *capture;
+	Console *console;
+	Vnc *vnc;
+	Spice *spice; /* NULL until the first SPICE client: it has a thread and a frame of its own */
+	AgentMux *mux;
+	AgentPort *port;
+};
+
+static void
+say_state(Screen *screen)
+{
+	const Frame *frame = capture_frame(screen->capture);
+
+	screen->events->on_state(frame->width, frame->height, capture_is_shared(screen->capture),
+		agent_mux_has_agent(screen->mux), screen->data);
+}
+
+static void
+say_attached(Screen *screen, const GError *error)
+{
+	if (screen->first_frame_id == 0)
+		return;
+	g_clear_handle_id(&screen->first_frame_id, g_source_remove);
+	if (error == NULL)
+		say_state(screen);
+	screen->events->on_attached(error, screen->data);
+}
+
+static void
+on_resized(const Frame *frame, void *data)
+{
+	Screen *screen = data;
+
+	vnc_set_frame(screen->vnc, frame);
+	if (screen->spice)
+		spice_set_frame(screen->spice, frame);
+	if (screen->first_frame_id == 0)
+		say_state(screen);
+}
+
+static void
+on_damage(const Frame *frame, const Damage *damage, void *data)
+{
+	Screen *screen = data;
+
+	vnc_damage(screen->vnc, damage);
+	if (screen->spice)
+		spice_damage(screen->spice, damage);
+}
+
+static void
+on_cursor(const Cursor *cursor, void *data)
+{
+	Screen *screen = data;
+
+	vnc_set_cursor(screen->vnc, cursor);
+	if (screen->spice)
+		spice_set_cursor(screen->spice, cursor);
+}
+
+static void
+on_pointer(int x, int y, gboolean visible, void *data)
+{
+	Screen *screen = data;
+
+	vnc_set_pointer(screen->vnc, x, y);
+	if (screen->spice)
+		spice_set_pointer(screen->spice, x, y, visible);
+}
+
+static void
+on_started(const GError *error, void *data)
+{
+	say_attached(data, error);
+}
+
+static const CaptureEvents capture_events = {on_resized, on_damage, on_cursor, on_pointer, on_started};
+
+static gboolean
+on_no_first_frame(gpointer data)
+{
+	Screen *screen = data;
+
+	g_message("the VM shows nothing yet");
+	say_attached(screen, NULL);
+	return G_SOURCE_CONTINUE; /* say_attached has removed it */
+}
+
+static void
+sink_key(void *data, guint qnum, gboolean down)
+{
+	console_key(((Screen *)data)->console, qnum, down);
+}
+
+static void
+sink_motion(void *data, int x, int y)
+{
+	console_motion(((Screen *)data)->console, x, y);
+}
+
+static void
+sink_button(void *data, guint button, gboolean down)
+{
+	console_button(((Screen *)data)->console, (Button)button, down);
+}
+
+static const InputSink input_sink = {sink_key, sink_motion, sink_button};
+
+/* The last wish wins, whoever's it was. */
+static void
+on_resize_wish(int width, int height, void *data)
+{
+	Screen *screen = data;
+
+	console_resize(screen->console, width, height);
+	agent_mux_resize(screen->mux, width, height);
+}
+
+static void
+on_vnc_joined(const Client *client, void *data)
+{
+	Screen *screen = data;
+
+	screen->events->on_joined(client->name, CLIENT_VNC, screen->data);
+}
+
+static void
+on_vnc_left(const Client *client, const char *why, void *data)
+{
+	Screen *screen = data;
+
+	screen->events->on_left(client->name, why, screen->data);
+}
+
+static void
+on_vnc_text(const char *text, gsize size, void *data)
+{
+	agent_mux_from_vnc(((Screen *)data)->mux, text, size);
+}
+
+static const VncEvents vnc_events = {on_vnc_joined, on_vnc_left, on_resize_wish, on_vnc_text};
+
+static void
+on_spice_joined(const Client *client, void *data)
+{
+	Screen *screen = data;
+
+	agent_mux_set_spice_rights(screen->mux, client->clipboard_to_desktop, client->clipboard_from_desktop);
+	screen->events->on_joined(client->name, CLIENT_SPICE, screen->data);
+}
+
+static void
+on_spice_left(const Client *client, const char *why, void *data)
+{
+	Screen *screen = data;
+
+	agent_mux_spice_left(screen->mux);
+	screen->events->on_left(client->name, why, screen->data);
+}
+
+static void
+on_spice_agent(guint32 type, const guint8 *bytes, gsize size, void *data)
+{
+	agent_mux_from_spice(((Screen *)data)->mux, type, bytes, size);
+}
+
+static const SpiceEvents spice_events = {on_spice_joined, on_spice_left, on_resize_wish, on_spice_agent};
+
+static void
+mux_to_guest(guint32 type, const void *bytes, gsize size, void *data)
+{
+	Screen *screen = data;
+
+	if (screen->port)
+		agent_port_send(screen->port, type, bytes, size);
+}
+
+static void
+mux_to_spice(guint32 type, const void *bytes, gsize size, void *data)
+{
+	Screen *screen = data;
+
+	if (screen->spice)
+		spice_send_agent(screen->spice, type, bytes, size);
+}
+
+static void
+mux_to_vnc(const char *text, gsize size, void *data)
+{
+	vnc_offer_text(((Screen *)data)->vnc, text, size);
+}
+
+static gboolean
+mux_vnc_wants_text(void *data)
+{
+	return vnc_wants_text(((Screen *)data)->vnc);
+}
+
+static void
+mux_on_agent(void *data)
+{
+	g_message("the guest's agent is here");
+	say_state(data);
+}
+
+static const AgentMuxSink mux_sink = {mux_to_guest, mux_to_spice, mux_to_vnc, mux_vnc_wants_text, mux_on_agent};
+
+static void
+on_guest_message(guint32 port, guint32 type, const guint8 *bytes, gsize size, void *data)
+{
+	agent_mux_from_guest(((Screen *)data)->mux, type, bytes, size);
+}
+
+static void
+on_port_open(void *data)
+{
+	agent_mux_start(((Screen *)data)->mux);
+}
+
+static void
+on_closed(GDBusConnection *qemu, gboolean vanished, GError *error, gpointer data)
+{
+	Screen *screen = data;
+
+	screen->events->on_vm_gone(screen->data);
+}
+
+Screen *
+screen_new(int console, const char *title, gboolean pixel_copy, const ScreenEvents *events, void *data, GError **error)
+{
+	GDBusConnection *qemu = qemu_connection_new(console, error);
+	Screen *screen;
+
+	if (qemu == NULL)
+		return NULL;
+	screen = g_new0(Screen, 1);
+	screen->events = events;
+	screen->data = data;
+	screen->title = g_strdup(title);
+	screen->qemu = qemu;
+	screen->closed_id = g_signal_connect(qemu, "closed", G_CALLBACK(on_closed), screen);
+	g_dbus_connection_start_message_processing(qemu);
+	screen->first_frame_id = g_timeout_add(FIRST_FRAME_MS, on_no_first_frame, screen);
+	screen->mux = agent_mux_new(&mux_sink, screen);
+	screen->console = console_new(qemu);
+	screen->capture = capture_new(qemu, pixel_copy, &capture_events, screen);
+	screen->vnc = vnc_new(title, capture_frame(screen->capture), &input_sink, screen, &vnc_events, screen);
+	screen->port = agent_port_new(qemu, on_guest_message, on_port_open, screen);
+	return screen;
+}
+
+void
+screen_free(Screen *screen)
+{
+	if (screen == NULL)
+		return;
+	g_clear_handle_id(&screen->first_frame_id, g_source_remove);
+	g_signal_handler_disconnect(screen->qemu, screen->closed_id);
+	spice_free(screen->spice);
+	screen->spice = NULL;
+	vnc_free(screen->vnc);
+	agent_port_free(screen->port);
+	agent_mux_free(screen->mux);
+	capture_free(screen->capture);
+	console_free(screen->console);
+	/* Keys that the clients held are let go by calls that must still reach QEMU. */
+	g_dbus_connection_flush_sync(screen->qemu, NULL, NULL);
+	g_object_unref(screen->qemu);
+	g_free(screen->title);
+	g_free(screen);
+}
+
+gboolean
+screen_add_client(Screen *screen, int fd, Client *client, GError **error)
+{
+	if (client->protocol == CLIENT_VNC)
+		return vnc_add_client(screen->vnc, fd, client, error);
+	if (screen->spice == NULL) {
+		const Cursor *cursor = capture_cursor(screen->capture);
+
+		screen->spice = spice_new(screen->title, capture_frame(screen->capture), &input_sink, screen, &spice_events,
+			screen);
+		if (cursor)
+			spice_set_cursor(screen->spice, cursor);
+	}
+	return spice_add_client(screen->spice, fd, client, error);
+}

@@ -1,0 +1,28 @@
+/* One desktop's pipeline: capture, refine, serve. Owned by carrel-screen's main; driven by carrel-display over
+ * org.carrel.Screen1.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "display/client.h"
+
+typedef struct Screen Screen;
+
+typedef struct {
+	/* The answer to screen_new: QEMU shows, or @error says why it never will. */
+	void (*on_attached)(const GError *error, void *data);
+	void (*on_state)(int width, int height, gboolean shared_memory, gboolean agent, void *data);
+	void (*on_joined)(const char *client, ClientProtocol protocol, void *data);
+	void (*on_left)(const char *client, const char *why, void *data);
+	/* QEMU has closed the display: the VM is gone. */
+	void (*on_vm_gone)(void *data);
+} ScreenEvents;
+
+/* Consumes @console, the display that virDomainOpenGraphicsFD gave. Blocks for D-Bus's authentication, 5 s at most. */
+Screen *screen_new(int console, const char *title, gboolean pixel_copy, const ScreenEvents *events, void *data,
+	GError **error);
+void screen_free(Screen *screen);
+
+/* Consumes @fd and @client, also on failure. */
+gboolean screen_add_client(Screen *screen, int fd, Client *client, GError **error);

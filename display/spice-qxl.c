@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "display/spice-qxl.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <spice/enums.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* Commands that the library's thread has not taken yet. It stops taking them while the client's network is full; what
+ * changes meanwhile is merged here, so that it never lags more than these behind. */
+#define QUEUE_MAX 8
+
+struct SpiceQxl {
+	QXLInstance instance; /* first: the library hands it back to us */
+	const Frame *frame;
+	guint32 *surface; /* the library draws into it */
+	Damage pending;
+	GAsyncQueue *draws, *cursors; /* Command; taken by the library's thread */
+	gint starved;		      /* atomic: pending waits for room in draws */
+	int room_fd;		      /* eventfd: the library's thread says that there is room */
+	guint room_id;
+	guint32 image_id;
+	void (*on_resize)(int width, int height, void *data);
+	void *data;
+};
+
+/* What the library takes, reads while it likes, and releases. */
+typedef struct {
+	QXLCommandExt ext;
+	QXLDrawable drawable;
+	QXLImage image;
+	QXLCursorCmd cursor;
+	void *bytes; /* pixels of the image, or a QXLCursor */
+} Command;
+
+static SpiceQxl *
+qxl_of(QXLInstance *instance)
+{
+	return SPICE_CONTAINEROF(instance, SpiceQxl, instance);
+}
+
+static void
+command_free(void *data)
+{
+	Command *command = data;
+
+	g_free(command->bytes);
+	g_free(command);
+}
+
+/* ---- called by the library, most of it on its own thread ---- */
+
+static void
+attached_worker(QXLInstance *instance)
+{
+	/* Addresses are our own: one slot over all of them. */
+	static QXLDevMemSlot slot = {.virt_end = ~0ul, .qxl_ram_size = ~0u};
+
+	spice_qxl_add_memslot(instance, &slot);
+}
+
+static void
+set_compression_level(QXLInstance *instance, int level)
+{
+}
+
+static void
+get_init_info(QXLInstance *instance, QXLDevInitInfo *init)
+{
+	*init = (QXLDevInitInfo){.num_memslots_groups = 1, .num_memslots = 1, .memslot_gen_bits = 1, .memslot_id_bits = 1,
+		.n_surfaces = 1};
+}
+
+static int
+get_command(QXLInstance *instance, QXLCommandExt *ext)
+{
+	SpiceQxl *qxl = qxl_of(instance);
+	Command *command = g_async_queue_try_pop(qxl->draws);
+	guint64 one = 1;
+
+	if (command == NULL)
+		return 0;
+	*ext = command->ext;
+	if (g_atomic_int_compare_and_exchange(&qxl->starved, 1, 0) && write(qxl->room_fd, &one, sizeof one) < 0)
+		g_debug("eventfd: %s", g_strerror(errno));
+	return 1;
+}
+
+static int
+req_cmd_notification(QXLInstance *instance)
+{
+	return g_async_queue_length(qxl_of(instance)->draws) <= 0;
+}
+
+static void
+release_resource(QXLInstance *instance, QXLReleaseInfoExt release)
+{
+	if (release.info)
+		command_free((Command *)(uintptr_t)release.info->id);
+}
+
+static int
+get_cursor_command(QXLInstance *instance, QXLCommandExt *ext)
+{
+	Command *command = g_async_queue_try_pop(qxl_of(instance)->cursors);
+
+	if (command == NULL)
+		return 0;
+	*ext = command->ext;
+	return 1;
+}
+
+static int
+req_cursor_notification(QXLInstance *instance)
+{
+	return g_async_queue_length(qxl_of(instance)->cursors) <= 0;
+}
+
+static void
+notify_update(QXLInstance *instance, uint32_t update_id)
+{
+}
+
+static int
+flush_resources(QXLInstance *instance)
+{
+	return 0;
+}
+
+static void
+async_complete(QXLInstance *instance, uint64_t cookie)
+{
+	g_free((void *)(uintptr_t)cookie);
+}
+
+static void
+update_area_complete(QXLInstance *instance, uint32_t surface, QXLRect *rects, uint32_t n)
+{
+}
+
+static void
+set_client_capabilities(QXLInstance *instance, uint8_t present, uint8_t caps[SPICE_CAPABILITIES_SIZE])
+{
+}
+
+/* On the main loop; NULL asks whether we do this at all. */
+static int
+client_monitors_config(QXLInstance *instance, VDAgentMonitorsConfig *config)
+{
+	SpiceQxl *qxl = qxl_of(instance);
+
+	if (config && config->num_of_monitors > 0 && config->monitors[0].width > 0 && config->monitors[0].height > 0)
+		qxl->on_resize((int)MIN(config->monitors[0].width, FRAME_SIDE_MAX),
+			(int)MIN(config->monitors[0].height, FRAME_SIDE_MAX), qxl->data);
+	return 1;
+}
+
+static const QXLInterface interface = {
+	.base = {SPICE_INTERFACE_QXL, "Carrel", SPICE_INTERFACE_QXL_MAJOR, SPICE_INTERFACE_QXL_MINOR},
+	.attached_worker = attached_worker,
+	.set_compression_level = set_compression_level,
+	.get_init_info = get_init_info,
+	.get_command = get_command,
+	.req_cmd_notification = req_cmd_notification,
+	.release_resource = release_resource,
+	.get_cursor_command = get_cursor_command,
+	.req_cursor_notification = req_cursor_notification,
+	.notify_update = notify_update,
+	.flush_resources = flush_resources,
+	.async_complete = async_complete,
+	.update_area_complete = update_area_complete,
+	.set_client_capabilities = set_client_capabilities,
+	.client_monitors_config = client_monitors_config,
+};
+
+/* ---- on the main loop ---- */
+
+static void
+draw(SpiceQxl *qxl, const Rect *rect)
+{
+	Command *command = g_new0(Command, 1);
+	QXLDrawable *drawable = &command->drawable;
+	guint32 width = (guint32)rect->width, height = (guint32)rect->height;
+	guint32 *pixels = g_new(guint32, (gsize)width * height);
+
+	for (int y = 0; y < rect->height; y++)
+		memcpy(pixels + (gsize)y * width, frame_at(qxl->frame, rect->x, rect->y + y), (gsize)width * 4);
+	command->bytes = pixels;
+	drawable->release_info.id = (uintptr_t)command;
+	drawable->bbox = (QXLRect){rect->y, rect->x, rect->y + rect->height, rect->x + rect->width};
+	drawable->clip.type = SPICE_CLIP_TYPE_NONE;
+	drawable->effect = QXL_EFFECT_OPAQUE;
+	for (int i = 0; i < 3; i++)
+		drawable->surfaces_dest[i] = -1;
+	drawable->mm_time = (guint32)(g_get_monotonic_time() / 1000);
+	drawable->type = QXL_DRAW_COPY;
+	drawable->u.copy.rop_descriptor = SPICE_ROPD_OP_PUT;
+	drawable->u.copy.src_bitmap = (uintptr_t)&command->image;
+	drawable->u.copy.src_area = (QXLRect){.bottom = rect->height, .right = rect->width};
+	QXL_SET_IMAGE_ID(&command->image, QXL_IMAGE_GROUP_DEVICE, ++qxl->image_id);
+	command->image.descriptor.type = SPICE_IMAGE_TYPE_BITMAP;
+	command->image.descriptor.width = command->image.bitmap.x = width;
+	command->image.descriptor.height = command->image.bitmap.y = height;
+	command->image.bitmap.flags = QXL_BITMAP_DIRECT | QXL_BITMAP_TOP_DOWN;
+	command->image.bitmap.format = SPICE_BITMAP_FMT_32BIT;
+	command->image.bitmap.stride = width * 4;
+	command->image.bitmap.data = (uintptr_t)pixels;
+	command->ext.cmd.type = QXL_CMD_DRAW;
+	command->ext.cmd.data = (uintptr_t)drawable;
+	g_async_queue_push(qxl->draws, command);
+}
+
+static void
+draw_pending(SpiceQxl *qxl)
+{
+	gboolean drawn = FALSE;
+
+	while (qxl->pending.n > 0 && g_async_queue_length(qxl->draws) < QUEUE_MAX) {
+		Rect rect = qxl->pending.rects[--qxl->pending.n];
+
+		draw(qxl, &rect);
+		drawn = TRUE;
+	}
+	if (qxl->pending.n > 0)
+		g_atomic_int_set(&qxl->starved, 1);
+	if (drawn)
+		spice_qxl_wakeup(&qxl->instance);
+}
+
+static gboolean
+on_room(gint fd, GIOCondition condition, gpointer data)
+{
+	guint64 count;
+
+	if (read(fd, &count, sizeof count) == sizeof count)
+		draw_pending(data);
+	return G_SOURCE_CONTINUE;
+}
+
+static void
+create_surface(SpiceQxl *qxl)
+{
+	gsize width = (gsize)qxl->frame->width, height = (gsize)qxl->frame->height;
+	QXLDevSurfaceCreate surface = {.width = (guint32)width, .height = (guint32)height, .stride = -(int)width * 4,
+		.type = QXL_SURF_TYPE_PRIMARY, .mouse_mode = TRUE, .format = SPICE_SURFACE_FMT_32_xRGB};
+	QXLMonitorsConfig *config = g_malloc0(sizeof *config + sizeof(QXLHead));
+	Rect all = {0, 0, (int)width, (int)height};
+
+	qxl->surface = g_new0(guint32, width * height);
+	surface.mem = (uintptr_t)qxl->surface;
+	spice_qxl_create_primary_surface(&qxl->instance, 0, &surface);
+	config->count = config->max_allowed = 1;
+	config->heads[0].width = (guint32)width;
+	config->heads[0].height = (guint32)height;
+	spice_qxl_monitors_config_async(&qxl->instance, (uintptr_t)config, 0, (uintptr_t)config);
+	damage_clear(&qxl->pending);
+	damage_add(&qxl->pending, &all);
+	draw_pending(qxl);
+}
+
+SpiceQxl *
+spice_qxl_device_new(SpiceServer *server, const Frame *frame, void (*on_resize)(int width, int height, void *data),
+	void *data)
+{
+	SpiceQxl *qxl = g_new0(SpiceQxl, 1);
+
+	qxl->instance.base.sif = &interface.base;
+	qxl->frame = frame;
+	qxl->on_resize = on_resize;
+	qxl->data = data;
+	qxl->draws = g_async_queue_new_full(command_free);
+	qxl->cursors = g_async_queue_new_full(command_free);
+	qxl->room_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	qxl->room_id = g_unix_fd_add(qxl->room_fd, G_IO_IN, on_room, qxl);
+	if (spice_server_add_interface(server, &qxl->instance.base) < 0)
+		g_error("libspice-server takes no display");
+	/* Nothing is drawn before. */
+	spice_server_vm_start(server);
+	create_surface(qxl);
+	return qxl;
+}
+
+void
+spice_qxl_device_free(SpiceQxl *qxl)
+{
+	if (qxl == NULL)
+		return;
+	g_source_remove(qxl->room_id);
+	close(qxl->room_fd);
+	g_async_queue_unref(qxl->draws);
+	g_async_queue_unref(qxl->cursors);
+	g_free(qxl->surface);
+	g_free(qxl);
+}
+
+void
+spice_qxl_device_set_frame(SpiceQxl *qxl, const Frame *frame)
+{
+	g_autofree guint32 *old = qxl->surface;
+
+	/* Waits until the library's thread has let go of the surface, with what was drawn on it. */
+	spice_qxl_destroy_primary_surface(&qxl->instance, 0);
+	qxl->frame = frame;
+	create_surface(qxl);
+}
+
+void
+spice_qxl_device_damage(SpiceQxl *qxl, const Damage *damage)
+{
+	damage_add_all(&qxl->pending, damage);
+	draw_pending(qxl);
+}
+
+static void
+push_cursor(SpiceQxl *qxl, Command *command)
+{
+	command->cursor.release_info.id = (uintptr_t)command;
+	command->ext.cmd.type = QXL_CMD_CURSOR;
+	command->ext.cmd.data = (uintptr_t)&command->cursor;
+	g_async_queue_push(qxl->cursors, command);
+	spice_qxl_wakeup(&qxl->instance);
+}
+
+void
+spice_qxl_device_set_cursor(SpiceQxl *qxl, const Cursor *cursor)
+{
+	gsize size = (gsize)cursor->width * (gsize)cursor->height * 4;
+	QXLCursor *shape = g_malloc0(sizeof *shape + size);
+	Command *command = g_new0(Command, 1);
+
+	shape->header.unique = 0; /* not to be cached: shapes come without a name */
+	shape->header.type = SPICE_CURSOR_TYPE_ALPHA;
+	shape->header.width = (guint16)cursor->width;
+	shape->header.height = (guint16)cursor->height;
+	shape->header.hot_spot_x = (guint16)cursor->hot_x;
+	shape->header.hot_spot_y = (guint16)cursor->hot_y;
+	shape->data_size = shape->chunk.data_size = (guint32)size;
+	memcpy(shape->chunk.data, cursor->pixels, size);
+	command->bytes = shape;
+	command->cursor.type = QXL_CURSOR_SET;
+	command->cursor.u.set.visible = 1;
+	command->cursor.u.set.shape = (uintptr_t)shape;
+	push_cursor(qxl, command);
+}
+
+void
+spice_qxl_device_set_pointer(SpiceQxl *qxl, int x, int y, gboolean visible)
+{
+	Command *command;
+
+	/* A guest that moves it faster than anybody looks. */
+	if (g_async_queue_length(qxl->cursors) >= QUEUE_MAX)
+		return;
+	command = g_new0(Command, 1);
+	command->cursor.type = visible ? QXL_CURSOR_MOVE : QXL_CURSOR_HIDE;
+	command->cursor.u.position.x = (gint16)x;
+	command->cursor.u.position.y = (gint16)y;
+	push_cursor(qxl, command);
+}

@@ -1,0 +1,21 @@
+/* A QXL device without a guest: our frame, drawn into libspice-server as a QXL driver would.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <spice.h>
+
+#include "display/capture.h"
+
+typedef struct SpiceQxl SpiceQxl;
+
+/* @on_resize: the client wishes its first monitor to have this size. */
+SpiceQxl *spice_qxl_device_new(SpiceServer *server, const Frame *frame,
+	void (*on_resize)(int width, int height, void *data), void *data);
+/* After the server is destroyed: until then its thread uses what is freed here. */
+void spice_qxl_device_free(SpiceQxl *qxl);
+
+/* The frame is borrowed until the next call of this. */
+void spice_qxl_device_set_frame(SpiceQxl *qxl, const Frame *frame);
+void spice_qxl_device_damage(SpiceQxl *qxl, const Damage *damage);
+void spice_qxl_device_set_cursor(SpiceQxl *qxl, const Cursor *cursor);
+void spice_qxl_device_set_pointer(SpiceQxl *qxl, int x, int y, gboolean visible);

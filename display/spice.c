@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "display/spice.h"
+
+#include <glib-unix.h>
+#include <spice/enums.h>
+#include <spice/protocol.h>
+#include <unistd.h>
+
+#include "broker/common/error.h"
+#include "display/spice-agent.h"
+#include "display/spice-core.h"
+#include "display/spice-input.h"
+#include "display/spice-qxl.h"
+
+/* Connections that are not let in yet; a client has some eight channels. */
+#define WAITING_MAX	  64
+/* From a connection's first byte to the end of its hand-shake; and how long it may take to send that byte. */
+#define LINK_TIMEOUT_S	  10
+#define TICKET_LIFETIME_S 15
+
+struct Spice {
+	SpiceServer *server;
+	SpiceQxl *qxl;
+	SpiceInput *devices;
+	SpiceAgent *agent;
+	const InputSink *input_sink;
+	void *input_data;
+	const SpiceEvents *events;
+	void *data;
+	GList *waiting;	  /* Link, in the order of their coming */
+	Client *ticket;	  /* whose secret the library knows now */
+	guint linking;	  /* connections with that ticket whose hand-shake goes on */
+	guint deadline_id; /* of those */
+	Client *active;	  /* who is connected; NULL: nobody */
+	int active_id;	  /* the library's number of that client */
+	Input *input;	  /* of the active client, unless it may only look */
+};
+
+/* A connection that the library has not been given. */
+typedef struct {
+	Spice *spice;
+	Client *client;
+	int fd;
+	gboolean ready; /* has sent something */
+	guint read_id, deadline_id;
+} Link;
+
+static void advance(Spice *spice);
+
+static void
+link_free(void *data)
+{
+	Link *link = data;
+
+	g_clear_handle_id(&link->read_id, g_source_remove);
+	g_clear_handle_id(&link->deadline_id, g_source_remove);
+	if (link->fd >= 0)
+		close(link->fd);
+	client_free(link->client);
+	g_free(link);
+}
+
+static void
+drop(Link *link)
+{
+	link->spice->waiting = g_list_remove(link->spice->waiting, link);
+	link_free(link);
+}
+
+static void
+clear_linking(Spice *spice)
+{
+	spice->linking = 0;
+	g_clear_handle_id(&spice->deadline_id, g_source_remove);
+}
+
+/* One that stops in the middle of its hand-shake may not keep others with another secret out: its own secret is simply
+ * not known any more when it goes on. */
+static gboolean
+on_link_deadline(gpointer data)
+{
+	Spice *spice = data;
+
+	spice->deadline_id = 0;
+	spice->linking = 0;
+	advance(spice);
+	return G_SOURCE_REMOVE;
+}
+
+static void
+give(Spice *spice, Link *link)
+{
+	int fd = link->fd;
+
+	spice_server_set_ticket(spice->server, secret_text(link->client->secret), TICKET_LIFETIME_S, 0, 0);
+	client_free(spice->ticket);
+	spice->ticket = g_steal_pointer(&link->client);
+	link->fd = -1;
+	drop(link);
+	spice->linking++;
+	g_clear_handle_id(&spice->deadline_id, g_source_remove);
+	spice->deadline_id = g_timeout_add_seconds(LINK_TIMEOUT_S, on_link_deadline, spice);
+	if (spice_server_add_client(spice->server, fd, 0) < 0) {
+		close(fd);
+		if (spice->linking > 0)
+			spice->linking--;
+	}
+}
+
+/* Gives the library what may be given: the password is the server's, not a connection's, so those with different ones take
+ * turns. */
+static void
+advance(Spice *spice)
+{
+	GList *next;
+
+	for (GList *item = spice->waiting; item; item = next) {
+		Link *link = item->data;
+
+		next = item->next;
+		if (!link->ready)
+			continue;
+		if (spice->linking > 0 && !secret_equal(link->client->secret, spice->ticket->secret))
+			continue;
+		give(spice, link);
+		next = spice->waiting;
+	}
+}
+
+static gboolean
+on_link_readable(gint fd, GIOCondition condition, gpointer data)
+{
+	Link *link = data;
+
+	link->read_id = 0;
+	link->ready = TRUE;
+	g_clear_handle_id(&link->deadline_id, g_source_remove);
+	advance(link->spice);
+	return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_link_silent(gpointer data)
+{
+	Link *link = data;
+
+	link->deadline_id = 0;
+	drop(link);
+	return G_SOURCE_REMOVE;
+}
+
+static void
+leave(Spice *spice, const char *why)
+{
+	g_autoptr(Client) client = g_steal_pointer(&spice->active);
+
+	if (client == NULL)
+		return;
+	spice_input_set_target(spice->devices, NULL);
+	g_clear_pointer(&spice->input, input_free);
+	spice->events->on_left(client, why, spice->data);
+}
+
+static Client *
+client_copy(const Client *client)
+{
+	Client *copy = g_new0(Client, 1);
+
+	*copy = *client;
+	copy->name = g_strdup(client->name);
+	copy->user = g_strdup(client->user);
+	copy->address = g_strdup(client->address);
+	copy->secret = secret_new(secret_text(client->secret), secret_size(client->secret));
+	return copy;
+}
+
+static void
+join(Spice *spice, int id)
+{
+	leave(spice, "another SPICE client took its place");
+	spice->active = client_copy(spice->ticket);
+	spice->active_id = id;
+	if (!spice->active->view_only)
+		spice->input = input_new(spice->input_sink, spice->input_data);
+	spice_input_set_target(spice->devices, spice->input);
+	spice->events->on_joined(spice->active, spice->data);
+}
+
+static void
+on_channel_event(int event, const SpiceChannelEventInfo *info, void *data)
+{
+	Spice *spice = data;
+
+	g_debug("SPICE channel event %d: connection %d, type %d, id %d", event, info->connection_id, info->type, info->id);
+	if (event == SPICE_CHANNEL_EVENT_INITIALIZED && info->type == SPICE_CHANNEL_MAIN && spice->ticket)
+		join(spice, info->connection_id);
+	else if (event == SPICE_CHANNEL_EVENT_DISCONNECTED && info->type == SPICE_CHANNEL_MAIN && spice->active &&
+		 info->connection_id == spice->active_id)
+		leave(spice, "it closed");
+	/* A channel that was let in; or a connection that never got so far, whose type is 0. */
+	if ((event == SPICE_CHANNEL_EVENT_INITIALIZED || (event == SPICE_CHANNEL_EVENT_DISCONNECTED && info->type == 0)) &&
+		spice->linking > 0 && --spice->linking == 0) {
+		clear_linking(spice);
+		advance(spice);
+	}
+}
+
+static void
+on_resize(int width, int height, void *data)
+{
+	Spice *spice = data;
+
+	if (spice->active && !spice->active->view_only)
+		spice->events->on_resize(width, height, spice->data);
+}
+
+static void
+on_agent_message(guint32 port, guint32 type, const guint8 *bytes, gsize size, void *data)
+{
+	Spice *spice = data;
+
+	if (spice->active)
+		spice->events->on_agent(type, bytes, size, spice->data);
+}
+
+Spice *
+spice_new(const char *title, const Frame *frame, const InputSink *input, void *input_data, const SpiceEvents *events,
+	void *data)
+{
+	Spice *spice = g_new0(Spice, 1);
+
+	spice->input_sink = input;
+	spice->input_data = input_data;
+	spice->events = events;
+	spice->data = data;
+	spice->server = spice_server_new();
+	spice_server_set_name(spice->server, title);
+	spice_server_set_image_compression(spice->server, SPICE_IMAGE_COMPRESSION_AUTO_GLZ);
+	spice_server_set_jpeg_compression(spice->server, SPICE_WAN_COMPRESSION_NEVER);
+	spice_server_set_zlib_glz_compression(spice->server, SPICE_WAN_COMPRESSION_NEVER);
+	spice_server_set_streaming_video(spice->server, SPICE_STREAM_VIDEO_FILTER);
+	spice_server_set_agent_mouse(spice->server, FALSE);
+	spice_server_set_agent_file_xfer(spice->server, FALSE);
+	if (spice_server_init(spice->server, spice_core_interface(on_channel_event, spice)) < 0)
+		g_error("libspice-server does not start");
+	spice->devices = spice_input_new(spice->server);
+	spice->agent = spice_agent_new(spice->server, on_agent_message, spice);
+	spice->qxl = spice_qxl_device_new(spice->server, frame, on_resize, spice);
+	return spice;
+}
+
+void
+spice_free(Spice *spice)
+{
+	if (spice == NULL)
+		return;
+	g_list_free_full(spice->waiting, link_free);
+	spice->waiting = NULL;
+	leave(spice, "the screen ends");
+	clear_linking(spice);
+	spice_core_interface(NULL, NULL);
+	spice_server_destroy(spice->server);
+	spice_qxl_device_free(spice->qxl);
+	spice_agent_free(spice->agent);
+	spice_input_free(spice->devices);
+	client_free(spice->ticket);
+	g_free(spice);
+}
+
+gboolean
+spice_add_client(Spice *spice, int fd, Client *client, GError **error)
+{
+	Link *link;
+
+	if (g_list_length(spice->waiting) >= WAITING_MAX) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_EXHAUSTED, "%d SPICE connections wait already", WAITING_MAX);
+		close(fd);
+		client_free(client);
+		return FALSE;
+	}
+	link = g_new0(Link, 1);
+	link->spice = spice;
+	link->client = client;
+	link->fd = fd;
+	/* The library would wait for ever for a client that says nothing. */
+	link->read_id = g_unix_fd_add(fd, G_IO_IN, on_link_readable, link);
+	link->deadline_id = g_timeout_add_seconds(LINK_TIMEOUT_S, on_link_silent, link);
+	spice->waiting = g_list_append(spice->waiting, link);
+	return TRUE;
+}
+
+void
+spice_set_frame(Spice *spice, const Frame *frame)
+{
+	spice_qxl_device_set_frame(spice->qxl, frame);
+}
+
+void
+spice_damage(Spice *spice, const Damage *damage)
+{
+	spice_qxl_device_damage(spice->qxl, damage);
+}
+
+void
+spice_set_cursor(Spice *spice, const Cursor *cursor)
+{
+	spice_qxl_device_set_cursor(spice->qxl, cursor);
+}
+
+void
+spice_set_pointer(Spice *spice, int x, int y, gboolean visible)
+{
+	spice_qxl_device_set_pointer(spice->qxl, x, y, visible);
+}
+
+void
+spice_send_agent(Spice *spice, guint32 type, const void *bytes, gsize size)
+{
+	spice_agent_send(spice->agent, type, bytes, size);
+}

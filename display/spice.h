@@ -1,0 +1,34 @@
+/* The SPICE side of a desktop, by libspice-server, which is fed as QEMU feeds it from a QXL device. It serves one client
+ * at a time, over a connection a channel; a second client takes the first one's place.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "display/capture.h"
+#include "display/client.h"
+#include "display/input.h"
+
+typedef struct Spice Spice;
+
+typedef struct {
+	void (*on_joined)(const Client *client, void *data);
+	void (*on_left)(const Client *client, const char *why, void *data);
+	void (*on_resize)(int width, int height, void *data);
+	/* A message (VD_AGENT_*) that the client sent for the guest's agent. */
+	void (*on_agent)(guint32 type, const guint8 *bytes, gsize size, void *data);
+} SpiceEvents;
+
+/* @frame: see spice_set_frame. @input gets @input_data, @events get @data. One a process: the library keeps a list. */
+Spice *spice_new(const char *title, const Frame *frame, const InputSink *input, void *input_data,
+	const SpiceEvents *events, void *data);
+void spice_free(Spice *spice);
+
+/* One channel's connection. Consumes @fd and @client, also on failure. The client is who @client says when it sends
+ * @client's secret as its password; connections with another secret wait until those before have been let in or not. */
+gboolean spice_add_client(Spice *spice, int fd, Client *client, GError **error);
+/* The frame is borrowed until the next call of this. */
+void spice_set_frame(Spice *spice, const Frame *frame);
+void spice_damage(Spice *spice, const Damage *damage);
+void spice_set_cursor(Spice *spice, const Cursor *cursor);
+void spice_set_pointer(Spice *spice, int x, int y, gboolean visible);
+/* A message to the client from the guest's agent. */
+void spice_send_agent(Spice *spice, guint32 type, const void *bytes, gsize size);

@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "display/vnc-client.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "broker/common/error.h"
+#include "display/rfb-clipboard.h"
+#include "display/rfb-message.h"
+
+#define HANDSHAKE_S	 10
+#define READ_MAX	 (64 * 1024)
+/* A client whose socket takes nothing for so long is gone: its network has died without a word. */
+#define STALLED_S	 60
+/* Clipboard messages that wait behind a slow client; then the newest is dropped. */
+#define OUTBOX_TEXT_MAX	 (64 * 1024 * 1024)
+/* Updates under way to a client that answers fences: enough for 60 a second at a round trip of 100 ms, and little enough
+ * that what the person sees is not old. */
+#define FENCES_MAX	 6
+
+#define FENCE_REQUEST	 (1u << 31)
+#define FENCE_BLOCK	 3u
+#define FENCE_SYNC_NEXT	 4u
+
+typedef enum {
+	STATE_VERSION,
+	STATE_SECURITY,
+	STATE_INIT,
+	STATE_NORMAL,
+	STATE_GONE,
+} State;
+
+struct VncClient {
+	const VncHost *host;
+	Client *who;
+	int fd;
+	State state;
+	int minor;
+	GByteArray *in;
+	gsize at; /* bytes of it that are done with */
+	Outbox *outbox;
+	VncCodec *codec;
+	Input *input;
+	guint read_id, write_id, send_id, deadline_id;
+	gboolean asked; /* an update, at least once */
+	gboolean extended_clipboard, extended_mouse, qemu_keys, fence, continuous_known;
+	gboolean continuous;
+	Rect continuous_rect;
+	guint fences; /* that we sent and that have not come back */
+	guint32 clipboard_caps;
+	guint32 unsolicited_max; /* bytes of text that the client takes unasked */
+	char *text;		 /* the guest's, announced and not yet asked for */
+	gsize text_size;
+};
+
+static gboolean on_send(gpointer data);
+
+static void
+leave(VncClient *vnc, const char *why)
+{
+	if (vnc->state == STATE_GONE)
+		return;
+	vnc->state = STATE_GONE;
+	vnc->host->on_gone(vnc, why, vnc->host->data);
+}
+
+static void
+put(VncClient *vnc, const void *bytes, gsize size)
+{
+	if (!outbox_append(vnc->outbox, bytes, size))
+		leave(vnc, "no memory for what it is to be sent");
+	else
+		vnc_client_kick(vnc);
+}
+
+static void
+put_array(VncClient *vnc, GByteArray *bytes)
+{
+	put(vnc, bytes->data, bytes->len);
+}
+
+/* A FramebufferUpdate of one rectangle without pixels: how a server says that it knows an extension. */
+static void
+put_pseudo_rect(VncClient *vnc, gint32 encoding)
+{
+	guint8 message[16] = {0, 0, 0, 1};
+	guint32 number = GUINT32_TO_BE((guint32)encoding);
+
+	memcpy(message + 12, &number, 4);
+	put(vnc, message, sizeof message);
+}
+
+static void
+put_fence(VncClient *vnc, guint32 flags, const guint8 *payload, gsize size)
+{
+	guint8 message[9 + RFB_FENCE_MAX] = {248};
+
+	flags = GUINT32_TO_BE(flags);
+	memcpy(message + 4, &flags, 4);
+	message[8] = (guint8)size;
+	if (size > 0)
+		memcpy(message + 9, payload, size);
+	put(vnc, message, 9 + size);
+}
+
+static void
+on_resize_wish(int width, int height, void *data)
+{
+	VncClient *vnc = data;
+
+	vnc->host->on_resize(width, height, vnc->host->data);
+}
+
+static void
+join(VncClient *vnc)
+{
+	const Frame *frame = vnc->host->frame(vnc->host->data);
+	gsize title_size = strlen(vnc->host->title);
+	guint32 be_title = GUINT32_TO_BE((guint32)title_size);
+	/* Size; then 32 bits a pixel, 24 deep, little-endian where we are, true colour, maxima and shifts. */
+	guint8 init[24] = {(guint8)(frame->width >> 8), (guint8)frame->width, (guint8)(frame->height >> 8),
+		(guint8)frame->height, 32, 24, G_BYTE_ORDER == G_BIG_ENDIAN, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0};
+	g_autoptr(GError) error = NULL;
+
+	memcpy(init + 20, &be_title, 4);
+	vnc->codec = vnc_codec_new(vnc->host->screen, vnc->outbox, on_resize_wish, vnc, &error);
+	if (vnc->codec == NULL) {
+		g_warning("%s", error->message);
+		leave(vnc, "it could not be served");
+		return;
+	}
+	g_clear_handle_id(&vnc->deadline_id, g_source_remove);
+	vnc->state = STATE_NORMAL;
+	put(vnc, init, sizeof init);
+	put(vnc, vnc->host->title, title_size);
+	vnc->host->on_joined(vnc, vnc->host->data);
+}
+
+/* Sections 7.1.1 to 7.3.2 of RFC 6143. Result: bytes used; 0: wait for more. */
+static gsize
+shake_hands(VncClient *vnc)
+{
+	static const guint8 none_33[] = {0, 0, 0, 1}, list[] = {1, 1}, ok[] = {0, 0, 0, 0};
+	const guint8 *bytes = vnc->in->data + vnc->at;
+
+	if (vnc->state == STATE_VERSION) {
+		if (vnc->in->len - vnc->at < 12)
+			return 0;
+		vnc->minor = rfb_parse_version(bytes);
+		if (vnc->minor == 0) {
+			leave(vnc, "it does not speak RFB");
+			return 0;
+		}
+		vnc->state = vnc->minor == 3 ? STATE_INIT : STATE_SECURITY;
+		put(vnc, vnc->minor == 3 ? none_33 : list, vnc->minor == 3 ? sizeof none_33 : sizeof list);
+		return 12;
+	}
+	if (vnc->state == STATE_SECURITY) {
+		if (bytes[0] != 1) {
+			leave(vnc, "it chose a security type that was not offered");
+			return 0;
+		}
+		if (vnc->minor >= 8)
+			put(vnc, ok, sizeof ok);
+		vnc->state = STATE_INIT;
+		return 1;
+	}
+	join(vnc);
+	return 1;
+}
+
+/* Hands the library a list without what it would answer otherwise than we do. */
+static void
+take_encodings(VncClient *vnc, const RfbMessage *message)
+{
+	g_autoptr(GByteArray) list = g_byte_array_new();
+	g_autoptr(GByteArray) caps = g_byte_array_new();
+	gboolean keys = FALSE, mouse = FALSE, clipboard = FALSE, fence = FALSE, continuous = FALSE;
+	guint8 head[4] = {2};
+	guint n;
+
+	g_byte_array_append(list, head, sizeof head);
+	for (guint i = 0; i < message->encodings.n; i++) {
+		gint32 encoding = rfb_message_encoding(message, i);
+
+		keys |= encoding == RFB_ENCODING_QEMU_KEY;
+		mouse |= encoding == RFB_ENCODING_EXTENDED_MOUSE_BUTTONS;
+		clipboard |= encoding == RFB_ENCODING_EXTENDED_CLIPBOARD;
+		fence |= encoding == RFB_ENCODING_FENCE;
+		continuous |= encoding == RFB_ENCODING_CONTINUOUS_UPDATES;
+		if (encoding != RFB_ENCODING_EXTENDED_CLIPBOARD && encoding != RFB_ENCODING_XVP)
+			g_byte_array_append(list, message->encodings.bytes + 4 * i, 4);
+	}
+	n = (list->len - 4) / 4;
+	list->data[2] = (guint8)(n >> 8);
+	list->data[3] = (guint8)n;
+	if (!vnc_codec_feed(vnc->codec, list->data, list->len)) {
+		leave(vnc, "its encodings are not served");
+		return;
+	}
+	if (keys && !vnc->qemu_keys)
+		put_pseudo_rect(vnc, RFB_ENCODING_QEMU_KEY);
+	if (mouse && !vnc->extended_mouse)
+		put_pseudo_rect(vnc, RFB_ENCODING_EXTENDED_MOUSE_BUTTONS);
+	if (clipboard && !vnc->extended_clipboard) {
+		rfb_clipboard_append_caps(caps);
+		put_array(vnc, caps);
+	}
+	if (fence && !vnc->fence)
+		put_fence(vnc, FENCE_REQUEST | FENCE_SYNC_NEXT, NULL, 0);
+	if (continuous && !vnc->continuous_known)
+		put(vnc, "\226", 1); /* EndOfContinuousUpdates: we know them */
+	vnc->qemu_keys = keys;
+	vnc->extended_mouse = mouse;
+	vnc->extended_clipboard = clipboard;
+	vnc->fence = fence;
+	vnc->continuous_known = continuous;
+}
+
+static void
+take_fence(VncClient *vnc, const RfbMessage *message)
+{
+	/* Messages are handled in their order, one after the other, so each kind of fence holds already. */
+	if (message->fence.flags & FENCE_REQUEST)
+		put_fence(vnc, message->fence.flags & (FENCE_BLOCK | FENCE_SYNC_NEXT), message->fence.bytes,
+			message->fence.size);
+	else if (message->fence.size == 1 && vnc->fences > 0)
+		vnc->fences--;
+	vnc_client_kick(vnc);
+}
+
+static void
+take_continuous(VncClient *vnc, const RfbMessage *message)
+{
+	if (!vnc->continuous_known) {
+		leave(vnc, "it asked for continuous updates without knowing them");
+		return;
+	}
+	if (vnc->continuous && !message->update.incremental)
+		put(vnc, "\226", 1);
+	vnc->continuous = message->update.incremental;
+	vnc->continuous_rect =
+		(Rect){message->update.x, message->update.y, message->update.width, message->update.height};
+}
+
+static void
+take_key(VncClient *vnc, const RfbMessage *message)
+{
+	if (vnc->who->view_only)
+		return;
+	/* QEMU's form gives 0 where the viewer did not know the key. */
+	if (message->key.qnum > 0)
+		input_key(vnc->input, message->key.qnum, message->key.down);
+	else
+		input_keysym(vnc->input, message->key.keysym, message->key.down);
+}
+
+static void
+take_pointer(VncClient *vnc, const RfbMessage *message)
+{
+	const Frame *frame = vnc->host->frame(vnc->host->data);
+
+	if (vnc->who->view_only)
+		return;
+	input_pointer(vnc->input, MIN(message->pointer.x, frame->width - 1), MIN(message->pointer.y, frame->height - 1),
+		message->pointer.buttons);
+}
+
+static void
+provide_text(VncClient *vnc)
+{
+	g_autoptr(GByteArray) out = g_byte_array_new();
+
+	rfb_clipboard_append_provide(out, vnc->text, vnc->text_size);
+	put_array(vnc, out);
+}
+
+static void
+take_provided(VncClient *vnc, const RfbMessage *message)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *text = NULL;
+
+	if (!vnc->who->clipboard_to_desktop)
+		return;
+	text = rfb_clipboard_parse_provide(message->text.flags, message->text.bytes, message->text.size,
+		RFB_CUT_TEXT_MAX, &error);
+	if (text)
+		vnc->host->on_text(text, strlen(text), vnc->host->data);
+	else
+		g_message("VNC client %s: %s", vnc->who->name, error->message);
+}
+
+static void
+take_clipboard(VncClient *vnc, const RfbMessage *message)
+{
+	guint32 flags = message->text.flags;
+	g_autoptr(GByteArray) out = g_byte_array_new();
+
+	if (flags & RFB_CLIPBOARD_CAPS) {
+		vnc->clipboard_caps = flags;
+		/* One size for each format, in the order of their bits: text's is the first. */
+		vnc->unsolicited_max =
+			(flags & RFB_CLIPBOARD_TEXT) && message->text.size >= 4 ? rfb_read_u32(message->text.bytes) : 0;
+	} else if (flags & RFB_CLIPBOARD_REQUEST) {
+		if (vnc->text)
+			provide_text(vnc);
+	} else if (flags & RFB_CLIPBOARD_NOTIFY) {
+		if ((flags & RFB_CLIPBOARD_TEXT) && vnc->who->clipboard_to_desktop) {
+			rfb_clipboard_append_flags(out, RFB_CLIPBOARD_REQUEST | RFB_CLIPBOARD_TEXT);
+			put_array(vnc, out);
+		}
+	} else if (flags & RFB_CLIPBOARD_PEEK) {
+		rfb_clipboard_append_flags(out, RFB_CLIPBOARD_NOTIFY | (vnc->text ? RFB_CLIPBOARD_TEXT : 0));
+		put_array(vnc, out);
+	} else if (flags & RFB_CLIPBOARD_PROVIDE) {
+		take_provided(vnc, message);
+	}
+}
+
+static void
+take_cut_text(VncClient *vnc, const RfbMessage *message)
+{
+	g_autofree char *text = NULL;
+
+	if (!vnc->who->clipboard_to_desktop)
+		return;
+	text = rfb_clipboard_parse_latin1(message->text.bytes, message->text.size);
+	vnc->host->on_text(text, strlen(text), vnc->host->data);
+}
+
+static void
+feed(VncClient *vnc, gsize size)
+{
+	if (!vnc_codec_feed(vnc->codec, vnc->in->data + vnc->at, size))
+		leave(vnc, "the encoder gave it up");
+	vnc_client_kick(vnc);
+}
+
+static void
+take_message(VncClient *vnc, const RfbMessage *message, gsize size)
+{
+	switch (message->type) {
+	case RFB_UPDATE_REQUEST:
+		vnc->asked = TRUE;
+		feed(vnc, size);
+		break;
+	case RFB_SET_PIXEL_FORMAT:
+		feed(vnc, size);
+		break;
+	case RFB_SET_DESKTOP_SIZE:
+		if (!vnc->who->view_only)
+			feed(vnc, size);
+		break;
+	case RFB_SET_ENCODINGS:
+		take_encodings(vnc, message);
+		break;
+	case RFB_KEY:
+	case RFB_QEMU_KEY:
+		take_key(vnc, message);
+		break;
+	case RFB_POINTER:
+		take_pointer(vnc, message);
+		break;
+	case RFB_CUT_TEXT:
+		take_cut_text(vnc, message);
+		break;
+	case RFB_CLIPBOARD:
+		take_clipboard(vnc, message);
+		break;
+	case RFB_CONTINUOUS_UPDATES:
+		take_continuous(vnc, message);
+		break;
+	case RFB_FENCE:
+		take_fence(vnc, message);
+		break;
+	case RFB_IGNORED:
+		break;
+	}
+}
+
+/* Bytes used of what has come; 0: wait for more, or gone. */
+static gsize
+take_one(VncClient *vnc)
+{
+	RfbMessage message;
+	const char *why;
+	gsize used = 0;
+
+	if (vnc->state != STATE_NORMAL)
+		return shake_hands(vnc);
+	switch (rfb_message_parse(vnc->in->data + vnc->at, vnc->in->len - vnc->at, vnc->extended_clipboard,
+		vnc->extended_mouse, &message, &used, &why)) {
+	case RFB_MORE:
+		return 0;
+	case RFB_BAD:
+		leave(vnc, why);
+		return 0;
+	case RFB_DONE:
+		take_message(vnc, &message, used);
+	}
+	return used;
+}
+
+static gboolean
+on_readable(gint fd, GIOCondition condition, gpointer data)
+{
+	VncClient *vnc = data;
+	guint8 buffer[READ_MAX];
+	ssize_t n = recv(vnc->fd, buffer, sizeof buffer, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return G_SOURCE_CONTINUE;
+	if (n <= 0) {
+		vnc->read_id = 0;
+		leave(vnc, n == 0 ? "it closed" : "its connection broke");
+		return G_SOURCE_REMOVE;
+	}
+	g_byte_array_append(vnc->in, buffer, (guint)n);
+	while (vnc->state != STATE_GONE && vnc->at < vnc->in->len) {
+		gsize used = take_one(vnc);
+
+		if (used == 0)
+			break;
+		vnc->at += used;
+	}
+	g_byte_array_remove_range(vnc->in, 0, (guint)vnc->at);
+	vnc->at = 0;
+	if (vnc->state == STATE_GONE) {
+		vnc->read_id = 0;
+		return G_SOURCE_REMOVE;
+	}
+	return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+on_stalled(gpointer data)
+{
+	VncClient *vnc = data;
+
+	vnc->deadline_id = 0;
+	leave(vnc, vnc->state == STATE_NORMAL ? "it takes no bytes" : "its hand-shake took too long");
+	return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_writable(gint fd, GIOCondition condition, gpointer data)
+{
+	VncClient *vnc = data;
+
+	vnc->write_id = 0;
+	if (vnc->state == STATE_NORMAL)
+		g_clear_handle_id(&vnc->deadline_id, g_source_remove);
+	on_send(vnc);
+	return G_SOURCE_REMOVE;
+}
+
+/* What has not been asked for is not made; what is made is sent before more is. */
+static gboolean
+may_encode(VncClient *vnc)
+{
+	return vnc->state == STATE_NORMAL && vnc->asked && outbox_pending(vnc->outbox) == 0 && vnc->fences < FENCES_MAX;
+}
+
+static void
+encode(VncClient *vnc)
+{
+	static const guint8 mark = 1;
+
+	if (vnc->continuous)
+		vnc_codec_request(vnc->codec, &vnc->continuous_rect);
+	if (!vnc_codec_encode(vnc->codec)) {
+		leave(vnc, "the encoder gave it up");
+		return;
+	}
+	/* Comes back when the client has read this update: without it a slow network would fill with old frames. */
+	if (vnc->continuous && vnc->fence && outbox_pending(vnc->outbox) > 0) {
+		vnc->fences++;
+		put_fence(vnc, FENCE_REQUEST, &mark, 1);
+	}
+}
+
+static gboolean
+on_send(gpointer data)
+{
+	VncClient *vnc = data;
+
+	vnc->send_id = 0;
+	if (vnc->state == STATE_GONE)
+		return G_SOURCE_REMOVE;
+	if (may_encode(vnc))
+		encode(vnc);
+	if (vnc->state != STATE_GONE && !outbox_flush(vnc->outbox, vnc->fd))
+		leave(vnc, "its connection broke");
+	if (vnc->state != STATE_GONE && outbox_pending(vnc->outbox) > 0) {
+		vnc->write_id = g_unix_fd_add(vnc->fd, G_IO_OUT, on_writable, vnc);
+		if (vnc->deadline_id == 0)
+			vnc->deadline_id = g_timeout_add_seconds(STALLED_S, on_stalled, vnc);
+	} else if (may_encode(vnc) && vnc_codec_has_update(vnc->codec, vnc->continuous)) {
+		vnc_client_kick(vnc);
+	}
+	return G_SOURCE_REMOVE;
+}
+
+void
+vnc_client_kick(VncClient *vnc)
+{
+	if (vnc->send_id == 0 && vnc->write_id == 0 && vnc->state != STATE_GONE)
+		vnc->send_id = g_idle_add_full(G_PRIORITY_DEFAULT + 20, on_send, vnc, NULL);
+}
+
+void
+vnc_client_offer_text(VncClient *vnc, const char *text, gsize size)
+{
+	g_autoptr(GByteArray) out = g_byte_array_new();
+
+	if (vnc->state != STATE_NORMAL || !vnc->who->clipboard_from_desktop ||
+		outbox_pending(vnc->outbox) + size > OUTBOX_TEXT_MAX)
+		return;
+	if (!vnc->extended_clipboard || !(vnc->clipboard_caps & RFB_CLIPBOARD_TEXT)) {
+		rfb_clipboard_append_latin1(out, text, size);
+		put_array(vnc, out);
+		return;
+	}
+	g_free(vnc->text);
+	vnc->text = g_strndup(text, size);
+	vnc->text_size = size;
+	if ((vnc->clipboard_caps & RFB_CLIPBOARD_PROVIDE) && size < vnc->unsolicited_max) {
+		provide_text(vnc);
+	} else if (vnc->clipboard_caps & RFB_CLIPBOARD_NOTIFY) {
+		rfb_clipboard_append_flags(out, RFB_CLIPBOARD_NOTIFY | RFB_CLIPBOARD_TEXT);
+		put_array(vnc, out);
+	}
+}
+
+VncClient *
+vnc_client_new(const VncHost *host, int fd, Client *client, GError **error)
+{
+	VncClient *vnc = g_new0(VncClient, 1);
+
+	vnc->host = host;
+	vnc->fd = fd;
+	vnc->who = client;
+	vnc->in = g_byte_array_new();
+	vnc->input = input_new(host->input, host->input_data);
+	vnc->outbox = outbox_new(error);
+	if (vnc->outbox == NULL) {
+		vnc_client_free(vnc);
+		return NULL;
+	}
+	vnc->read_id = g_unix_fd_add(fd, G_IO_IN, on_readable, vnc);
+	vnc->deadline_id = g_timeout_add_seconds(HANDSHAKE_S, on_stalled, vnc);
+	put(vnc, "RFB 003.008\n", 12);
+	return vnc;
+}
+
+void
+vnc_client_free(VncClient *vnc)
+{
+	if (vnc == NULL)
+		return;
+	vnc->state = STATE_GONE;
+	g_clear_handle_id(&vnc->read_id, g_source_remove);
+	g_clear_handle_id(&vnc->write_id, g_source_remove);
+	g_clear_handle_id(&vnc->send_id, g_source_remove);
+	g_clear_handle_id(&vnc->deadline_id, g_source_remove);
+	vnc_codec_free(vnc->codec);
+	outbox_free(vnc->outbox);
+	input_free(vnc->input);
+	g_byte_array_unref(vnc->in);
+	client_free(vnc->who);
+	g_free(vnc->text);
+	close(vnc->fd);
+	g_free(vnc);
+}
+
+const Client *
+vnc_client_who(const VncClient *vnc)
+{
+	return vnc->who;
+}
+
+gboolean
+vnc_client_is_joined(const VncClient *vnc)
+{
+	return vnc->codec != NULL;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "display/vnc.h"
+
+#include <unistd.h>
+
+#include "broker/common/error.h"
+#include "display/vnc-client.h"
+
+/* Each may hold some 20 MiB and three descriptors. */
+#define CLIENTS_MAX 32
+
+struct Vnc {
+	VncHost host;
+	char *title;
+	const Frame *frame;
+	const VncEvents *events;
+	void *data;
+	GPtrArray *clients; /* VncClient */
+	GPtrArray *gone;    /* VncClient, to be freed by reap_id */
+	guint reap_id;
+};
+
+static const Frame *
+get_frame(void *data)
+{
+	return ((Vnc *)data)->frame;
+}
+
+static void
+on_joined(VncClient *client, void *data)
+{
+	Vnc *vnc = data;
+
+	vnc->events->on_joined(vnc_client_who(client), vnc->data);
+}
+
+static gboolean
+on_reap(gpointer data)
+{
+	Vnc *vnc = data;
+
+	vnc->reap_id = 0;
+	g_ptr_array_set_size(vnc->gone, 0);
+	return G_SOURCE_REMOVE;
+}
+
+static void
+on_gone(VncClient *client, const char *why, void *data)
+{
+	Vnc *vnc = data;
+	guint i;
+
+	if (!g_ptr_array_find(vnc->clients, client, &i))
+		return; /* in vnc_client_new still: it is told by its result */
+	g_ptr_array_steal_index_fast(vnc->clients, i);
+	g_ptr_array_add(vnc->gone, client);
+	if (vnc->reap_id == 0)
+		vnc->reap_id = g_idle_add(on_reap, vnc);
+	if (vnc_client_is_joined(client))
+		vnc->events->on_left(vnc_client_who(client), why, vnc->data);
+	else
+		g_message("VNC client %s of %s left before its hand-shake was done: %s", vnc_client_who(client)->name,
+			vnc_client_who(client)->address, why);
+}
+
+static void
+on_resize(int width, int height, void *data)
+{
+	Vnc *vnc = data;
+
+	vnc->events->on_resize(width, height, vnc->data);
+}
+
+static void
+on_text(const char *text, gsize size, void *data)
+{
+	Vnc *vnc = data;
+
+	vnc->events->on_text(text, size, vnc->data);
+}
+
+Vnc *
+vnc_new(const char *title, const Frame *frame, const InputSink *input, void *input_data, const VncEvents *events,
+	void *data)
+{
+	Vnc *vnc = g_new0(Vnc, 1);
+
+	vnc->title = g_strdup(title);
+	vnc->frame = frame;
+	vnc->events = events;
+	vnc->data = data;
+	vnc->clients = g_ptr_array_new_with_free_func((GDestroyNotify)vnc_client_free);
+	vnc->gone = g_ptr_array_new_with_free_func((GDestroyNotify)vnc_client_free);
+	vnc->host = (VncHost){vnc->title, vnc_screen_new(frame), get_frame, input, input_data, on_joined, on_gone,
+		on_resize, on_text, vnc};
+	return vnc;
+}
+
+void
+vnc_free(Vnc *vnc)
+{
+	if (vnc == NULL)
+		return;
+	g_clear_handle_id(&vnc->reap_id, g_source_remove);
+	g_ptr_array_unref(vnc->clients);
+	g_ptr_array_unref(vnc->gone);
+	vnc_screen_free(vnc->host.screen);
+	g_free(vnc->title);
+	g_free(vnc);
+}
+
+gboolean
+vnc_add_client(Vnc *vnc, int fd, Client *client, GError **error)
+{
+	VncClient *added;
+
+	if (vnc->clients->len >= CLIENTS_MAX) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_EXHAUSTED, "%d VNC clients are connected already", CLIENTS_MAX);
+		close(fd);
+		client_free(client);
+		return FALSE;
+	}
+	added = vnc_client_new(&vnc->host, fd, client, error);
+	if (added == NULL)
+		return FALSE;
+	g_ptr_array_add(vnc->clients, added);
+	return TRUE;
+}
+
+static void
+kick_all(Vnc *vnc)
+{
+	for (guint i = 0; i < vnc->clients->len; i++)
+		vnc_client_kick(vnc->clients->pdata[i]);
+}
+
+void
+vnc_set_frame(Vnc *vnc, const Frame *frame)
+{
+	vnc->frame = frame;
+	vnc_screen_set_frame(vnc->host.screen, frame);
+	kick_all(vnc);
+}
+
+void
+vnc_damage(Vnc *vnc, const Damage *damage)
+{
+	vnc_screen_damage(vnc->host.screen, damage);
+	kick_all(vnc);
+}
+
+void
+vnc_set_cursor(Vnc *vnc, const Cursor *cursor)
+{
+	vnc_screen_set_cursor(vnc->host.screen, cursor);
+	kick_all(vnc);
+}
+
+void
+vnc_set_pointer(Vnc *vnc, int x, int y)
+{
+	vnc_screen_set_pointer(vnc->host.screen, x, y);
+	kick_all(vnc);
+}
+
+gboolean
+vnc_wants_text(const Vnc *vnc)
+{
+	for (guint i = 0; i < vnc->clients->len; i++) {
+		if (vnc_client_is_joined(vnc->clients->pdata[i]) &&
+			vnc_client_who(vnc->clients->pdata[i])->clipboard_from_desktop)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+void
+vnc_offer_text(Vnc *vnc, const char *text, gsize size)
+{
+	for (guint i = 0; i < vnc->clients->len; i++)
+		vnc_client_offer_text(vnc->clients->pdata[i], text, size);
+}

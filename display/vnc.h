@@ -1,0 +1,34 @@
+/* The VNC side of a desktop: all its VNC clients.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "display/capture.h"
+#include "display/client.h"
+#include "display/input.h"
+
+typedef struct Vnc Vnc;
+
+typedef struct {
+	void (*on_joined)(const Client *client, void *data);
+	void (*on_left)(const Client *client, const char *why, void *data);
+	void (*on_resize)(int width, int height, void *data);
+	/* A client put text (UTF-8, LF) on the clipboard, and may. */
+	void (*on_text)(const char *text, gsize size, void *data);
+} VncEvents;
+
+/* @frame: see vnc_set_frame. @input gets @input_data, @events get @data. */
+Vnc *vnc_new(const char *title, const Frame *frame, const InputSink *input, void *input_data, const VncEvents *events,
+	void *data);
+void vnc_free(Vnc *vnc);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vnc, vnc_free)
+
+/* Consumes @fd and @client, also on failure. */
+gboolean vnc_add_client(Vnc *vnc, int fd, Client *client, GError **error);
+/* The frame is borrowed until the next call of this. */
+void vnc_set_frame(Vnc *vnc, const Frame *frame);
+void vnc_damage(Vnc *vnc, const Damage *damage);
+void vnc_set_cursor(Vnc *vnc, const Cursor *cursor);
+void vnc_set_pointer(Vnc *vnc, int x, int y);
+/* Somebody here may have the desktop's text. */
+gboolean vnc_wants_text(const Vnc *vnc);
+void vnc_offer_text(Vnc *vnc, const char *text, gsize size);
