@@ -6,13 +6,12 @@
 
 #include "broker/common/error.h"
 
-/* Of one that failed its person is told so; what is being thrown away is nobody's any more. */
-static gboolean
-is_held(const DesktopView *desktop)
+gboolean
+access_is_held(const DesktopView *desktop)
 {
 	static const char *const held[] = {"assigned", "cloning", "failed", NULL};
 
-	return g_strv_contains(held, desktop->state);
+	return desktop->user != NULL && g_strv_contains(held, desktop->state);
 }
 
 const DesktopView *
@@ -21,7 +20,7 @@ access_own_desktop(Broker *broker, const char *user, const char *id, GError **er
 	const DesktopView *desktop = engine_desktop(broker->engine, id);
 
 	/* The same words for another person's: that it exists is not theirs to know. */
-	if (desktop && g_strcmp0(desktop->user, user) == 0 && is_held(desktop))
+	if (desktop && g_strcmp0(desktop->user, user) == 0 && access_is_held(desktop))
 		return desktop;
 	g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "you have no such desktop");
 	return NULL;

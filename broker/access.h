@@ -4,6 +4,9 @@
 
 #include "broker/broker.h"
 
+/* Does somebody hold it? One that failed is its person's still, who is told so; what is being thrown away is nobody's. */
+gboolean access_is_held(const DesktopView *desktop);
+
 /* The desktop @id when @user holds it; NULL and NOT_FOUND otherwise, also when it is another person's. Valid until the next
  * call into the engine. */
 const DesktopView *access_own_desktop(Broker *broker, const char *user, const char *id, GError **error);

@@ -165,7 +165,7 @@ add_held(const DesktopView *desktop, void *data)
 {
 	Held *held = data;
 
-	if (g_strcmp0(desktop->user, held->user) == 0)
+	if (g_strcmp0(desktop->user, held->user) == 0 && access_is_held(desktop))
 		g_variant_builder_add(held->ids, "s", desktop->id);
 	return TRUE;
 }

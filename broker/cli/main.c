@@ -47,13 +47,14 @@ parse_globals(CliContext *context, int *argc, char ***argv, gboolean *version, G
 	g_option_context_set_description(options, description);
 	g_option_context_set_strict_posix(options, TRUE);
 	g_option_context_add_main_entries(options, entries, NULL);
-	if (*argc < 2) {
+	if (!g_option_context_parse(options, argc, argv, error))
+		return FALSE;
+	if (*argc < 2 && !*version) {
 		g_autofree char *help = g_option_context_get_help(options, TRUE, NULL);
 
 		g_printerr("%s", help);
-		return TRUE;
 	}
-	return g_option_context_parse(options, argc, argv, error);
+	return TRUE;
 }
 
 static int

@@ -1,0 +1,225 @@
+/* The command carrel against a broker: what an admin sees and does. SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <check.h>
+#include <glib/gstdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/endings.h"
+#include "tests/lib/broker-fixture.h"
+
+static Fixture fixture;
+
+static struct {
+	gboolean over;
+	int status;
+	char *out, *err;
+} run;
+
+static void
+set_up(void)
+{
+	fixture_set_up(&fixture);
+}
+
+static void
+tear_down(void)
+{
+	fixture_tear_down(&fixture);
+}
+
+static gboolean
+is_over(void *data)
+{
+	return run.over;
+}
+
+static void
+on_ended(GObject *source, GAsyncResult *result, gpointer data)
+{
+	GSubprocess *process = G_SUBPROCESS(source);
+
+	g_subprocess_communicate_utf8_finish(process, result, &run.out, &run.err, NULL);
+	run.status = g_subprocess_get_exit_status(process);
+	run.over = TRUE;
+}
+
+/* Runs the command beside the broker, whose main loop is this process's. Result: its exit status. */
+static int
+carrel(const char *line)
+{
+	g_autofree char *program = g_build_filename(g_getenv("builddir"), "carrel", NULL);
+	g_autofree char *whole = g_strdup_printf("%s --config %s %s", program, fixture.conf->file, line);
+	g_auto(GStrv) argv = NULL;
+	g_autoptr(GSubprocess) process = NULL;
+
+	g_clear_pointer(&run.out, g_free);
+	g_clear_pointer(&run.err, g_free);
+	run.over = FALSE;
+	ck_assert(g_shell_parse_argv(whole, NULL, &argv, NULL));
+	process = g_subprocess_newv((const char *const *)argv,
+		G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE, NULL);
+	ck_assert_ptr_nonnull(process);
+	g_subprocess_communicate_utf8_async(process, NULL, NULL, on_ended, NULL);
+	ck_assert(fixture_wait(is_over, NULL));
+	return run.status;
+}
+
+/* The one object of the array that was printed, or the object itself. */
+static JsonObject *
+printed_object(JsonNode **root)
+{
+	*root = json_from_string(run.out, NULL);
+	ck_assert_ptr_nonnull(*root);
+	if (JSON_NODE_HOLDS_OBJECT(*root))
+		return json_node_get_object(*root);
+	ck_assert_uint_eq(json_array_get_length(json_node_get_array(*root)), 1);
+	return json_array_get_object_element(json_node_get_array(*root), 0);
+}
+
+START_TEST(status_says_what_is_wrong)
+{
+	g_autoptr(JsonNode) root = NULL;
+
+	ck_assert_int_eq(carrel("status --json"), 1);
+	JsonObject *status = printed_object(&root);
+	ck_assert(json_object_get_boolean_member(status, "display-connected"));
+	ck_assert(!json_object_get_boolean_member(status, "gateway-connected"));
+	ck_assert_int_eq(json_object_get_int_member(status, "pools"), 3);
+	ck_assert_int_eq(carrel("status"), 1);
+	ck_assert_ptr_nonnull(strstr(run.out, "! carrel-gateway is not running"));
+	ck_assert_ptr_nonnull(strstr(run.out, "! broken.pool:2: Pool/Titel"));
+}
+END_TEST
+
+START_TEST(sessions_and_desktops_are_listed)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1"), *id = fixture_open(&fixture, session, "office");
+	g_autoptr(JsonNode) sessions = NULL, desktops = NULL;
+
+	ck_assert_int_eq(carrel("session list --json"), 0);
+	JsonObject *row = printed_object(&sessions);
+	ck_assert_str_eq(json_object_get_string_member(row, "user"), "demo1");
+	ck_assert_str_eq(json_object_get_string_member(row, "kind"), "portal");
+	ck_assert_str_eq(json_object_get_string_member(row, "address"), "192.0.2.1");
+	ck_assert_str_eq(
+		json_array_get_string_element(json_object_get_array_member(row, "desktops"), 0), id);
+	/* What opens the session is told to nobody. */
+	ck_assert_ptr_null(strstr(run.out, session));
+	ck_assert_int_eq(carrel("desktop list --json"), 0);
+	row = printed_object(&desktops);
+	ck_assert_str_eq(json_object_get_string_member(row, "id"), id);
+	ck_assert_str_eq(json_object_get_string_member(row, "state"), "assigned");
+	ck_assert_int_eq(carrel("desktop list"), 0);
+	ck_assert(g_str_has_prefix(run.out, "DESKTOP"));
+	ck_assert_int_eq(carrel("desktop list --pool lab"), 0);
+	ck_assert_str_eq(run.out, "There are no desktops.\n");
+}
+END_TEST
+
+START_TEST(ending_a_session_signs_its_person_out)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1"), *id = fixture_open(&fixture, session, "office");
+	g_autoptr(SessionRow) row = sessions_find(fixture.broker->sessions, session);
+	g_autofree char *line = g_strconcat("session end ", row->id, NULL);
+
+	ck_assert_int_eq(carrel(line), 0);
+	ck_assert_ptr_null(engine_desktop(fixture.broker->engine, id));
+	g_autoptr(Answer) me = fixture_request(&fixture, "GET", "me", session, NULL);
+	ck_assert_uint_eq(me->status, 401);
+	ck_assert_int_eq(carrel(line), 1);
+	ck_assert_ptr_nonnull(strstr(run.err, "there is no session"));
+}
+END_TEST
+
+START_TEST(a_message_reaches_the_desktop)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1"), *id = NULL, *line = NULL;
+	g_autoptr(SessionRow) row = sessions_find(fixture.broker->sessions, session);
+
+	line = g_strdup_printf("session message %s 'The host restarts at noon'", row->id);
+	ck_assert_int_eq(carrel(line), 1);
+	id = fixture_open(&fixture, session, "office");
+	ck_assert_int_eq(carrel(line), 0);
+	ck_assert_str_eq(fake_engine_last_notice(fixture.broker->engine), "The host restarts at noon");
+}
+END_TEST
+
+START_TEST(a_desktop_is_shown_pictured_and_thrown_away)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1"), *id = fixture_open(&fixture, session, "office");
+	g_autofree char *show = g_strconcat("desktop show ", id, NULL), *reset = g_strconcat("desktop reset ", id, NULL);
+	g_autofree char *file = g_build_filename(fixture.folder, "shot.ppm", NULL);
+	g_autofree char *shoot = g_strdup_printf("desktop screenshot -o %s %s", file, id), *picture = NULL;
+
+	ck_assert_int_eq(carrel(show), 0);
+	ck_assert_ptr_nonnull(strstr(run.out, "demo1"));
+	ck_assert_int_eq(carrel(shoot), 0);
+	ck_assert(g_file_get_contents(file, &picture, NULL, NULL));
+	ck_assert(g_str_has_prefix(picture, "P6"));
+	ck_assert_int_eq(carrel(reset), 0);
+	ck_assert_int_eq(carrel(reset), 1);
+	ck_assert_int_eq(carrel(show), 1);
+	ck_assert_int_eq(carrel(shoot), 1);
+}
+END_TEST
+
+static const struct {
+	const char *line;
+	int status;
+	const char *said;
+} mistakes[] = {
+	{"", 2, "NOUN VERB"},
+	{"dektop list", 2, "Did you mean desktop?"},
+	{"desktop lst", 2, "Did you mean list?"},
+	{"desktop", 2, "Verbs:"},
+	{"desktop --help", 0, "Verbs:"},
+	{"desktop screenshot --help", 0, "--output"},
+	{"desktop show", 2, "Usage: carrel desktop show DESKTOP"},
+	{"desktop list extra", 2, "Usage"},
+	{"session list --jsn", 2, "--jsn"},
+	{"--config /nonexistent.conf status", 78, "/nonexistent.conf"},
+};
+
+START_TEST(a_mistake_is_answered_with_what_would_be_right)
+{
+	ck_assert_int_eq(carrel(mistakes[_i].line), mistakes[_i].status);
+	ck_assert_msg(strstr(run.out, mistakes[_i].said) || strstr(run.err, mistakes[_i].said), "%s%s", run.out, run.err);
+}
+END_TEST
+
+START_TEST(without_a_broker_it_says_how_to_get_one)
+{
+	g_autofree char *path = conf_socket_path(fixture.conf, CONF_SOCKET_ADMIN);
+
+	g_unlink(path);
+	ck_assert_int_eq(carrel("session list"), 3);
+	ck_assert_ptr_nonnull(strstr(run.err, "carrel-broker is not running here"));
+	ck_assert_ptr_nonnull(strstr(run.err, "--config"));
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("admin");
+	TCase *tcase = tcase_create("admin");
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, status_says_what_is_wrong);
+	tcase_add_test(tcase, sessions_and_desktops_are_listed);
+	tcase_add_test(tcase, ending_a_session_signs_its_person_out);
+	tcase_add_test(tcase, a_message_reaches_the_desktop);
+	tcase_add_test(tcase, a_desktop_is_shown_pictured_and_thrown_away);
+	tcase_add_loop_test(tcase, a_mistake_is_answered_with_what_would_be_right, 0, G_N_ELEMENTS(mistakes));
+	tcase_add_test(tcase, without_a_broker_it_says_how_to_get_one);
+	suite_add_tcase(suite, tcase);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
