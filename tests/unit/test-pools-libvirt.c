@@ -1,0 +1,226 @@
+/* What is said to libvirt and understood of it, without one. SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pools/domain-xml.h"
+#include "pools/host-facts.h"
+#include "pools/network.h"
+#include "pools/vm.h"
+#include "pools/xml-select.h"
+
+static DomainSpec
+spec(void)
+{
+	return (DomainSpec){
+		.id = "office-1a2b3c4d",
+		.uuid = "0b8a4c7e-5ad5-4f3f-9a8e-1f5a2b3c4d5e",
+		.pool = "office",
+		.instance = "00112233445566778899aabbccddeeff",
+		.config = "abc",
+		.emulator = "/usr/bin/qemu-system-x86_64",
+		.machine = "pc-q35-10.0",
+		.cpus = 2,
+		.memory = (guint64)1 << 30,
+		.disk = "/d/office-1a2b3c4d.qcow2",
+		.backing = "/i/disk.qcow2",
+		.kernel = "/i/vmlinux",
+		.initrd = "/i/initrd",
+		.cmdline = "root=/dev/vda rw",
+		.network = "carrel-00112233",
+		.usb = TRUE,
+	};
+}
+
+static void
+assert_value(const char *xml, const char *path, const char *expected)
+{
+	g_autofree char *value = xml_select_one(xml, path);
+
+	ck_assert_msg(g_strcmp0(value, expected) == 0, "%s: %s", path, value ? value : "(none)");
+}
+
+START_TEST(a_desktop_has_the_hardware_that_guests_count_on)
+{
+	DomainSpec s = spec();
+	g_autofree char *xml = domain_xml(&s);
+
+	assert_value(xml, "domain@type", "qemu");
+	assert_value(xml, "domain/name", "carrel-office-1a2b3c4d");
+	assert_value(xml, "domain/metadata/carrel:desktop@instance", s.instance);
+	assert_value(xml, "domain/metadata/carrel:desktop@id", s.id);
+	assert_value(xml, "domain/os/type@machine", "pc-q35-10.0");
+	assert_value(xml, "domain/os/kernel", "/i/vmlinux");
+	assert_value(xml, "domain/memory", "1073741824");
+	assert_value(xml, "domain/devices/disk/source@file", s.disk);
+	assert_value(xml, "domain/devices/disk/backingStore/source@file", s.backing);
+	assert_value(xml, "domain/devices/disk/backingStore/source/seclabel@relabel", "no");
+	assert_value(xml, "domain/devices/graphics@type", "dbus");
+	assert_value(xml, "domain/devices/graphics@p2p", "yes");
+	assert_value(xml, "domain/devices/video/model@type", "virtio");
+	assert_value(xml, "domain/devices/channel/source@channel", "com.redhat.spice.0");
+	assert_value(xml, "domain/devices/redirdev@type", "dbus");
+	assert_value(xml, "domain/devices/interface/source@network", "carrel-00112233");
+	assert_value(xml, "domain/devices/interface/port@isolated", "yes");
+	g_autoptr(GPtrArray) ports = xml_select(xml, "domain/devices/channel/target@name");
+	ck_assert_uint_eq(ports->len, 2);
+	ck_assert_str_eq(ports->pdata[1], DOMAIN_AGENT_PORT);
+}
+END_TEST
+
+START_TEST(without_kernel_and_network_there_is_neither)
+{
+	DomainSpec s = spec();
+
+	s.kernel = s.initrd = s.cmdline = s.network = NULL;
+	s.kvm = TRUE;
+	s.usb = FALSE;
+	g_autofree char *xml = domain_xml(&s);
+
+	assert_value(xml, "domain@type", "kvm");
+	assert_value(xml, "domain/os/boot@dev", "hd");
+	assert_value(xml, "domain/os/kernel", NULL);
+	assert_value(xml, "domain/devices/interface@type", NULL);
+	assert_value(xml, "domain/devices/redirdev@type", NULL);
+}
+END_TEST
+
+START_TEST(no_value_can_break_out_of_its_place)
+{
+	const char *evil = "x'/><disk>\"&<!--";
+	DomainSpec s = spec();
+
+	s.cmdline = s.pool = s.backing = s.disk = evil;
+	g_autofree char *xml = domain_xml(&s);
+	g_autofree char *volume = overlay_xml(evil, evil);
+
+	assert_value(xml, "domain/os/cmdline", evil);
+	assert_value(xml, "domain/metadata/carrel:desktop@pool", evil);
+	assert_value(xml, "domain/devices/disk/source@file", evil);
+	assert_value(volume, "volume/name", evil);
+	assert_value(volume, "volume/backingStore/path", evil);
+}
+END_TEST
+
+START_TEST(xml_that_is_cut_selects_nothing_and_does_not_crash)
+{
+	DomainSpec s = spec();
+	g_autofree char *xml = domain_xml(&s);
+
+	for (gsize size = 0; size < strlen(xml); size++) {
+		g_autofree char *cut = g_strndup(xml, size);
+		g_autoptr(GPtrArray) found = xml_select(cut, "domain/name");
+
+		ck_assert_uint_eq(found->len, 0);
+	}
+}
+END_TEST
+
+START_TEST(an_overlay_is_known_by_its_name)
+{
+	g_autofree char *id = vm_overlay_desktop("office-2-1a2b3c4d.qcow2");
+
+	ck_assert_str_eq(id, "office-2-1a2b3c4d");
+	ck_assert_ptr_null(vm_overlay_desktop("office.qcow2"));
+	ck_assert_ptr_null(vm_overlay_desktop("-1a2b3c4d.qcow2"));
+	ck_assert_ptr_null(vm_overlay_desktop("office-1A2b3c4d.qcow2"));
+	ck_assert_ptr_null(vm_overlay_desktop("office-1a2b3c4d5.qcow2"));
+	ck_assert_ptr_null(vm_overlay_desktop("office-1a2b3c4d.img"));
+	ck_assert_ptr_null(vm_overlay_desktop(".qcow2"));
+	ck_assert_ptr_null(vm_overlay_desktop(""));
+}
+END_TEST
+
+START_TEST(kvm_needs_a_cpu_that_says_so_and_a_device)
+{
+	g_autofree char *no_flag = host_facts_why_no_kvm("processor\t: 0\nflags\t\t: fpu nosvm lm\n", 0);
+	g_autofree char *vmx = host_facts_why_no_kvm("processor\t: 0\nflags\t\t: fpu vmx lm\nbugs\t:\n", 0);
+	g_autofree char *svm_last = host_facts_why_no_kvm("processor\t: 0\nflags\t\t: fpu svm", EACCES);
+	g_autofree char *no_device = host_facts_why_no_kvm("processor\t: 0\nflags\t\t: fpu vmx\n", ENOENT);
+	g_autofree char *broken = host_facts_why_no_kvm("processor\t: 0\nflags\t\t: fpu vmx\n", EIO);
+
+	ck_assert_ptr_nonnull(strstr(no_flag, "neither vmx nor svm"));
+	ck_assert_ptr_null(vmx);
+	ck_assert_ptr_null(svm_last);
+	ck_assert_ptr_nonnull(strstr(no_device, "modprobe"));
+	ck_assert_ptr_nonnull(broken);
+}
+END_TEST
+
+#define CAPS(type)                                                                                                  \
+	"<domainCapabilities><path>/q</path><domain>" type "</domain><machine>pc-q35-9.2</machine><devices>"        \
+	"<graphics supported='yes'><enum name='type'><value>vnc</value><value>dbus</value></enum></graphics>"       \
+	"<redirdev supported='yes'><enum name='bus'><value>usb</value></enum></redirdev></devices></domainCapabilities>"
+
+START_TEST(facts_come_from_capabilities)
+{
+	g_autoptr(HostFacts) kvm = host_facts_parse(CAPS("qemu"), CAPS("kvm"), NULL, NULL);
+	g_autoptr(HostFacts) tcg = host_facts_parse(CAPS("qemu"), NULL, "no flag", NULL);
+	g_autoptr(HostFacts) none = host_facts_parse("<domainCapabilities/>", NULL, NULL, NULL);
+
+	ck_assert(kvm->kvm && kvm->why_no_kvm == NULL && kvm->dbus_display && kvm->usb_redirection);
+	ck_assert_str_eq(kvm->machine, "pc-q35-9.2");
+	ck_assert(!tcg->kvm);
+	ck_assert_str_eq(tcg->why_no_kvm, "no flag");
+	ck_assert_ptr_null(none);
+}
+END_TEST
+
+START_TEST(a_subnet_is_chosen_that_nobody_uses)
+{
+	static const char routes[] = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
+				     "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+				     "eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
+				     "tun0\t0000000A\t00000000\t0001\t0\t0\t0\t000080FF\t0\t0\t0\nrubbish\n";
+	g_autoptr(GArray) used = subnets_of_routes(routes);
+	Subnet chosen, all = {0x0a000000, 8};
+
+	ck_assert_uint_eq(used->len, 2);
+	ck_assert_uint_eq(g_array_index(used, Subnet, 1).prefix, 9);
+	for (guint32 seed = 0; seed < 50000; seed += 777) {
+		ck_assert(subnet_choose(used, seed, &chosen));
+		ck_assert(!subnet_overlaps(&chosen, &g_array_index(used, Subnet, 1)));
+		ck_assert(subnet_overlaps(&chosen, &all));
+	}
+	g_array_append_val(used, all);
+	ck_assert(!subnet_choose(used, 5, &chosen));
+}
+END_TEST
+
+START_TEST(a_network_has_its_gateway_and_leases_in_its_subnet)
+{
+	Subnet subnet = {0x0a200400, 22};
+	g_autofree char *xml = network_xml("carrel-1", "cr1", &subnet);
+
+	assert_value(xml, "network/ip@address", "10.32.4.1");
+	assert_value(xml, "network/ip/dhcp/range@start", "10.32.4.2");
+	assert_value(xml, "network/ip/dhcp/range@end", "10.32.7.254");
+	assert_value(xml, "network/bridge@stp", "off");
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("libvirt");
+	TCase *tcase = tcase_create("libvirt");
+
+	tcase_add_test(tcase, a_desktop_has_the_hardware_that_guests_count_on);
+	tcase_add_test(tcase, without_kernel_and_network_there_is_neither);
+	tcase_add_test(tcase, no_value_can_break_out_of_its_place);
+	tcase_add_test(tcase, xml_that_is_cut_selects_nothing_and_does_not_crash);
+	tcase_add_test(tcase, an_overlay_is_known_by_its_name);
+	tcase_add_test(tcase, kvm_needs_a_cpu_that_says_so_and_a_device);
+	tcase_add_test(tcase, facts_come_from_capabilities);
+	tcase_add_test(tcase, a_subnet_is_chosen_that_nobody_uses);
+	tcase_add_test(tcase, a_network_has_its_gateway_and_leases_in_its_subnet);
+	suite_add_tcase(suite, tcase);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
