@@ -20,7 +20,8 @@ login_parse_cgroup(const char *cgroup, uid_t uid, char **session)
 		path += strlen(slice);
 		end = strstr(path, ".scope");
 		*session = NULL;
-		if (g_str_has_prefix(path, "session-") && end && strcspn(path, "/") > strlen("session-"))
+		if (g_str_has_prefix(path, "session-") && end && end > path + strlen("session-") &&
+			end < path + strcspn(path, "/"))
 			*session = g_strndup(path + strlen("session-"), (gsize)(end - path) - strlen("session-"));
 		return TRUE;
 	}

@@ -53,6 +53,10 @@ draw(Notice *notice, const char *text)
 	cairo_set_source_rgb(cairo, 0.56, 0.82, 0.77);
 	cairo_rectangle(cairo, 0, 0, STRIPE, notice->height);
 	cairo_fill(cairo);
+	cairo_set_source_rgb(cairo, 0.337, 0.396, 0.439);
+	cairo_set_line_width(cairo, 1);
+	cairo_rectangle(cairo, STRIPE - 0.5, 0.5, notice->width - STRIPE, notice->height - 1);
+	cairo_stroke(cairo);
 	cairo_set_source_rgb(cairo, 0.957, 0.969, 0.973);
 	cairo_move_to(cairo, STRIPE + PADDING, PADDING);
 	pango_cairo_update_layout(cairo, layout);

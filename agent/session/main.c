@@ -8,6 +8,16 @@
 
 #define CLIPBOARD_MAX_MIB 16
 
+/* The notice program lies beside this one, wherever both were installed. */
+static char *
+find_notice_program(void)
+{
+	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+	g_autofree char *folder = g_path_get_dirname(self ? self : CARREL_PKGLIBEXECDIR "/carrel-agent-session");
+
+	return g_build_filename(folder, "carrel-agent-notice", NULL);
+}
+
 static gboolean
 on_stop(gpointer data)
 {
@@ -53,11 +63,13 @@ main(int argc, char **argv)
 		return 0;
 	}
 	log_init(verbose);
+	if (notice == NULL)
+		notice = find_notice_program();
 	session = session_new(
 		&(SessionConfig){
 			.display = display,
 			.runtime = runtime ? runtime : PACKET_RUNTIME,
-			.notice_program = notice ? notice : CARREL_PKGLIBEXECDIR "/carrel-agent-notice",
+			.notice_program = notice,
 			.clipboard_max = (gsize)CLAMP(clipboard_mib, 1, 64) * 1024 * 1024,
 		},
 		on_ended, loop, &error);
