@@ -53,9 +53,8 @@ on_frame(wslay_event_context_ptr context, const struct wslay_event_on_frame_recv
 		ws->refused = WS_TOO_BIG; /* wslay's own limit looks only at what it keeps */
 	else if (frame->opcode == WSLAY_TEXT_FRAME)
 		ws->refused = WS_UNSUPPORTED;
-	else if ((frame->opcode > WSLAY_BINARY_FRAME && !ws->control) || frame->opcode > WSLAY_PONG ||
-		 (ws->control && !frame->fin))
-		ws->refused = WS_PROTOCOL; /* reserved types and control frames in pieces: wslay lets them pass */
+	else if ((frame->opcode > WSLAY_BINARY_FRAME && !ws->control) || frame->opcode > WSLAY_PONG)
+		ws->refused = WS_PROTOCOL; /* reserved; wslay lets them pass */
 }
 
 static void
