@@ -17,8 +17,9 @@ check_values(const HttpHead *head, const uint8_t *data)
 	gsize size = 0;
 	guint n;
 	const char *cookie = http_head_find(head, data, "cookie", &size, &n);
-	g_autofree char *value = NULL, *desktop = http_check_screen_path(text + head->path.start, head->path.size);
+	g_autofree char *value = NULL;
 
+	g_free(http_check_screen_path(text + head->path.start, head->path.size));
 	if (cookie)
 		http_check_cookie(cookie, size, &value);
 	const char *origin = http_head_find(head, data, "origin", &size, &n);
