@@ -253,12 +253,15 @@ void
 broker_link_request(BrokerLink *link, const char *method, const char *path, const char *query, GVariant *context,
 	GVariant *body, GCancellable *cancellable, GAsyncReadyCallback callback, void *data)
 {
-	g_autoptr(GVariant) context_held = g_variant_ref_sink(context), body_held = g_variant_ref_sink(body);
 	GTask *task = begin(link, cancellable, callback, data);
 
+	g_variant_ref_sink(context);
+	g_variant_ref_sink(body);
 	if (task)
 		carrel_broker1_gateway_call_request(link->proxy, method, path, query, context, body, G_DBUS_CALL_FLAGS_NONE,
 			REQUEST_MS, cancellable, on_request, task);
+	g_variant_unref(context);
+	g_variant_unref(body);
 }
 
 gboolean
@@ -371,12 +374,13 @@ void
 broker_link_sign_in_vnc(BrokerLink *link, const char *user, GVariant *password, const char *address,
 	GCancellable *cancellable, GAsyncReadyCallback callback, void *data)
 {
-	g_autoptr(GVariant) held = g_variant_ref_sink(password);
 	GTask *task = begin(link, cancellable, callback, data);
 
+	g_variant_ref_sink(password);
 	if (task)
 		carrel_broker1_gateway_call_sign_in_vnc(link->proxy, user, password, address, G_DBUS_CALL_FLAGS_NONE, SIGN_IN_MS,
 			cancellable, on_signed_in, task);
+	g_variant_unref(password);
 }
 
 Grant *

@@ -49,12 +49,13 @@ http_start(Client *client)
 static void
 on_deadline(Client *client)
 {
+	static const char timeout[] = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 	Http *http = client_state(client);
 
 	/* A browser that keeps its connection, or opens one to be quick later, has done nothing wrong. */
 	if (queue_length(&http->in) > 0) {
 		refusal_log(client_address(client), "half a request, then nothing: closed");
-		client_send(client, "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", 72);
+		client_send(client, timeout, sizeof timeout - 1);
 	}
 	client_finish(client, FINISH_S);
 }

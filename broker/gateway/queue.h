@@ -24,9 +24,9 @@ queue_length(const Queue *queue)
 	return queue->end - queue->start;
 }
 
-/* Valid until the queue is next changed. */
+/* Valid until the queue is next changed; NULL when it is empty. */
 static inline const guint8 *
 queue_bytes(const Queue *queue)
 {
-	return queue->bytes + queue->start;
+	return queue->bytes ? queue->bytes + queue->start : NULL;
 }

@@ -139,7 +139,7 @@ on_stream_input(void *data, guint32 events)
 	Vnc *vnc = data;
 	g_autoptr(Client) client = client_ref(vnc->client);
 
-	for (;;) {
+	while (!client_is_closed(client)) {
 		gsize wanted = rfb_client_wanted(&vnc->rfb);
 		ssize_t n = recv(vnc->stream, vnc->stream_bytes + vnc->stream_n, wanted - vnc->stream_n, 0);
 		RfbClientResult result;
