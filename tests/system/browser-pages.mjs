@@ -365,6 +365,30 @@ const viewerSteps = [
 		await press('Disconnect');
 		await waitState(page, 'portal');
 	}],
+	['an administrator’s end of the session is told on the sign-in page', async () => {
+		await openOffice();
+		await waitState(page, 'connected');
+		fake.sessions.clear();
+		fake.cut(4010);
+		await waitState(page, 'signed-out');
+		await seen('An administrator ended this session');
+		await signIn('demo1');
+		await waitState(page, 'connected');
+	}],
+	['a touch screen has a keyboard to call', async () => {
+		const phone = await browser.newContext({ ignoreHTTPSErrors: true, baseURL: fake.url, viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, storageState: await context.storageState() });
+		const tab = await phone.newPage();
+		await tab.goto('/#/open/office');
+		await waitState(tab, 'connected');
+		await waitFor('a picture', 5000, async () => ((await picture(tab))?.colours ?? 0) > 1);
+		await tab.getByRole('button', { name: 'Keyboard' }).tap();
+		await shot(tab, 'phone');
+		const before = (await picture(tab))?.hash;
+		await tab.keyboard.insertText('# é€ typed on glass');
+		await waitFor('a changed picture', 5000, async () => (await picture(tab))?.hash !== before);
+		await shot(tab, 'phone-typed');
+		await phone.close();
+	}],
 	['a sharp screen asks for its own pixels', async () => {
 		const sharp = await browser.newContext({ ignoreHTTPSErrors: true, baseURL: fake.url, viewport: { width: 1000, height: 600 }, deviceScaleFactor: 1.25, storageState: await context.storageState() });
 		const tab = await sharp.newPage();

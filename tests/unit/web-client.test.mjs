@@ -11,6 +11,7 @@ import { directions } from '../../web-client/js/clipboard.js';
 import { guestSize } from '../../web-client/js/guest-size.js';
 import { watchWayOut } from '../../web-client/js/keys.js';
 import { parseRoute, poolOf, routeHash } from '../../web-client/js/routes.js';
+import { typedKeys } from '../../web-client/js/touch-keyboard.js';
 import { chooseLanguage, stepText, t } from '../../web-client/js/words.js';
 import { words as en } from '../../web-client/js/words-en.js';
 import { words as fr } from '../../web-client/js/words-fr.js';
@@ -100,6 +101,14 @@ test('the way out wants its three keys alone, and waits until they are up', () =
 	event('keyup', 'Alt', 'c');
 	event('keyup', 'Control', '');
 	assert.equal(fired, 1);
+});
+
+test('a touch keyboard’s changes become keys', () => {
+	assert.deepEqual(typedKeys('ab', 'abc'), [0x63]);
+	assert.deepEqual(typedKeys('ab', 'a'), [0xff08]);
+	assert.deepEqual(typedKeys('teh', 'the'), [0xff08, 0xff08, 0x68, 0x65]);
+	assert.deepEqual(typedKeys('', 'é€漢\n'), [0xe9, 0x010020ac, 0x01006f22, 0xff0d]);
+	assert.deepEqual(typedKeys('x😀', 'x'), [0xff08]);
 });
 
 test('a person’s first known language is taken', () => {

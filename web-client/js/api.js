@@ -32,6 +32,8 @@ export class LostError extends Error {
 /** Called when a request finds that nobody is signed in any more. Set by main.js. */
 export const session = {
 	onEnd: () => {},
+	/** A better reason than that it expired, where one is known. */
+	why: '',
 };
 
 /**

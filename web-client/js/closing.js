@@ -30,7 +30,7 @@ export function verdict(code) {
 }
 
 /** The first is short, because a screen that was restarted is back at once; the last repeats. */
-const DELAYS_MS = [150, 400, 800, 1500, 3000, 5000, 8000, 10_000];
+const DELAYS_MS = [100, 400, 800, 1500, 3000, 5000, 8000, 10_000];
 
 /**
  * @param {number} attempt 0 is the first after a loss

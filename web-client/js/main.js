@@ -99,7 +99,9 @@ session.onEnd = () => {
 		return;
 	const known = context.me.user !== '';
 	context.me.user = '';
-	showSignIn(known ? t('signin.expired') : '', known);
+	const why = session.why || t('signin.expired');
+	session.why = '';
+	showSignIn(known ? why : '', known);
 };
 
 async function render() {

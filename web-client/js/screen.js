@@ -6,6 +6,9 @@ import { guestSize } from './guest-size.js';
 
 // A server that takes a resize and never answers must not end resizing for good: noVNC waits for ever.
 const RESIZE_ANSWER_MS = 3000;
+// A screen that sends nothing for so long is shown as it is.
+const FIRST_PICTURE_MS = 3000;
+const LOOK_MS = 15;
 
 /**
  * These two methods are not noVNC's public interface; vendor/novnc/README.md says to look at them with each new version.
@@ -56,7 +59,7 @@ class FollowingRFB extends RFB {
  * @param {string} options.desktop
  * @param {number} options.pixelRatio
  * @param {number} options.deadlineMs to the end of the hand-shake
- * @param {() => void} options.onConnect
+ * @param {() => void} options.onConnect the first picture is there
  * @param {(code: number) => void} options.onLost while the last picture is still there; called once, after onConnect or without it
  * @param {(text: string) => void} options.onClipboard
  */
@@ -77,18 +80,35 @@ export function openScreen({ mount, desktop, pixelRatio, deadlineMs, onConnect, 
 	rfb.addEventListener('connect', () => {
 		clearTimeout(deadline);
 		label();
-		onConnect();
+		awaitPicture(Date.now() + FIRST_PICTURE_MS);
 	});
-	rfb.addEventListener('clipboard', (event) => onClipboard(event.detail.text));
+	rfb.addEventListener('clipboard', (/** @type {CustomEvent} */ event) => onClipboard(event.detail.text));
 	// A stream that noVNC could not follow. 1002 is "protocol error".
 	rfb.addEventListener('disconnect', () => end(1002));
 	const deadline = setTimeout(() => close(1006), deadlineMs);
 
+	/** @returns {HTMLCanvasElement | null} */
+	function picture() {
+		return mount.querySelector('canvas:not(.ghost)');
+	}
+
 	function label() {
-		const canvas = mount.querySelector('canvas:not(.ghost)');
+		const canvas = picture();
 		canvas?.setAttribute('role', 'application');
 		canvas?.setAttribute('aria-label', mount.dataset.label ?? '');
 		canvas?.setAttribute('aria-describedby', 'way-out');
+	}
+
+	/** noVNC does not tell: a canvas is transparent until the first rectangle. @param {number} until */
+	function awaitPicture(until) {
+		if (over)
+			return;
+		const canvas = picture();
+		const painted = canvas && canvas.width > 0 && canvas.getContext('2d')?.getImageData(0, 0, 1, 1).data[3] !== 0;
+		if (painted || Date.now() > until)
+			onConnect();
+		else
+			setTimeout(awaitPicture, LOOK_MS, until);
 	}
 
 	/** @param {number} code */
@@ -108,6 +128,7 @@ export function openScreen({ mount, desktop, pixelRatio, deadlineMs, onConnect, 
 
 	return {
 		focus: () => rfb.focus({ preventScroll: true }),
+		picture,
 		/** @param {string} text */
 		paste: (text) => rfb.clipboardPasteFrom(text),
 		/** @param {[number, string][]} keys pressed in this order, released in the other */
@@ -117,6 +138,8 @@ export function openScreen({ mount, desktop, pixelRatio, deadlineMs, onConnect, 
 			for (const [keysym, code] of [...keys].reverse())
 				rfb.sendKey(keysym, code, false);
 		},
+		/** A key that has no place on a keyboard. @param {number} keysym */
+		type: (keysym) => rfb.sendKey(keysym, ''),
 		/** @param {number} [ratio] */
 		followWindow(ratio) {
 			if (ratio)

@@ -3,11 +3,14 @@
 
 import { el, icon } from './dom.js';
 import { combos } from './keys.js';
+import { listenTouchKeyboard } from './touch-keyboard.js';
 import { t } from './words.js';
 
 const INTRODUCE_MS = 5000;
 const SHARP_KEY = 'carrel.sharp';
 const TYPED_MS = 200;
+
+/** @typedef {'automatic' | 'ask' | 'by-hand' | 'too-long'} ClipboardState */
 
 /**
  * @param {object} options
@@ -15,11 +18,12 @@ const TYPED_MS = 200;
  * @param {HTMLElement} options.stage goes full screen
  * @param {ReturnType<typeof import('./clipboard.js').createClipboard>} options.clipboard
  * @param {(keys: [number, string][]) => void} options.press
+ * @param {(keysym: number) => void} options.type
  * @param {(ratio: number) => void} options.onRatio
  * @param {() => void} options.onScreen give the keyboard to the screen
  * @param {() => void} options.onLeave
  */
-export function createToolbar({ title, stage, clipboard, press, onRatio, onScreen, onLeave }) {
+export function createToolbar({ title, stage, clipboard, press, type, onRatio, onScreen, onLeave }) {
 	const gone = new AbortController();
 	let agentThere = false;
 	let introduceTimer = 0;
@@ -54,13 +58,22 @@ export function createToolbar({ title, stage, clipboard, press, onRatio, onScree
 		} } }, combo.label)))));
 	const panels = [clip, keys];
 
+	// Only where there may be no other keyboard.
+	const typing = el('textarea', { class: 'typing', tabIndex: -1, 'aria-label': t('viewer.keyboard'), autocapitalize: 'none', autocomplete: 'off', spellcheck: false });
+	listenTouchKeyboard(typing, (keysym) => type(keysym));
+	const keyboard = button('keys', t('viewer.keyboard'), () => {
+		setOpen(false);
+		typing.focus();
+	});
+	keyboard.hidden = !matchMedia('(any-pointer: coarse)').matches;
+
 	const leave = button('out', t('viewer.leave'), onLeave);
 	leave.title = t('viewer.leaveText');
 
 	const tools = el('div', { class: 'bar-tools', id: 'bar-tools', role: 'group', 'aria-label': t('viewer.toolbar'), hidden: true },
-		full, clip.button, keys.button, sharpButton, leave,
+		full, clip.button, keyboard, keys.button, sharpButton, leave,
 		el('p', { class: 'bar-hint' }, t('viewer.wayOutShort')));
-	const node = el('div', { class: 'bar', on: { keydown: onKey } }, toggle, tools, panels.map((panel) => panel.node));
+	const node = el('div', { class: 'bar', on: { keydown: onKey } }, toggle, tools, typing, panels.map((panel) => panel.node));
 
 	/**
 	 * @param {string} name
@@ -198,7 +211,7 @@ export function createToolbar({ title, stage, clipboard, press, onRatio, onScree
 	showRatio();
 	watchRatio();
 
-	/** @type {'automatic' | 'ask' | 'by-hand' | 'too-long'} */
+	/** @type {ClipboardState} */
 	let clipState = 'by-hand';
 	function showClip() {
 		const { toDesktop, fromDesktop } = clipboard ?? {};
@@ -242,7 +255,7 @@ export function createToolbar({ title, stage, clipboard, press, onRatio, onScree
 			agentThere = there;
 			showClip();
 		},
-		/** @param {typeof clipState} state */
+		/** @param {ClipboardState} state */
 		clipboardState(state) {
 			clipState = state;
 			showClip();

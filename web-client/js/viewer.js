@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The screen of a desktop: connects, comes back by itself when the way was lost, and brings tool bar and clipboard together.
 
-import { api, ApiError, LostError } from './api.js';
+import { api, ApiError, LostError, session } from './api.js';
 import { createClipboard } from './clipboard.js';
 import { retryDelay, verdict } from './closing.js';
 import { el } from './dom.js';
@@ -29,7 +29,7 @@ const FAST_WATCHES = 45;
  * @param {string | undefined} options.policy of the clipboard
  * @param {import('./desktop.js').DesktopState} options.first
  * @param {(state: 'connected' | 'reconnecting') => void} options.setState
- * @param {() => void} options.onConnect the first picture is about to come
+ * @param {() => void} options.onConnect the first picture is there
  * @param {() => void} options.onNotUsable it has to be waited for again
  * @param {() => void} options.onGone
  * @param {(verdict: import('./closing.js').Verdict) => void} options.onEnd
@@ -68,6 +68,7 @@ export function createViewer(options) {
 			screen?.press(keys);
 			screen?.focus();
 		},
+		type: (keysym) => screen?.type(keysym),
 		onRatio: (ratio) => screen?.followWindow(ratio),
 		onScreen: () => screen?.focus(),
 		onLeave() {
@@ -75,7 +76,7 @@ export function createViewer(options) {
 			options.onLeave();
 		},
 	});
-	stage.append(toolbar.node, wayOut, spoken, mount);
+	stage.append(el('h1', { class: 'hidden' }, title), toolbar.node, wayOut, spoken, mount);
 	notes.show(first);
 	toolbar.agent(first.agent);
 
@@ -133,6 +134,8 @@ export function createViewer(options) {
 		}
 		// A refused hand-shake says no code: ask what became of the desktop. A screen that was there is tried again at once.
 		if (!found.retry || !wasConnected) {
+			// An administrator's end of the session is told on the sign-in page too.
+			session.why = code === 4010 ? t(found.text) : '';
 			const fate = await askFate();
 			if (gone.signal.aborted || screen)
 				return;

@@ -91,6 +91,7 @@ export const words = {
 	'viewer.window': 'Leave full screen',
 	'viewer.clipboard': 'Clipboard',
 	'viewer.keys': 'Keys',
+	'viewer.keyboard': 'Keyboard',
 	'viewer.keysText': 'Sends keys that your own computer would keep.',
 	'viewer.sharp': 'Sharp',
 	'viewer.sharpText': 'One pixel of the desktop for each pixel of your screen',

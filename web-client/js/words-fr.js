@@ -91,6 +91,7 @@ export const words = {
 	'viewer.window': 'Quitter le plein écran',
 	'viewer.clipboard': 'Presse-papiers',
 	'viewer.keys': 'Touches',
+	'viewer.keyboard': 'Clavier',
 	'viewer.keysText': 'Envoie les touches que votre ordinateur garderait pour lui.',
 	'viewer.sharp': 'Net',
 	'viewer.sharpText': 'Un pixel du bureau pour chaque pixel de votre écran',
