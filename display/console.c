@@ -5,6 +5,9 @@
 #include "display/frame.h"
 
 #define CONSOLE_PATH "/org/qemu/Display1/Console_0"
+#define KEYBOARD "org.qemu.Display1.Keyboard"
+/* QEMU_CAPS_LOCK_LED in QEMU's ui/input.h: what Keyboard.Modifiers is made of. */
+#define CAPS_LOCK_LED (1u << 2)
 #define RESIZE_DELAY_MS 100
 #define SIDE_MIN 200
 /* Tells the guest about 96 dots an inch. */
@@ -13,7 +16,9 @@
 struct Console {
 	GDBusConnection *qemu;
 	int width, height;
-	guint resize_id;
+	guint resize_id, leds_id;
+	GCancellable *ended;
+	guint leds; /* bits of QEMU's QEMU_*_LOCK_LED */
 };
 
 static void
@@ -23,12 +28,53 @@ call(Console *console, const char *interface, const char *method, GVariant *args
 		-1, NULL, NULL, NULL);
 }
 
+static void
+on_keyboard_changed(GDBusConnection *qemu, const char *sender, const char *path, const char *interface, const char *signal,
+	GVariant *args, gpointer data)
+{
+	Console *console = data;
+	g_autoptr(GVariant) changed = NULL;
+	const char *name;
+
+	if (!g_variant_is_of_type(args, G_VARIANT_TYPE("(sa{sv}as)")))
+		return;
+	g_variant_get(args, "(&s@a{sv}as)", &name, &changed, NULL);
+	if (g_str_equal(name, KEYBOARD))
+		g_variant_lookup(changed, "Modifiers", "u", &console->leds);
+}
+
+static void
+on_leds(GObject *source, GAsyncResult *result, gpointer data)
+{
+	g_autoptr(GVariant) value = NULL;
+	g_autoptr(GVariant) answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, NULL);
+
+	/* On any failure, its end (then @data is gone) among them, Caps Lock counts as off. */
+	if (answer == NULL)
+		return;
+	g_variant_get(answer, "(v)", &value);
+	if (g_variant_is_of_type(value, G_VARIANT_TYPE_UINT32))
+		((Console *)data)->leds = g_variant_get_uint32(value);
+}
+
+static void
+follow_leds(Console *console)
+{
+	console->leds_id = g_dbus_connection_signal_subscribe(console->qemu, NULL, "org.freedesktop.DBus.Properties",
+		"PropertiesChanged", CONSOLE_PATH, NULL, G_DBUS_SIGNAL_FLAGS_NONE, on_keyboard_changed, console, NULL);
+	g_dbus_connection_call(console->qemu, NULL, CONSOLE_PATH, "org.freedesktop.DBus.Properties", "Get",
+		g_variant_new("(ss)", KEYBOARD, "Modifiers"), G_VARIANT_TYPE("(v)"), G_DBUS_CALL_FLAGS_NONE, -1,
+		console->ended, on_leds, console);
+}
+
 Console *
 console_new(GDBusConnection *qemu)
 {
 	Console *console = g_new0(Console, 1);
 
 	console->qemu = g_object_ref(qemu);
+	console->ended = g_cancellable_new();
+	follow_leds(console);
 	return console;
 }
 
@@ -38,6 +84,9 @@ console_free(Console *console)
 	if (console == NULL)
 		return;
 	g_clear_handle_id(&console->resize_id, g_source_remove);
+	g_cancellable_cancel(console->ended);
+	g_object_unref(console->ended);
+	g_dbus_connection_signal_unsubscribe(console->qemu, console->leds_id);
 	g_object_unref(console->qemu);
 	g_free(console);
 }
@@ -45,7 +94,13 @@ console_free(Console *console)
 void
 console_key(Console *console, guint qnum, gboolean down)
 {
-	call(console, "org.qemu.Display1.Keyboard", down ? "Press" : "Release", g_variant_new("(u)", qnum));
+	call(console, KEYBOARD, down ? "Press" : "Release", g_variant_new("(u)", qnum));
+}
+
+gboolean
+console_caps_lock(const Console *console)
+{
+	return (console->leds & CAPS_LOCK_LED) != 0;
 }
 
 void

@@ -29,6 +29,9 @@ void console_key(Console *console, guint qnum, gboolean down);
 void console_motion(Console *console, int x, int y);
 void console_button(Console *console, Button button, gboolean down);
 
+/* What the guest says of its Caps Lock; FALSE until it has said anything. */
+gboolean console_caps_lock(const Console *console);
+
 /* The guest is told of a monitor of this size (EDID) within 100 ms; of several wishes in that time, of the last. Sides
  * are cut to what a frame may have. */
 void console_resize(Console *console, int width, int height);

@@ -81,6 +81,28 @@ press_with_shift(Input *input, guint qnum, gboolean shift)
 		input_key(input, QNUM_SHIFT_RIGHT, TRUE);
 }
 
+static gboolean
+lacks_shift(const Input *input, guint qnum, guint32 keysym)
+{
+	KeyShift shift;
+
+	if (input->down[QNUM_SHIFT_LEFT] || input->down[QNUM_SHIFT_RIGHT])
+		return FALSE;
+	if (keymap_lookup(keysym, &shift) != qnum || shift != KEY_SHIFT_DOWN)
+		return FALSE;
+	/* A letter may be a capital by Caps Lock, which the guest then has on as well. */
+	return !(keysym < 0x80 && g_ascii_isupper(keysym) && input->sink->caps_lock && input->sink->caps_lock(input->data));
+}
+
+void
+input_key_named(Input *input, guint qnum, guint32 keysym, gboolean down)
+{
+	if (down && qnum < G_N_ELEMENTS(input->down) && lacks_shift(input, qnum, keysym))
+		press_with_shift(input, qnum, TRUE);
+	else
+		input_key(input, qnum, down);
+}
+
 static void
 release_keysym(Input *input, guint32 keysym)
 {

@@ -11,6 +11,7 @@ typedef struct {
 	void (*key)(void *data, guint qnum, gboolean down);
 	void (*motion)(void *data, int x, int y);
 	void (*button)(void *data, guint button, gboolean down);
+	gboolean (*caps_lock)(void *data); /* the guest's; NULL: off */
 } InputSink;
 
 Input *input_new(const InputSink *sink, void *data);
@@ -20,6 +21,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Input, input_free)
 
 /* @qnum: QEMU's key number, 1..255; others are ignored. */
 void input_key(Input *input, guint qnum, gboolean down);
+/* A key that the client names twice: by its place on the keyboard and by what it gives. The place decides; but on-screen
+ * keyboards and programs that type send "A" from the place of "a" without ever pressing Shift, and then Shift is pressed
+ * around it. */
+void input_key_named(Input *input, guint qnum, guint32 keysym, gboolean down);
 /* A keysym of X11, for clients that do not say which key it was. Shift is pressed or let go around a key that needs it
  * otherwise than the client holds it. */
 void input_keysym(Input *input, guint32 keysym, gboolean down);

@@ -126,7 +126,13 @@ sink_button(void *data, guint button, gboolean down)
 	console_button(((Screen *)data)->console, (Button)button, down);
 }
 
-static const InputSink input_sink = {sink_key, sink_motion, sink_button};
+static gboolean
+sink_caps_lock(void *data)
+{
+	return console_caps_lock(((Screen *)data)->console);
+}
+
+static const InputSink input_sink = {sink_key, sink_motion, sink_button, sink_caps_lock};
 
 /* The last wish wins, whoever's it was. */
 static void

@@ -254,7 +254,7 @@ take_key(VncClient *vnc, const RfbMessage *message)
 		return;
 	/* QEMU's form gives 0 where the viewer did not know the key. */
 	if (message->key.qnum > 0)
-		input_key(vnc->input, message->key.qnum, message->key.down);
+		input_key_named(vnc->input, message->key.qnum, message->key.keysym, message->key.down);
 	else
 		input_keysym(vnc->input, message->key.keysym, message->key.down);
 }

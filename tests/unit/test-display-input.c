@@ -28,13 +28,22 @@ button(void *data, guint number, gboolean down)
 	g_string_append_printf(seen, "%cb%u ", down ? '+' : '-', number);
 }
 
-static const InputSink sink = {key, motion, button};
+static gboolean caps;
+
+static gboolean
+caps_lock(void *data)
+{
+	return caps;
+}
+
+static const InputSink sink = {key, motion, button, caps_lock};
 
 static void
 set_up(void)
 {
 	seen = g_string_new(NULL);
 	input = input_new(&sink, NULL);
+	caps = FALSE;
 }
 
 static void
@@ -65,6 +74,32 @@ START_TEST(shift_is_added_where_the_client_holds_none)
 	input_keysym(input, '!', TRUE);
 	input_keysym(input, '!', FALSE);
 	ck_assert_str_eq(seen->str, "+2a +02 -2a -02 ");
+}
+END_TEST
+
+static const struct {
+	guint32 shift, keysym, qnum;
+	gboolean caps;
+	const char *expected;
+} named[] = {
+	{0, 'a', 0x1e, FALSE, "+1e -1e "},
+	{0, 'A', 0x1e, FALSE, "+2a +1e -2a -1e "},
+	{0, '&', 0x08, FALSE, "+2a +08 -2a -08 "},
+	{0, 'A', 0x1e, TRUE, "+1e -1e "},           /* a capital by Caps Lock */
+	{0x36, 'A', 0x1e, FALSE, "+36 +1e -1e "},   /* Shift is held */
+	{0, 'A', 0x10, FALSE, "+10 -10 "},          /* A of a French keyboard: the place decides */
+	{0, '&', 0x02, FALSE, "+02 -02 "},
+	{0, 0xff0d, 0x1c, FALSE, "+1c -1c "},
+};
+
+START_TEST(a_key_named_twice_gets_the_shift_that_it_lacks)
+{
+	caps = named[_i].caps;
+	if (named[_i].shift)
+		input_key(input, named[_i].shift, TRUE);
+	input_key_named(input, named[_i].qnum, named[_i].keysym, TRUE);
+	input_key_named(input, named[_i].qnum, named[_i].keysym, FALSE);
+	ck_assert_str_eq(seen->str, named[_i].expected);
 }
 END_TEST
 
@@ -138,6 +173,7 @@ main(void)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, every_ascii_character_is_on_some_key);
 	tcase_add_test(tcase, shift_is_added_where_the_client_holds_none);
+	tcase_add_loop_test(tcase, a_key_named_twice_gets_the_shift_that_it_lacks, 0, G_N_ELEMENTS(named));
 	tcase_add_test(tcase, shift_is_lifted_and_put_back_where_the_client_holds_one_too_many);
 	tcase_add_test(tcase, a_key_released_under_another_shift_is_the_key_that_was_pressed);
 	tcase_add_test(tcase, all_that_is_held_is_let_go_at_the_end);
