@@ -73,7 +73,8 @@ async function shell(line) {
  * terminal that is still starting loses what is typed before it has the focus.
  */
 async function shellPaints(condition, channel) {
-	const number = { red: 41, green: 42, blue: 44 }[channel];
+	// Of the 256 colours, which no theme changes.
+	const number = { red: '48;5;196', green: '48;5;46', blue: '48;5;21' }[channel];
 	const deadline = Date.now() + GUEST_MS;
 	let next = 0;
 	await waitFor(`a ${channel} terminal`, GUEST_MS, async () => {
