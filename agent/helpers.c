@@ -273,7 +273,7 @@ helpers_terminate(Helpers *helpers)
 	if (helpers->user == NULL)
 		return;
 	g_message("the session of %s is ended", helpers->user);
-	process = g_subprocess_new(G_SUBPROCESS_FLAGS_STDIN_PIPE, &error, "loginctl",
+	process = g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, &error, "loginctl",
 		helpers->session ? "terminate-session" : "terminate-user", helpers->session ? helpers->session : uid, NULL);
 	if (process == NULL)
 		g_warning("loginctl: %s", error->message);
