@@ -3,6 +3,7 @@
 #include "display/desk.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <gio/gunixfdlist.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -318,19 +319,42 @@ desk_is_used(const Desk *desk)
 	       (desk->handed_over > 0 && g_get_monotonic_time() - desk->handed_over < JOINING_US);
 }
 
+typedef struct {
+	Desk *desk;
+	GCancellable *cancellable; /* the desk's: cancelled before the desk is freed */
+	GVariant *params;
+	int fd; /* a duplicate, in case the screen never gets its own */
+} Handover;
+
 static void
 on_client_added(GObject *source, GAsyncResult *result, gpointer data)
 {
+	g_autofree Handover *handover = data;
+	g_autoptr(GVariant) params = handover->params;
+	g_autoptr(GCancellable) cancellable = handover->cancellable;
 	g_autoptr(GError) error = NULL;
+	gboolean ok = carrel_screen1_call_add_client_finish(CARREL_SCREEN1(source), NULL, result, &error);
 
+	if (!ok && g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CLOSED) && !g_cancellable_is_cancelled(cancellable)) {
+		handover->desk->events->on_unserved(handover->desk, handover->fd, g_steal_pointer(&params),
+			handover->desk->data);
+		return;
+	}
+	close(handover->fd);
 	/* The client sees its connection closed, which says as much. */
-	if (!carrel_screen1_call_add_client_finish(CARREL_SCREEN1(source), NULL, result, &error))
+	if (!ok)
 		g_message("a client was not taken: %s", error->message);
 }
 
 void
 desk_add_client(Desk *desk, int fd, GVariant *params)
 {
+	Handover *handover = g_new0(Handover, 1);
+
+	handover->desk = desk;
+	handover->cancellable = g_object_ref(desk->cancellable);
+	handover->params = g_variant_ref(params);
+	handover->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&fd, 1);
 
 	desk->handed_over = g_get_monotonic_time();
@@ -339,7 +363,7 @@ desk_add_client(Desk *desk, int fd, GVariant *params)
 		g_hash_table_remove_all(desk->expected);
 	g_hash_table_replace(desk->expected, g_strdup(text_of(params, "client")), g_variant_ref(params));
 	carrel_screen1_call_add_client(desk->proxy, g_variant_new_handle(0), params, G_DBUS_CALL_FLAGS_NONE, ADD_TIMEOUT_MS,
-		fds, NULL, on_client_added, NULL);
+		fds, NULL, on_client_added, handover);
 }
 
 static gboolean

@@ -36,12 +36,14 @@ typedef struct {
 	gint64 used; /* monotonic: when it last had a client, or was asked for */
 } Entry;
 
+/* Who waits for a screen: the broker for a grant, or a client whose screen died under its grant. */
 typedef struct {
 	Desks *desks;
-	char *desktop;
+	char *desktop, *uuid;
 	GVariant *params;
-	DesksAdmitted func;
+	DesksAdmitted func; /* NULL: a client */
 	void *func_data;
+	int fd; /* the client's; else -1 */
 	guint deadline_id;
 } Admission;
 
@@ -58,24 +60,48 @@ static void
 admission_free(Admission *admission)
 {
 	g_clear_handle_id(&admission->deadline_id, g_source_remove);
+	if (admission->fd >= 0)
+		close(admission->fd);
 	g_free(admission->desktop);
+	g_free(admission->uuid);
 	g_variant_unref(admission->params);
 	g_free(admission);
+}
+
+static int
+take_fd(int *fd)
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
+}
+
+static void
+give_grant(Admission *admission, const GError *refusal)
+{
+	g_autoptr(GError) error = NULL;
+	guint8 grant[GRANT_SIZE];
+
+	if (refusal)
+		admission->func(NULL, refusal, admission->func_data);
+	else if (grants_issue(admission->desks->grants, admission->desktop, admission->params, grant, &error))
+		admission->func(grant, NULL, admission->func_data);
+	else
+		admission->func(NULL, error, admission->func_data);
 }
 
 static void
 answer(Admission *admission, const GError *refusal)
 {
 	Desks *desks = admission->desks;
-	guint8 grant[GRANT_SIZE];
-	GError *error = NULL;
+	Entry *entry = g_hash_table_lookup(desks->by_name, admission->desktop);
 
 	desks->waiting = g_list_remove(desks->waiting, admission);
-	if (refusal || !grants_issue(desks->grants, admission->desktop, admission->params, grant, &error))
-		admission->func(NULL, refusal ? refusal : error, admission->func_data);
-	else
-		admission->func(grant, NULL, admission->func_data);
-	g_clear_error(&error);
+	if (admission->func)
+		give_grant(admission, refusal);
+	else if (refusal == NULL && entry)
+		desk_add_client(entry->desk, take_fd(&admission->fd), admission->params);
 	admission_free(admission);
 }
 
@@ -136,6 +162,25 @@ on_reap(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+static Desk *find_or_start(Desks *desks, const char *desktop, const char *uuid, GError **error);
+
+/* Who came while the old screen was on its way out gets a new one. */
+static void
+start_again(Desks *desks, const char *desktop)
+{
+	g_autoptr(GError) error = NULL;
+
+	for (GList *item = desks->waiting; item; item = item->next) {
+		Admission *admission = item->data;
+
+		if (strcmp(admission->desktop, desktop) != 0)
+			continue;
+		if (find_or_start(desks, desktop, admission->uuid, &error) == NULL)
+			answer_all(desks, desktop, error);
+		return;
+	}
+}
+
 static void
 on_ended(Desk *desk, const char *why, void *data)
 {
@@ -151,11 +196,31 @@ on_ended(Desk *desk, const char *why, void *data)
 	g_ptr_array_add(desks->ended, desk);
 	if (desks->reap_id == 0)
 		desks->reap_id = g_idle_add(on_reap, desks);
-	/* Grants stay: their clients find a new screen, or none. */
 	desks->events->on_gone(name, why, desks->data);
+	start_again(desks, name);
 }
 
-static const DeskEvents desk_events = {on_attached, on_joined, on_left, on_ended};
+static void wait_for_screen(Desks *desks, const char *desktop, GVariant *params, DesksAdmitted func, void *func_data,
+	int fd);
+
+static void
+on_unserved(Desk *desk, int fd, GVariant *params, void *data)
+{
+	gboolean again;
+	g_autoptr(GVariant) owned = params;
+	GVariantDict dict;
+
+	/* A client that kills two screens is not given a third. */
+	if (g_variant_lookup(owned, "again", "b", &again)) {
+		close(fd);
+		return;
+	}
+	g_variant_dict_init(&dict, owned);
+	g_variant_dict_insert(&dict, "again", "b", TRUE);
+	wait_for_screen(data, desk_name(desk), g_variant_dict_end(&dict), NULL, NULL, fd);
+}
+
+static const DeskEvents desk_events = {on_attached, on_joined, on_left, on_unserved, on_ended};
 
 static void
 on_exited(pid_t pid, int status, void *data)
@@ -241,22 +306,16 @@ on_admit_deadline(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* The screen of this domain, started where none runs; NULL with @error when there may not be one. */
+/* The screen of this domain, started where none runs; one that is ending is started again then (start_again). NULL with
+ * @error when there may not be one. */
 static Desk *
 find_or_start(Desks *desks, const char *desktop, const char *uuid, GError **error)
 {
 	Entry *entry = g_hash_table_lookup(desks->by_name, desktop);
 
 	/* Another domain under the same name: the desktop was made anew. */
-	if (entry && g_ascii_strcasecmp(desk_uuid(entry->desk), uuid) != 0) {
-		desks_end_clients(desks, desktop);
-		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_BUSY, "the desktop's old screen is ending");
-		return NULL;
-	}
-	if (entry && desk_is_stopping(entry->desk)) {
-		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_BUSY, "the desktop's old screen is ending");
-		return NULL;
-	}
+	if (entry && g_ascii_strcasecmp(desk_uuid(entry->desk), uuid) != 0)
+		desk_stop(entry->desk, "asked");
 	if (entry == NULL && g_hash_table_size(desks->by_name) >= SCREENS_MAX) {
 		g_set_error(error, CARREL_ERROR, CARREL_ERROR_EXHAUSTED, "%d screens run already", SCREENS_MAX);
 		return NULL;
@@ -290,29 +349,45 @@ check_admission(Desks *desks, const char *desktop, const char *uuid, GVariant *p
 	return TRUE;
 }
 
-void
-desks_admit(Desks *desks, const char *desktop, const char *uuid, GVariant *params, DesksAdmitted func, void *func_data)
+/* @params, floating or not, have the domain's "uuid". With @func it is the broker that waits, for a grant; without, the
+ * client @fd. */
+static void
+wait_for_screen(Desks *desks, const char *desktop, GVariant *params, DesksAdmitted func, void *func_data, int fd)
 {
 	g_autoptr(GError) error = NULL;
-	Admission *admission;
-	Desk *desk = NULL;
+	Admission *admission = g_new0(Admission, 1);
+	Desk *desk;
 
-	if (check_admission(desks, desktop, uuid, params, &error))
-		desk = find_or_start(desks, desktop, uuid, &error);
-	if (desk == NULL) {
-		func(NULL, error, func_data);
-		return;
-	}
-	admission = g_new0(Admission, 1);
 	admission->desks = desks;
 	admission->desktop = g_strdup(desktop);
 	admission->params = g_variant_ref_sink(params);
+	g_variant_lookup(params, "uuid", "s", &admission->uuid);
 	admission->func = func;
 	admission->func_data = func_data;
+	admission->fd = fd;
 	admission->deadline_id = g_timeout_add(ADMIT_TIMEOUT_MS, on_admit_deadline, admission);
 	desks->waiting = g_list_append(desks->waiting, admission);
-	if (desk_is_attached(desk))
-		answer(admission, NULL);
+	desk = find_or_start(desks, desktop, admission->uuid, &error);
+	/* One whose screen has just died under it waits for the news of that. */
+	if (desk == NULL || (desk_is_attached(desk) && func))
+		answer(admission, error);
+}
+
+void
+desks_admit(Desks *desks, const char *desktop, const char *uuid, GVariant *params, DesksAdmitted func, void *func_data)
+{
+	g_autoptr(GVariant) owned = g_variant_ref_sink(params);
+	g_autoptr(GError) error = NULL;
+	GVariantDict dict;
+
+	if (!check_admission(desks, desktop, uuid, owned, &error)) {
+		func(NULL, error, func_data);
+		return;
+	}
+	g_variant_dict_init(&dict, owned);
+	g_variant_dict_insert(&dict, "uuid", "s", uuid);
+	g_variant_dict_remove(&dict, "again");
+	wait_for_screen(desks, desktop, g_variant_dict_end(&dict), func, func_data, -1);
 }
 
 gboolean
@@ -320,15 +395,17 @@ desks_redeem(Desks *desks, const guint8 grant[GRANT_SIZE], int fd)
 {
 	g_autofree char *desktop = NULL;
 	g_autoptr(GVariant) params = NULL;
-	Entry *entry = NULL;
+	Entry *entry;
 
-	if (grants_redeem(desks->grants, grant, &desktop, &params))
-		entry = g_hash_table_lookup(desks->by_name, desktop);
-	if (entry == NULL || !desk_is_attached(entry->desk)) {
+	if (!grants_redeem(desks->grants, grant, &desktop, &params)) {
 		close(fd);
 		return FALSE;
 	}
-	desk_add_client(entry->desk, fd, params);
+	entry = g_hash_table_lookup(desks->by_name, desktop);
+	if (entry && desk_is_attached(entry->desk))
+		desk_add_client(entry->desk, fd, params);
+	else
+		wait_for_screen(desks, desktop, params, NULL, NULL, fd);
 	return TRUE;
 }
 
@@ -336,8 +413,10 @@ void
 desks_end_clients(Desks *desks, const char *desktop)
 {
 	Entry *entry = g_hash_table_lookup(desks->by_name, desktop);
+	g_autoptr(GError) error = g_error_new_literal(CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "the desktop's clients were ended");
 
 	grants_revoke(desks->grants, desktop);
+	answer_all(desks, desktop, error);
 	if (entry)
 		desk_stop(entry->desk, "asked");
 }

@@ -299,10 +299,9 @@ spice_qxl_device_free(SpiceQxl *qxl)
 void
 spice_qxl_device_set_frame(SpiceQxl *qxl, const Frame *frame)
 {
-	g_autofree guint32 *old = qxl->surface;
-
 	/* Waits until the library's thread has let go of the surface, with what was drawn on it. */
 	spice_qxl_destroy_primary_surface(&qxl->instance, 0);
+	g_clear_pointer(&qxl->surface, g_free);
 	qxl->frame = frame;
 	create_surface(qxl);
 }
