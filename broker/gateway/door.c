@@ -42,7 +42,12 @@ clients_max(void)
 		return 400;
 	limit.rlim_cur = MIN(limit.rlim_max, CLIENTS_MAX * 2 + SPARE_FDS);
 	setrlimit(RLIMIT_NOFILE, &limit);
-	return (guint)((MAX(limit.rlim_cur, 2 * SPARE_FDS) - SPARE_FDS) / 2);
+	guint max = (guint)((MAX(limit.rlim_cur, 2 * SPARE_FDS) - SPARE_FDS) / 2);
+
+	if (max < CLIENTS_MAX)
+		g_message("at most %u connections: the limit of open files is %lu (LimitNOFILE= of systemd)", max,
+			(gulong)limit.rlim_cur);
+	return MIN(max, CLIENTS_MAX);
 }
 
 static gboolean
@@ -231,14 +236,8 @@ on_end_streams(const char *desktop, guint code, void *data)
 	g_autoptr(GList) clients = g_hash_table_get_keys(door->gateway.clients);
 
 	for (GList *item = clients; item; item = item->next) {
-		Client *client = item->data;
-
-		if (g_strcmp0(client_desktop(client), desktop) != 0)
-			continue;
-		if (client_stage(client)->on_end)
-			client_stage(client)->on_end(client, code);
-		else
-			client_close(client);
+		if (g_strcmp0(client_desktop(item->data), desktop) == 0)
+			client_end_stream(item->data, code);
 	}
 }
 
