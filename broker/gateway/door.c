@@ -28,6 +28,7 @@ struct Door {
 	const Conf *conf;
 	Gateway gateway;
 	uid_t broker_uid;
+	guint max; /* connections */
 	GPtrArray *web, *vnc; /* Listener */
 	guint tick_id, cert_id;
 };
@@ -42,12 +43,7 @@ clients_max(void)
 		return 400;
 	limit.rlim_cur = MIN(limit.rlim_max, CLIENTS_MAX * 2 + SPARE_FDS);
 	setrlimit(RLIMIT_NOFILE, &limit);
-	guint max = (guint)((MAX(limit.rlim_cur, 2 * SPARE_FDS) - SPARE_FDS) / 2);
-
-	if (max < CLIENTS_MAX)
-		g_message("at most %u connections: the limit of open files is %lu (LimitNOFILE= of systemd)", max,
-			(gulong)limit.rlim_cur);
-	return MIN(max, CLIENTS_MAX);
+	return (guint)MIN((MAX(limit.rlim_cur, 2 * SPARE_FDS) - SPARE_FDS) / 2, CLIENTS_MAX);
 }
 
 static gboolean
@@ -85,7 +81,8 @@ door_new(const Conf *conf, GError **error)
 	door->web = g_ptr_array_new_with_free_func((GDestroyNotify)listener_free);
 	door->vnc = g_ptr_array_new_with_free_func((GDestroyNotify)listener_free);
 	door->gateway.clients = g_hash_table_new(NULL, NULL);
-	door->gateway.limits = limits_new(clients_max(), CLIENTS_EACH_MAX);
+	door->max = clients_max();
+	door->gateway.limits = limits_new(door->max, CLIENTS_EACH_MAX);
 	if (!look_up_users(door, error) || !listen_on_all(door->web, conf->listen, "Listen", error) ||
 		!listen_on_all(door->vnc, conf->vnc_listen, "VncListen", error))
 		return NULL;
@@ -285,6 +282,9 @@ door_open(Door *door, GError **error)
 	g_autofree char *socket = conf_socket_path(door->conf, CONF_SOCKET_GATEWAY);
 	gboolean made;
 
+	if (door->max < CLIENTS_MAX)
+		g_message("takes at most %u connections, since the limit of open files is low (systemd: LimitNOFILE=20064)",
+			door->max);
 	gateway->reactor = reactor_new(error);
 	if (gateway->reactor == NULL)
 		return FALSE;
