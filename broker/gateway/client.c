@@ -418,11 +418,9 @@ client_is_closed(const Client *client)
 	return client->closed;
 }
 
-void
-client_tick(Client *client, gint64 now)
+static void
+tick(Client *client, gint64 now)
 {
-	if (client->closed)
-		return;
 	if (has_unsent(client) && now - client->progress > STALL_US) {
 		refusal_log(client->address, "takes no bytes for %d s: closed (%s)", (int)(STALL_US / G_USEC_PER_SEC),
 			client->stage->name);
@@ -438,4 +436,25 @@ client_tick(Client *client, gint64 now)
 	} else if (client->stage->on_tick) {
 		client->stage->on_tick(client, now);
 	}
+}
+
+void
+client_tick(Client *client, gint64 now)
+{
+	/* What happens in between may close it. */
+	client_ref(client);
+	if (!client->closed)
+		tick(client, now);
+	client_unref(client);
+}
+
+void
+client_end_stream(Client *client, guint code)
+{
+	client_ref(client);
+	if (client->stage->on_end)
+		client->stage->on_end(client, code);
+	else
+		client_close(client);
+	client_unref(client);
 }

@@ -80,3 +80,6 @@ gboolean client_is_closed(const Client *client);
 
 /* For the gateway's clock: deadlines, stalled writes, on_tick. */
 void client_tick(Client *client, gint64 now);
+
+/* The broker ended the client's desktop: see EndStreams. */
+void client_end_stream(Client *client, guint code);

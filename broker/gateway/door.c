@@ -28,6 +28,7 @@ struct Door {
 	const Conf *conf;
 	Gateway gateway;
 	uid_t broker_uid;
+	guint max; /* connections */
 	GPtrArray *web, *vnc; /* Listener */
 	guint tick_id, cert_id;
 };
@@ -42,7 +43,7 @@ clients_max(void)
 		return 400;
 	limit.rlim_cur = MIN(limit.rlim_max, CLIENTS_MAX * 2 + SPARE_FDS);
 	setrlimit(RLIMIT_NOFILE, &limit);
-	return (guint)((MAX(limit.rlim_cur, 2 * SPARE_FDS) - SPARE_FDS) / 2);
+	return (guint)MIN((MAX(limit.rlim_cur, 2 * SPARE_FDS) - SPARE_FDS) / 2, CLIENTS_MAX);
 }
 
 static gboolean
@@ -80,7 +81,8 @@ door_new(const Conf *conf, GError **error)
 	door->web = g_ptr_array_new_with_free_func((GDestroyNotify)listener_free);
 	door->vnc = g_ptr_array_new_with_free_func((GDestroyNotify)listener_free);
 	door->gateway.clients = g_hash_table_new(NULL, NULL);
-	door->gateway.limits = limits_new(clients_max(), CLIENTS_EACH_MAX);
+	door->max = clients_max();
+	door->gateway.limits = limits_new(door->max, CLIENTS_EACH_MAX);
 	if (!look_up_users(door, error) || !listen_on_all(door->web, conf->listen, "Listen", error) ||
 		!listen_on_all(door->vnc, conf->vnc_listen, "VncListen", error))
 		return NULL;
@@ -231,14 +233,8 @@ on_end_streams(const char *desktop, guint code, void *data)
 	g_autoptr(GList) clients = g_hash_table_get_keys(door->gateway.clients);
 
 	for (GList *item = clients; item; item = item->next) {
-		Client *client = item->data;
-
-		if (g_strcmp0(client_desktop(client), desktop) != 0)
-			continue;
-		if (client_stage(client)->on_end)
-			client_stage(client)->on_end(client, code);
-		else
-			client_close(client);
+		if (g_strcmp0(client_desktop(item->data), desktop) == 0)
+			client_end_stream(item->data, code);
 	}
 }
 
@@ -286,6 +282,9 @@ door_open(Door *door, GError **error)
 	g_autofree char *socket = conf_socket_path(door->conf, CONF_SOCKET_GATEWAY);
 	gboolean made;
 
+	if (door->max < CLIENTS_MAX)
+		g_message("takes at most %u connections, since the limit of open files is low (systemd: LimitNOFILE=20064)",
+			door->max);
 	gateway->reactor = reactor_new(error);
 	if (gateway->reactor == NULL)
 		return FALSE;

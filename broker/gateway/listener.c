@@ -169,7 +169,12 @@ let_in(Listener *listener, int fd, const struct sockaddr_storage *address, sockl
 		return;
 	}
 	set_options(fd);
-	listener->on_client(client_new(listener->gateway, fd, text, key));
+	Client *client = client_new(listener->gateway, fd, text, key);
+
+	/* A client that is gone already is closed in there. */
+	client_ref(client);
+	listener->on_client(client);
+	client_unref(client);
 }
 
 static void
