@@ -56,12 +56,13 @@ async function startVnc() {
 /** Reads or sets the X clipboard. @param {string} [text] */
 function xclip(text) {
 	return new Promise((resolve, reject) => {
-		const child = spawn('xclip', ['-selection', 'clipboard', text === undefined ? '-o' : '-i'], { env: { ...process.env, DISPLAY }, stdio: ['pipe', text === undefined ? 'pipe' : 'ignore', 'ignore'] });
+		const child = spawn('xclip', ['-selection', 'clipboard', text === undefined ? '-o' : '-i'], { env: { ...process.env, DISPLAY }, stdio: text === undefined ? ['ignore', 'pipe', 'ignore'] : ['pipe', 'ignore', 'ignore'] });
 		let out = '';
 		child.stdout?.on('data', (data) => (out += data));
 		child.on('error', reject);
 		child.on('exit', () => resolve(out));
-		child.stdin.end(text ?? '');
+		child.stdin?.on('error', () => {});
+		child.stdin?.end(text);
 	});
 }
 
