@@ -172,9 +172,16 @@ const steps = [
 		fake.bootMs = 4000;
 		await openOffice();
 		await waitState(page, 'starting');
-		await waitFor('a step with seconds', 4000, () => page.evaluate(() => /(Booting|Almost there)… \d s/.test(document.body.innerText)));
+		await waitFor('a step with seconds', 4000, () => page.evaluate(() => /Booting… \d s/.test(document.body.innerText)));
 		await axe('starting');
-		await press('Back to your desktops');
+		if (vnc) {
+			await press('Show its screen now');
+			await waitState(page, 'connected');
+			await seen('Still starting');
+			await page.goBack();
+		} else {
+			await press('Back to your desktops');
+		}
 		await waitState(page, 'portal');
 		fake.bootMs = 0;
 	}],
