@@ -170,13 +170,14 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 	function view({ id, pool, since }) {
 		const ms = Date.now() - since;
 		const part = ms / (fake.bootMs || 1);
-		const usable = part >= 1;
+		// As with a real one: there is a screen to see before the desktop is up.
+		const usable = part >= 0.6;
 		const { title, policy } = fake.pools.find(({ name }) => name === pool);
 		return {
 			id, pool, title, policy,
 			state: fake.trouble === 'failed' ? 'failed' : usable ? 'assigned' : 'cloning',
-			step: usable ? 'Ready' : part < 0.3 ? 'Cloning' : part < 0.8 ? 'Booting' : 'Waiting for the agent',
-			usable: usable && fake.trouble !== 'failed', agent: usable && fake.agent,
+			step: part >= 1 ? 'Ready' : part < 0.2 ? 'Cloning' : part < 0.4 ? 'Booting' : 'Waiting for the agent',
+			usable: usable && fake.trouble !== 'failed', agent: part >= 1 && fake.agent,
 			note: fake.trouble === 'failed' ? 'libvirt: no space left on the storage pool' : fake.note, elapsed: ms / 1000,
 		};
 	}

@@ -56,12 +56,13 @@ async function startVnc() {
 /** Reads or sets the X clipboard. @param {string} [text] */
 function xclip(text) {
 	return new Promise((resolve, reject) => {
-		const child = spawn('xclip', ['-selection', 'clipboard', text === undefined ? '-o' : '-i'], { env: { ...process.env, DISPLAY }, stdio: ['pipe', text === undefined ? 'pipe' : 'ignore', 'ignore'] });
+		const child = spawn('xclip', ['-selection', 'clipboard', text === undefined ? '-o' : '-i'], { env: { ...process.env, DISPLAY }, stdio: text === undefined ? ['ignore', 'pipe', 'ignore'] : ['pipe', 'ignore', 'ignore'] });
 		let out = '';
 		child.stdout?.on('data', (data) => (out += data));
 		child.on('error', reject);
 		child.on('exit', () => resolve(out));
-		child.stdin.end(text ?? '');
+		child.stdin?.on('error', () => {});
+		child.stdin?.end(text);
 	});
 }
 
@@ -171,9 +172,16 @@ const steps = [
 		fake.bootMs = 4000;
 		await openOffice();
 		await waitState(page, 'starting');
-		await waitFor('a step with seconds', 4000, () => page.evaluate(() => /(Booting|Almost there)… \d s/.test(document.body.innerText)));
+		await waitFor('a step with seconds', 4000, () => page.evaluate(() => /Booting… \d s/.test(document.body.innerText)));
 		await axe('starting');
-		await press('Back to your desktops');
+		if (vnc) {
+			await press('Show its screen now');
+			await waitState(page, 'connected');
+			await seen('Still starting');
+			await page.goBack();
+		} else {
+			await press('Back to your desktops');
+		}
 		await waitState(page, 'portal');
 		fake.bootMs = 0;
 	}],

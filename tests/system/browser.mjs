@@ -57,14 +57,20 @@ const share = (channel) => page.evaluate((wanted) => {
 	const { data } = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d')).getImageData(0, 0, canvas.width, canvas.height);
 	let found = 0;
 	for (let i = 0; i < data.length; i += 4)
-		if ([0, 1, 2].every((c) => (c === wanted ? data[i + c] > 130 : data[i + c] < 70)))
+		if ([0, 1, 2].every((c) => (c === wanted ? data[i + c] > 200 : data[i + c] < 60)))
 			found++;
 	return found / (data.length / 4);
 }, { red: 0, green: 1, blue: 2 }[channel]);
 
-/** Types a line for the guest's shell: ASCII only, since Playwright has a key for nothing else. @param {string} line */
+// The keys of a US keyboard that need Shift: Playwright types their characters without pressing it, and a guest sees keys.
+const SHIFTED = new Map([...'~!@#$%^&*()_+{}|:"<>?'].map((character, i) => [character, [...'`1234567890-=[]\\;\',./'][i]]));
+
+/** Types a line for the guest's shell, as a person with a US keyboard would: ASCII only. @param {string} line */
 async function shell(line) {
-	await page.keyboard.type(line, { delay: 12 });
+	for (const character of line) {
+		const plain = SHIFTED.get(character) ?? character.toLowerCase();
+		await page.keyboard.press(plain === character ? plain : `Shift+${plain}`, { delay: 5 });
+	}
 	await page.keyboard.press('Enter');
 }
 
@@ -73,13 +79,15 @@ async function shell(line) {
  * terminal that is still starting loses what is typed before it has the focus.
  */
 async function shellPaints(condition, channel) {
-	// Of the 256 colours, which no theme changes.
-	const number = { red: '48;5;196', green: '48;5;46', blue: '48;5;21' }[channel];
+	// By value, since what "red" is goes by the terminal's theme.
+	const colour = { red: '255;0;0', green: '0;255;0', blue: '0;0;255' }[channel];
 	const deadline = Date.now() + GUEST_MS;
 	let next = 0;
 	await waitFor(`a ${channel} terminal`, GUEST_MS, async () => {
 		if (Date.now() > next && Date.now() < deadline) {
-			await shell(`${condition} && printf '\\033[${number}m\\033[2J\\033[H'`);
+			// What an earlier try left half typed.
+			await page.keyboard.press('Control+c');
+			await shell(`${condition} && printf '\\033[48;2;${colour}m\\033[2J\\033[H'`);
 			next = Date.now() + 8000;
 		}
 		return (await share(channel)) > 0.05;

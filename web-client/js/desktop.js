@@ -27,6 +27,14 @@ const SLOW_S = 90;
  */
 
 /**
+ * It has a screen already, but a black one. The broker says "Ready" in the end even where no agent ever speaks.
+ * @param {DesktopState} now
+ */
+export function isBooting(now) {
+	return !now.agent && /boot|agent/i.test(now.step ?? '');
+}
+
+/**
  * @param {import('./main.js').Context} context
  * @param {{page: 'open', pool: string} | {page: 'desktop', id: string}} route
  * @returns {import('./main.js').View}
@@ -95,13 +103,14 @@ export function renderDesktop(context, route) {
 	 * @returns {Promise<DesktopState | null>} null: it will not come, and that was shown
 	 */
 	async function waitUsable(id, progress) {
+		let impatient = false;
 		for (;;) {
 			try {
 				/** @type {DesktopState} */
 				const now = await api('GET', `desktops/${encodeURIComponent(id)}`, { signal: gone.signal });
 				if (now.title)
 					title = now.title;
-				if (now.usable)
+				if (now.usable && (impatient || !isBooting(now)))
 					return now;
 				if (now.state === 'failed') {
 					showEnd(t('desktop.failed'), t('desktop.failedText'), openButton(), now.note);
@@ -112,6 +121,10 @@ export function renderDesktop(context, route) {
 					return null;
 				}
 				progress.step(stepText(now.step), now.elapsed ?? 0);
+				if (now.usable)
+					progress.offerScreen(() => {
+						impatient = true;
+					});
 			} catch (error) {
 				// The server, or what stands behind it, may be back in a moment: waiting is what this page is for.
 				if (!(error instanceof LostError || (error instanceof ApiError && error.status >= 500)))
@@ -130,9 +143,10 @@ export function renderDesktop(context, route) {
 		const spoken = el('p', { class: 'hidden', role: 'status' });
 		const step = el('p', { class: 'step', 'aria-hidden': 'true' }, `${t('step.preparing')}…`);
 		const hint = el('p', { class: 'hint' }, t('step.goesOn'));
+		const show = el('button', { type: 'button', class: 'button', hidden: true }, t('step.show'));
 		const panel = el('div', { class: 'panel progress' },
 			el('div', { class: 'shelf', 'aria-hidden': 'true' }, el('i'), el('i'), el('i'), el('i'), el('i')),
-			heading, step, spoken, hint,
+			heading, step, spoken, hint, show,
 			el('button', { type: 'button', class: 'button quiet', on: { click: () => context.go({ page: 'portal' }) } }, t('desktop.back')));
 		stage.replaceChildren(panel);
 		heading.focus();
@@ -151,6 +165,14 @@ export function renderDesktop(context, route) {
 				}
 				if (known && seconds > SLOW_S)
 					hint.textContent = t('step.slow');
+			},
+			/** @param {() => void} onShow */
+			offerScreen(onShow) {
+				show.hidden = false;
+				show.onclick = () => {
+					show.disabled = true;
+					onShow();
+				};
 			},
 			rename() {
 				heading.textContent = t('step.titleOpen', { pool: title });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Short notes at the foot of the screen: what does not work just now, and the one question about the clipboard.
 
+import { isBooting } from './desktop.js';
 import { el } from './dom.js';
 import { t } from './words.js';
 
@@ -13,7 +14,7 @@ export function createNotes(stage) {
 		dismissed = agentText.textContent;
 		agent.hidden = true;
 	} } }, t('note.dismiss')));
-	const offer = note(t('clip.offer'));
+	const offer = note();
 	const box = el('div', { class: 'notes', role: 'status' }, agent, offer);
 	let dismissed = '';
 	stage.append(box);
@@ -21,8 +22,7 @@ export function createNotes(stage) {
 	return {
 		/** @param {import('./desktop.js').DesktopState} now */
 		show(now) {
-			const starting = /boot|agent/i.test(now.step ?? '');
-			const text = now.agent ? now.note || '' : starting ? t('note.starting') : t('note.noAgent');
+			const text = now.agent ? now.note || '' : isBooting(now) ? t('note.starting') : t('note.noAgent');
 			if (agentText.textContent !== text)
 				agentText.textContent = text;
 			agent.hidden = text === '' || text === dismissed;
@@ -41,7 +41,7 @@ export function createNotes(stage) {
 				offer.hidden = true;
 				remember();
 			};
-			offer.replaceChildren(t('clip.offer'),
+			offer.replaceChildren(el('span', {}, t('clip.offer')),
 				el('button', { type: 'button', class: 'button primary small', on: { click() {
 					close();
 					onAllow();

@@ -139,7 +139,7 @@ export function createViewer(options) {
 			const fate = await askFate();
 			if (gone.signal.aborted || screen)
 				return;
-			if (fate === 'gone' && code !== 4010 && code !== 4008)
+			if (fate === 'gone' && (found.retry || found.next === 'reconnect'))
 				return options.onGone();
 			if (fate === 'waiting' && found.retry)
 				return options.onNotUsable();
