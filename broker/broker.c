@@ -89,7 +89,11 @@ on_viewers_listed(void *data)
 static gboolean
 on_minute(gpointer data)
 {
-	endings_every_minute(data);
+	Broker *broker = data;
+
+	endings_every_minute(broker);
+	if (broker->minutes++ % 60 == 0)
+		endings_every_hour(broker);
 	return G_SOURCE_CONTINUE;
 }
 

@@ -35,7 +35,7 @@ typedef struct Broker {
 	AdminService *admin;
 	GatewayFacts facts;
 	char *stream_path;   /* carrel-display's, for the gateway */
-	guint minute_id;
+	guint minute_id, minutes;
 } Broker;
 
 typedef struct {

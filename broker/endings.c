@@ -11,6 +11,7 @@
 /* From its making until the viewer must have come: the grant is good for 10 s, a list may lag. */
 #define VNC_JOIN_S 20
 #define AUDIT_KEPT_S (400 * 86400)
+#define AUDIT_FAILURES_KEPT 100000
 
 void
 endings_end_clients(Broker *broker, const char *desktop, guint16 code)
@@ -124,13 +125,18 @@ end_over_sessions(Broker *broker)
 void
 endings_every_minute(Broker *broker)
 {
-	g_autoptr(GError) error = NULL;
-
 	touch_viewed_sessions(broker);
 	end_over_sessions(broker);
 	end_vnc_sessions(broker);
 	tickets_delete_old(broker->tickets);
-	if (audit_trim(broker->store, broker->now() - AUDIT_KEPT_S, &error) < 0)
+}
+
+void
+endings_every_hour(Broker *broker)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!audit_trim(broker->store, broker->now() - AUDIT_KEPT_S, AUDIT_FAILURES_KEPT, &error))
 		g_warning("%s", error->message);
 }
 

@@ -33,10 +33,10 @@ describe_nouns(void)
 
 /* Options before the noun are ours, all behind it the verb's. */
 static gboolean
-parse_globals(CliContext *context, int *argc, char ***argv, gboolean *version, GError **error)
+parse_globals(int *argc, char ***argv, char **config_file, gboolean *version, GError **error)
 {
 	const GOptionEntry entries[] = {
-		{"config", 'c', 0, G_OPTION_ARG_FILENAME, &context->config_file, "Configuration of the instance", "FILE"},
+		{"config", 'c', 0, G_OPTION_ARG_FILENAME, config_file, "Configuration of the instance", "FILE"},
 		{"version", 0, 0, G_OPTION_ARG_NONE, version, "Print the version and exit", NULL},
 		{NULL},
 	};
@@ -80,6 +80,7 @@ int
 main(int argc, char **argv)
 {
 	CliContext context = {0};
+	g_autofree char *config_file = NULL;
 	gboolean version = FALSE;
 	g_autoptr(GError) error = NULL;
 	int status;
@@ -87,7 +88,7 @@ main(int argc, char **argv)
 	setlocale(LC_ALL, "");
 	g_set_prgname("carrel");
 	carrel_error_quark(); /* before the first call: GDBus then knows our errors by name */
-	if (!parse_globals(&context, &argc, &argv, &version, &error)) {
+	if (!parse_globals(&argc, &argv, &config_file, &version, &error)) {
 		g_printerr("carrel: %s; see carrel --help\n", error->message);
 		return CLI_USAGE;
 	}
@@ -97,8 +98,7 @@ main(int argc, char **argv)
 	}
 	if (argc < 2)
 		return CLI_USAGE;
-	if (context.config_file == NULL)
-		context.config_file = conf_default_file();
+	context.config_file = config_file ? config_file : conf_default_file();
 	status = run_noun(&context, argc - 1, argv + 1);
 	conf_free(context.conf);
 	return status;

@@ -15,8 +15,12 @@ audit_add(Store *store, const AuditRow *row)
 			row->detail ? row->detail : "-", error->message);
 }
 
-int
-audit_trim(Store *store, gint64 before, GError **error)
+gboolean
+audit_trim(Store *store, gint64 before, gint64 failures, GError **error)
 {
-	return store_run(store, error, "DELETE FROM audit WHERE time < ?", "i", before);
+	return store_run(store, error, "DELETE FROM audit WHERE time < ?", "i", before) >= 0 &&
+	       store_run(store, error,
+		       "DELETE FROM audit WHERE action = 'sign-in-failed' AND id <="
+		       " (SELECT id FROM audit WHERE action = 'sign-in-failed' ORDER BY id DESC LIMIT 1 OFFSET ?)",
+		       "i", failures) >= 0;
 }

@@ -1,4 +1,4 @@
-/* The table "audit": who did what to which desktop, and from where. Rows are added, and deleted by age alone.
+/* The table "audit": who did what to which desktop, and from where. Rows are added, and deleted by age.
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
@@ -15,5 +15,6 @@ typedef struct {
 /* A failure is logged with the row's text, so that it is not lost: nothing is undone for it. */
 void audit_add(Store *store, const AuditRow *row);
 
-/* Deletes the rows of before @before. Result: how many, -1 when it failed. */
-int audit_trim(Store *store, gint64 before, GError **error);
+/* Deletes the rows of before @before, and all but the newest @failures failed sign-ins: anyone can make those. Reads the whole
+ * table: not for every minute. */
+gboolean audit_trim(Store *store, gint64 before, gint64 failures, GError **error);

@@ -7,6 +7,7 @@
 
 #include "broker/common/error.h"
 #include "broker/sessions.h"
+#include "broker/store/audit.h"
 
 static const char *const groups[] = {"staff", "it", NULL};
 static gint64 clock_s = 1800000000;
@@ -152,6 +153,31 @@ START_TEST(a_person_has_a_bounded_number_of_sessions)
 }
 END_TEST
 
+static int
+count_audit(void)
+{
+	sqlite3_stmt *statement = store_prepare(store, "SELECT count(*) FROM audit", NULL);
+	int n;
+
+	ck_assert_int_eq(store_step(store, statement, NULL), STORE_ROW);
+	n = sqlite3_column_int(statement, 0);
+	store_reset(statement);
+	return n;
+}
+
+START_TEST(audit_rows_go_by_age_and_failures_by_number)
+{
+	for (int i = 0; i < 10; i++) {
+		audit_add(store, &(AuditRow){.time = i, .actor = "demo1", .action = "open"});
+		audit_add(store, &(AuditRow){.time = i, .actor = "x", .action = "sign-in-failed"});
+	}
+	ck_assert(audit_trim(store, 2, 100, NULL));
+	ck_assert_int_eq(count_audit(), 16);
+	ck_assert(audit_trim(store, 2, 3, NULL));
+	ck_assert_int_eq(count_audit(), 8 + 3);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -167,6 +193,7 @@ main(void)
 	tcase_add_test(tcase, looking_by_id_is_no_use_of_it);
 	tcase_add_test(tcase, an_ended_session_is_gone);
 	tcase_add_test(tcase, a_person_has_a_bounded_number_of_sessions);
+	tcase_add_test(tcase, audit_rows_go_by_age_and_failures_by_number);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -62,7 +62,7 @@ pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const char **argv)
 {
 	static const char *const known[] = {"good", "code", "both", "expired", "locked", "mapped", "endless", "demo1", "demo2"};
 	const char *user = user_of(pam);
-	int status = PAM_USER_UNKNOWN;
+	int status = PAM_USER_UNKNOWN, endless = strcmp(user, "endless") == 0;
 
 	pam_fail_delay(pam, 5000000);
 	if (ask(pam, PAM_PROMPT_ECHO_OFF, "Password: ", "right") != PAM_SUCCESS)
@@ -79,7 +79,8 @@ pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const char **argv)
 	} else if (strcmp(user, "mapped") == 0) {
 		status = pam_set_item(pam, PAM_USER, "good");
 	}
-	while (strcmp(user, "endless") == 0) {
+	/* @user may be gone: it belonged to the item that "mapped" has replaced. */
+	while (endless) {
 		if (ask(pam, PAM_PROMPT_ECHO_ON, "More: ", "more") != PAM_SUCCESS)
 			return PAM_AUTH_ERR;
 	}
