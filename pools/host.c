@@ -67,6 +67,7 @@ static int live_sessions; /* atomic: those that still have threads */
 static char quit_mark;
 
 static void give_up(Host *host, const char *why);
+static void on_close(virConnectPtr connection, int reason, void *data);
 static void start_session(Host *host);
 
 void
@@ -189,6 +190,7 @@ close_connection(Session *session)
 		if (session->subscriptions[i] >= 0)
 			virConnectDomainEventDeregisterAny(session->connection, session->subscriptions[i]);
 	}
+	virConnectUnregisterCloseCallback(session->connection, on_close);
 	virConnectClose(session->connection);
 	session->connection = NULL;
 }
@@ -421,8 +423,8 @@ open_connection(virConnectPtr none, void *task, GError **error)
 	session->connection = connection;
 	/* Not every driver has these two; the remote one does, and needs them. */
 	virConnectSetKeepAlive(connection, KEEPALIVE_S, KEEPALIVE_COUNT);
-	if (virConnectRegisterCloseCallback(connection, on_close, session_ref(session), session_unref) < 0)
-		session_unref(session);
+	/* Not counted: a worker, which is, takes it back before the last of them ends. */
+	virConnectRegisterCloseCallback(connection, on_close, session, NULL);
 	for (int i = 0; i < N_SUBSCRIPTIONS; i++) {
 		session->subscriptions[i] = virConnectDomainEventRegisterAny(connection, NULL, ids[i], callbacks[i],
 			session_ref(session), session_unref);

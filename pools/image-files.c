@@ -268,7 +268,7 @@ image_build(const char *images, const char *builder, const char *agent_folder, c
 	ImageProgress progress, void *data, GError **error)
 {
 	g_autofree char *aside = make_aside(images, name, error);
-	g_autofree char *version = NULL;
+	g_autofree char *version = NULL, *log = NULL;
 	g_autoptr(GSubprocess) process = NULL;
 	Image *image = NULL;
 
@@ -281,8 +281,12 @@ image_build(const char *images, const char *builder, const char *agent_folder, c
 	process = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE, error);
 	if (process && follow_builder(process, progress, data, error))
 		image = put_in_place(images, aside, name, error);
+	/* The builder's log stays for whoever wants to know why there is no image. */
+	log = g_strconcat(aside, ".log", NULL);
 	if (image == NULL)
 		remove_tree(aside, NULL);
+	else
+		g_unlink(log);
 	return image;
 }
 

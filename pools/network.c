@@ -139,7 +139,7 @@ gboolean
 network_ensure(virConnectPtr connection, const char *name, GError **error)
 {
 	static GMutex making; /* two workers must not make it at once */
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&making);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&making);
 	g_autoptr(virNetwork) network = virNetworkLookupByName(connection, name);
 
 	if (network == NULL)

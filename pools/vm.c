@@ -79,7 +79,7 @@ static virStoragePoolPtr
 ensure_storage(virConnectPtr connection, const VmPlace *place, GError **error)
 {
 	static GMutex making;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&making);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&making);
 	g_autoptr(virStoragePool) storage = find_storage(connection, place);
 	g_autofree char *xml = NULL;
 

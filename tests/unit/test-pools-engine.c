@@ -58,6 +58,24 @@ set_up(void)
 	ck_assert_ptr_nonnull(libvirt);
 }
 
+static gboolean
+stop_waiting(gpointer data)
+{
+	*(gboolean *)data = TRUE;
+	return G_SOURCE_REMOVE;
+}
+
+/* The engine does not wait for its threads; what they leave is freed on the main loop. */
+static void
+let_threads_end(void)
+{
+	gboolean over = FALSE;
+
+	g_timeout_add(100, stop_waiting, &over);
+	while (!over)
+		g_main_context_iteration(NULL, TRUE);
+}
+
 static void
 tear_down(void)
 {
@@ -65,17 +83,11 @@ tear_down(void)
 
 	g_clear_pointer(&engine, engine_free);
 	virConnectClose(libvirt);
+	let_threads_end();
 	store_close(store);
 	g_string_free(events, TRUE);
 	ck_assert_int_eq(system(command), 0);
 	g_free(folder);
-}
-
-static gboolean
-stop_waiting(gpointer data)
-{
-	*(gboolean *)data = TRUE;
-	return G_SOURCE_REMOVE;
 }
 
 /* Turns the main loop until @is_done, which must come true. */
