@@ -20,7 +20,7 @@ debian_release() {
 
 # Prints those of the packages named that are not installed.
 missing_packages() {
-	for package in "$@"; do
+	printf '%s\n' "$@" | awk '!seen[$0]++' | while read -r package; do
 		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf '%s ' "$package"
 	done
 }
@@ -58,8 +58,10 @@ install_packages() {
 		*) plain="$plain $package" ;;
 		esac
 	done
+	# Backports last: QEMU's needs newer libraries (libelf1), and apt can raise all that came with the old ones to them, but
+	# does not take a package of the stable release beside them.
 	# policy-rc.d-like care is not ours: where systemd runs, libvirt's packages start libvirt, and that is wanted.
-	for set in "$target $backports" "$plain"; do
+	for set in "$plain" "$target $backports"; do
 		[ -n "$(echo "$set" | sed 's/-t bookworm-backports//' | tr -d ' ')" ] || continue
 		# shellcheck disable=SC2086
 		if ! DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $set >>"$log" 2>&1; then
