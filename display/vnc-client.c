@@ -16,8 +16,9 @@
 #define READ_MAX	 (64 * 1024)
 /* A client whose socket takes nothing for so long is gone: its network has died without a word. */
 #define STALLED_S	 60
-/* Clipboard messages that wait behind a slow client; then the newest is dropped. */
-#define OUTBOX_TEXT_MAX	 (64 * 1024 * 1024)
+/* What may wait for a slow client. Pictures are made one at a time, so this is clipboard text, of which the newest is dropped
+ * then, and answers to what the client asked for: one that asks and asks and reads nothing has to go. */
+#define OUTBOX_MAX	 (64 * 1024 * 1024)
 /* Updates under way to a client that answers fences: enough for 60 a second at a round trip of 100 ms, and little enough
  * that what the person sees is not old. */
 #define FENCES_MAX	 6
@@ -73,7 +74,11 @@ leave(VncClient *vnc, const char *why)
 static void
 put(VncClient *vnc, const void *bytes, gsize size)
 {
-	if (!outbox_append(vnc->outbox, bytes, size))
+	if (vnc->state == STATE_GONE)
+		return;
+	if (outbox_pending(vnc->outbox) + size > OUTBOX_MAX)
+		leave(vnc, "it asks for more than it reads");
+	else if (!outbox_append(vnc->outbox, bytes, size))
 		leave(vnc, "no memory for what it is to be sent");
 	else
 		vnc_client_kick(vnc);
@@ -290,7 +295,8 @@ provide_text(VncClient *vnc)
 	g_autoptr(GByteArray) out = g_byte_array_new();
 
 	rfb_clipboard_append_provide(out, vnc->text, vnc->text_size);
-	put_array(vnc, out);
+	if (outbox_pending(vnc->outbox) + out->len <= OUTBOX_MAX)
+		put_array(vnc, out);
 }
 
 static void
@@ -537,7 +543,7 @@ vnc_client_offer_text(VncClient *vnc, const char *text, gsize size)
 	g_autoptr(GByteArray) out = g_byte_array_new();
 
 	if (vnc->state != STATE_NORMAL || !vnc->who->clipboard_from_desktop ||
-		outbox_pending(vnc->outbox) + size > OUTBOX_TEXT_MAX)
+		outbox_pending(vnc->outbox) + size > OUTBOX_MAX)
 		return;
 	if (!vnc->extended_clipboard || !(vnc->clipboard_caps & RFB_CLIPBOARD_TEXT)) {
 		rfb_clipboard_append_latin1(out, text, size);
