@@ -16,8 +16,9 @@
 #define READ_MAX	 (64 * 1024)
 /* A client whose socket takes nothing for so long is gone: its network has died without a word. */
 #define STALLED_S	 60
-/* Clipboard messages that wait behind a slow client; then the newest is dropped. */
-#define OUTBOX_TEXT_MAX	 (64 * 1024 * 1024)
+/* What may wait for a slow client. Pictures are made one at a time, so this is clipboard text, of which the newest is dropped
+ * then, and answers to what the client asked for: one that asks and asks and reads nothing has to go. */
+#define OUTBOX_MAX	 (64 * 1024 * 1024)
 /* Updates under way to a client that answers fences: enough for 60 a second at a round trip of 100 ms, and little enough
  * that what the person sees is not old. */
 #define FENCES_MAX	 6
@@ -48,6 +49,8 @@ struct VncClient {
 	guint read_id, write_id, send_id, deadline_id;
 	gboolean asked; /* an update, at least once */
 	gboolean extended_clipboard, extended_mouse, qemu_keys, fence, continuous_known;
+	gboolean updated; /* a first update went out */
+	gboolean told_keys, told_mouse;
 	gboolean continuous;
 	Rect continuous_rect;
 	guint fences; /* that we sent and that have not come back */
@@ -71,7 +74,11 @@ leave(VncClient *vnc, const char *why)
 static void
 put(VncClient *vnc, const void *bytes, gsize size)
 {
-	if (!outbox_append(vnc->outbox, bytes, size))
+	if (vnc->state == STATE_GONE)
+		return;
+	if (outbox_pending(vnc->outbox) + size > OUTBOX_MAX)
+		leave(vnc, "it asks for more than it reads");
+	else if (!outbox_append(vnc->outbox, bytes, size))
 		leave(vnc, "no memory for what it is to be sent");
 	else
 		vnc_client_kick(vnc);
@@ -92,6 +99,21 @@ put_pseudo_rect(VncClient *vnc, gint32 encoding)
 
 	memcpy(message + 12, &number, 4);
 	put(vnc, message, sizeof message);
+}
+
+/* Not before the first update of the library, which tells of the desktop's size: TigerVNC takes whatever update comes first for
+ * its word on whether the desktop can be resized, and never asks again. */
+static void
+tell_extensions(VncClient *vnc)
+{
+	if (!vnc->updated)
+		return;
+	if (vnc->qemu_keys && !vnc->told_keys)
+		put_pseudo_rect(vnc, RFB_ENCODING_QEMU_KEY);
+	if (vnc->extended_mouse && !vnc->told_mouse)
+		put_pseudo_rect(vnc, RFB_ENCODING_EXTENDED_MOUSE_BUTTONS);
+	vnc->told_keys = vnc->qemu_keys;
+	vnc->told_mouse = vnc->extended_mouse;
 }
 
 static void
@@ -202,10 +224,6 @@ take_encodings(VncClient *vnc, const RfbMessage *message)
 		leave(vnc, "its encodings are not served");
 		return;
 	}
-	if (keys && !vnc->qemu_keys)
-		put_pseudo_rect(vnc, RFB_ENCODING_QEMU_KEY);
-	if (mouse && !vnc->extended_mouse)
-		put_pseudo_rect(vnc, RFB_ENCODING_EXTENDED_MOUSE_BUTTONS);
 	if (clipboard && !vnc->extended_clipboard) {
 		rfb_clipboard_append_caps(caps);
 		put_array(vnc, caps);
@@ -219,6 +237,7 @@ take_encodings(VncClient *vnc, const RfbMessage *message)
 	vnc->extended_clipboard = clipboard;
 	vnc->fence = fence;
 	vnc->continuous_known = continuous;
+	tell_extensions(vnc);
 }
 
 static void
@@ -276,7 +295,8 @@ provide_text(VncClient *vnc)
 	g_autoptr(GByteArray) out = g_byte_array_new();
 
 	rfb_clipboard_append_provide(out, vnc->text, vnc->text_size);
-	put_array(vnc, out);
+	if (outbox_pending(vnc->outbox) + out->len <= OUTBOX_MAX)
+		put_array(vnc, out);
 }
 
 static void
@@ -477,6 +497,10 @@ encode(VncClient *vnc)
 		leave(vnc, "the encoder gave it up");
 		return;
 	}
+	if (!vnc->updated && outbox_pending(vnc->outbox) > 0) {
+		vnc->updated = TRUE;
+		tell_extensions(vnc);
+	}
 	/* Comes back when the client has read this update: without it a slow network would fill with old frames. */
 	if (vnc->continuous && vnc->fence && outbox_pending(vnc->outbox) > 0) {
 		vnc->fences++;
@@ -519,7 +543,7 @@ vnc_client_offer_text(VncClient *vnc, const char *text, gsize size)
 	g_autoptr(GByteArray) out = g_byte_array_new();
 
 	if (vnc->state != STATE_NORMAL || !vnc->who->clipboard_from_desktop ||
-		outbox_pending(vnc->outbox) + size > OUTBOX_TEXT_MAX)
+		outbox_pending(vnc->outbox) + size > OUTBOX_MAX)
 		return;
 	if (!vnc->extended_clipboard || !(vnc->clipboard_caps & RFB_CLIPBOARD_TEXT)) {
 		rfb_clipboard_append_latin1(out, text, size);

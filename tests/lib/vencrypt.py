@@ -3,6 +3,8 @@
 import socket
 import struct
 
+from tls import TlsSocket
+
 
 class Denied(Exception):
     pass
@@ -34,7 +36,7 @@ def sign_in(host, port, tls, user, password, timeout=180):
     assert 262 in subtypes, f"subtypes {subtypes}"
     raw.sendall(struct.pack(">I", 262))
     assert receive(raw, 1) == b"\x01"
-    stream = tls.wrap_socket(raw, server_hostname=host)
+    stream = TlsSocket(raw, tls, host, timeout)
     name, secret = user.encode(), password.encode()
     stream.sendall(struct.pack(">II", len(name), len(secret)) + name + secret)
     result, = struct.unpack(">I", receive(stream, 4))

@@ -29,7 +29,7 @@ def plain_socket(stream, preface=None):
     def serve():
         if preface:
             preface(far)
-        threading.Thread(target=_copy, args=(far.recv, stream.sendall, [far]), daemon=True).start()
+        threading.Thread(target=_copy, args=(far.recv, stream.sendall, [far, stream]), daemon=True).start()
         _copy(stream.recv, far.sendall, [far])
 
     threading.Thread(target=serve, daemon=True).start()

@@ -7,6 +7,8 @@ import socket
 import ssl
 import struct
 
+from tls import TlsSocket
+
 
 class Refused(Exception):
     def __init__(self, status, body):
@@ -24,9 +26,10 @@ class Closed(Exception):
 
 class WebSocket:
     def __init__(self, host, port, path, tls, cookie=None, origin=None, timeout=60, protocol="binary"):
+        self.close_code = None  # the server's, once it has closed
         raw = socket.create_connection((host, port), timeout)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket = tls.wrap_socket(raw, server_hostname=host) if isinstance(tls, ssl.SSLContext) else raw
+        self.socket = TlsSocket(raw, tls, host, timeout) if isinstance(tls, ssl.SSLContext) else raw
         lines = [f"GET {path} HTTP/1.1", f"Host: {host}:{port}", "Upgrade: websocket", "Connection: Upgrade",
                  "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + base64.b64encode(os.urandom(16)).decode()]
         if protocol:
@@ -75,6 +78,7 @@ class WebSocket:
         while len(self.raw) < count:
             more = self.socket.recv(65536)
             if not more:
+                self.close_code = self.close_code or 1006
                 raise Closed(1006)
             self.raw += more
         taken, self.raw = self.raw[:count], self.raw[count:]
@@ -92,13 +96,22 @@ class WebSocket:
             payload = self._raw(size)
             opcode = first & 0x0F
             if opcode == 8:
-                raise Closed(struct.unpack(">H", payload[:2])[0] if size >= 2 else 1005, payload[2:].decode("utf-8", "replace"))
+                self.close_code = struct.unpack(">H", payload[:2])[0] if size >= 2 else 1005
+                raise Closed(self.close_code, payload[2:].decode("utf-8", "replace"))
             if opcode == 9:
                 self._frame(10, payload)
             elif opcode in (0, 2):
                 self.data += payload
         taken, self.data = self.data[:count], self.data[count:]
         return taken
+
+    def shutdown(self, how):
+        """Says that it closes, and lets whoever reads it see the end."""
+        try:
+            self._frame(8, struct.pack(">H", 1000))
+        except OSError:
+            pass
+        self.socket.shutdown(how)
 
     def close(self):
         try:

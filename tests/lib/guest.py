@@ -1,0 +1,84 @@
+"""A person at a desktop, through an Rfb client: opens a terminal, types commands, and reads their answers by the colours
+that they paint. What a test sees this way went from a key to the guest and back as pixels."""
+# SPDX-License-Identifier: GPL-2.0-or-later
+import time
+
+from instance import Failure
+from ways_in import by_browser
+
+CONTROL, ALT, RETURN = 0xFFE3, 0xFFE9, 0xFF0D
+COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
+# A terminal's part of the screen, and no icon's.
+PAINTED = 0.05
+# Under emulation programs start slowly, and other desktops may boot beside.
+GUEST_S = 90
+
+
+def see(client, condition, seconds):
+    """Reads what the server sends until condition() holds; False when that does not come, or the server says nothing."""
+    try:
+        client.wait(condition, seconds)
+        return True
+    except TimeoutError:
+        return bool(condition())
+
+
+def share(client, colour):
+    """Which part of the picture has this colour."""
+    red, green, blue = COLOURS[colour]
+    pixels = client.pixels
+    step = 4 * 7  # every seventh will do
+    found = sum(1 for at in range(0, len(pixels), step)
+                if pixels[at] == blue and pixels[at + 1] == green and pixels[at + 2] == red)
+    return found * step / max(1, len(pixels))
+
+
+def press(client, *keysyms):
+    for keysym in keysyms:
+        client.key_event(keysym, 1)
+        time.sleep(0.03)
+    for keysym in reversed(keysyms):
+        client.key_event(keysym, 0)
+        time.sleep(0.03)
+
+
+def terminal(client):
+    """Opens a terminal, which has the focus soon after."""
+    client.wait_frame(30)
+    press(client, CONTROL, ALT, ord("t"))
+    see(client, lambda: False, 3)
+
+
+def paints(client, colour, condition="true", seconds=GUEST_S):
+    """Has the shell paint the terminal when a condition holds, and waits for it. Typed again while nothing comes of it: a
+    terminal that is still starting loses what is typed before it has the focus."""
+    deadline = time.monotonic() + seconds
+    codes = ";".join(map(str, COLOURS[colour]))
+    while time.monotonic() < deadline:
+        press(client, CONTROL, ord("c"))
+        client.type(f"{condition} && printf '\\033[48;2;{codes}m\\033[2J\\033[H'\n", 0.01)
+        if see(client, lambda: share(client, colour) > PAINTED, min(12, max(1, deadline - time.monotonic()))):
+            return
+    raise Failure(f"no {colour} terminal after {seconds} s of typing “{condition} && …”")
+
+
+def run(client, command):
+    """Types a command into the open terminal, and waits until the shell has run it."""
+    paints(client, "blue", f"printf '\\033[0m\\033[2J' && {command}")
+
+
+def answers(client, seconds=10):
+    """Types into the open terminal until pixels change."""
+    before = bytes(client.pixels)
+    client.type("x", 0)
+    if not see(client, lambda: bytes(client.pixels) != before, seconds):
+        raise Failure(f"no pixel changed within {seconds} s of a key")
+
+
+def at_terminal(portal, desktop):
+    """A browser's client with a terminal open in its guest, which is known to work."""
+    portal.wait_agent(desktop)
+    client = by_browser(portal, desktop)
+    terminal(client)
+    paints(client, "green")
+    return client

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "display/frame.h"
+#include "display/vnc-client.h"
+
+static Frame *frame;
+static VncHost host;
+static VncClient *client;
+static int end; /* the viewer's, non-blocking */
+static gboolean joined;
+static const char *gone;
+
+static const Frame *
+get_frame(void *data)
+{
+	return frame;
+}
+
+static void
+on_joined(VncClient *vnc, void *data)
+{
+	joined = TRUE;
+}
+
+static void
+on_gone(VncClient *vnc, const char *why, void *data)
+{
+	gone = why;
+}
+
+static void
+on_resize(int width, int height, void *data)
+{
+}
+
+static void
+on_text(const char *text, gsize size, void *data)
+{
+}
+
+static void
+on_key(void *data, guint qnum, gboolean down)
+{
+}
+
+static void
+on_motion(void *data, int x, int y)
+{
+}
+
+static void
+on_button(void *data, guint button, gboolean down)
+{
+}
+
+static const InputSink sink = {on_key, on_motion, on_button, NULL};
+
+static void
+turn(void)
+{
+	while (g_main_context_iteration(NULL, FALSE))
+		;
+}
+
+/* As much of it as the socket takes; the rest is tried again after the client's turn. */
+static void
+say(const void *bytes, gsize size)
+{
+	const guint8 *p = bytes;
+
+	while (size > 0 && gone == NULL) {
+		ssize_t n = write(end, p, size);
+
+		if (n > 0) {
+			p += n;
+			size -= (gsize)n;
+		}
+		turn();
+	}
+}
+
+static void
+set_up(void)
+{
+	g_autoptr(GVariant) params = g_variant_ref_sink(g_variant_new_parsed("{'protocol': <'vnc'>, 'client': <'a:b'>, 'user': "
+									     "<'ada'>, 'address': <'127.0.0.1'>}"));
+	Client *who = client_new(params, NULL);
+	int ends[2];
+
+	ck_assert_ptr_nonnull(who);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	end = ends[0];
+	fcntl(end, F_SETFL, O_NONBLOCK);
+	joined = FALSE;
+	gone = NULL;
+	frame = frame_new(64, 48);
+	host = (VncHost){"a desktop", vnc_screen_new(frame), get_frame, &sink, NULL, on_joined, on_gone, on_resize, on_text, NULL};
+	client = vnc_client_new(&host, ends[1], who, NULL);
+	ck_assert_ptr_nonnull(client);
+	say("RFB 003.008\n\1\1", 14);
+	ck_assert(joined);
+}
+
+static void
+tear_down(void)
+{
+	vnc_client_free(client);
+	vnc_screen_free(host.screen);
+	frame_free(frame);
+	close(end);
+}
+
+/* Fences that want an answer, with 64 bytes of payload that come back in it. */
+static void
+ask_for_fences(void)
+{
+	static const guint8 fence[9 + 64] = {248, 0, 0, 0, 0x80, 0, 0, 1, 64};
+	static guint8 many[800 * sizeof fence];
+
+	for (gsize at = 0; at < sizeof many; at += sizeof fence)
+		memcpy(many + at, fence, sizeof fence);
+	say(many, sizeof many);
+}
+
+START_TEST(a_client_that_asks_and_never_reads_is_sent_away)
+{
+	for (int i = 0; i < 2000 && gone == NULL; i++)
+		ask_for_fences();
+	ck_assert_ptr_nonnull(gone);
+	ck_assert_ptr_nonnull(strstr(gone, "more than it reads"));
+}
+END_TEST
+
+START_TEST(a_client_that_reads_may_ask_as_often_as_it_likes)
+{
+	guint8 buffer[65536];
+
+	for (int i = 0; i < 2000; i++) {
+		ask_for_fences();
+		while (read(end, buffer, sizeof buffer) > 0)
+			turn();
+	}
+	ck_assert_ptr_null(gone);
+}
+END_TEST
+
+START_TEST(a_message_cut_anywhere_is_waited_for)
+{
+	static const guint8 pointer[] = {5, 0, 0, 1, 0, 1};
+
+	for (gsize i = 0; i < sizeof pointer; i++)
+		say(pointer + i, 1);
+	ck_assert_ptr_null(gone);
+}
+END_TEST
+
+START_TEST(garbage_ends_its_sender)
+{
+	say("\x99garbage", 8);
+	ck_assert_ptr_nonnull(gone);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("display-vnc-client");
+	TCase *tcase = tcase_create("vnc-client");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_set_timeout(tcase, 120);
+	tcase_add_test(tcase, a_client_that_asks_and_never_reads_is_sent_away);
+	tcase_add_test(tcase, a_client_that_reads_may_ask_as_often_as_it_likes);
+	tcase_add_test(tcase, a_message_cut_anywhere_is_waited_for);
+	tcase_add_test(tcase, garbage_ends_its_sender);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
