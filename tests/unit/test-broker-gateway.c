@@ -72,6 +72,8 @@ connect_gateway(void)
 static void
 set_up(void)
 {
+	g_clear_pointer(&ended, g_free);
+	ended_code = 0;
 	fixture_set_up(&fixture);
 	connect_gateway();
 }
