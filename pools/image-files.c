@@ -12,12 +12,15 @@
 #include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define ASIDE ".tmp-"
 #define COPY_CHUNK (4 << 20)
 #define VERSIONS_A_DAY 999
 #define BUILDER_LINE_MAX 512
+#define BUILDER_LOCK_FD 9 /* above those that shell scripts use */
 
 static void
 set_errno(GError **error, const char *what)
@@ -43,9 +46,48 @@ remove_tree(const char *path, GError **error)
 	return FALSE;
 }
 
-/* IMAGES/NAME/.tmp-XXXXXX. A name that begins with a dot is no version: nobody takes it for one. */
+/* Whoever fills a folder aside holds a lock on it, and so does the builder it started. */
+static int
+lock_folder(const char *folder)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* What runs that were killed left in IMAGES/NAME, and the logs of those that failed. */
+static void
+remove_leftovers(const char *folder)
+{
+	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+	const char *name;
+
+	while (dir && (name = g_dir_read_name(dir)) != NULL) {
+		g_autofree char *path = g_build_filename(folder, name, NULL);
+		int fd;
+
+		if (!g_str_has_prefix(name, ASIDE))
+			continue;
+		if (g_str_has_suffix(name, ".log")) {
+			g_autofree char *aside = g_strndup(path, strlen(path) - strlen(".log"));
+
+			if (!g_file_test(aside, G_FILE_TEST_EXISTS))
+				g_unlink(path);
+		} else if ((fd = lock_folder(path)) >= 0) {
+			remove_tree(path, NULL);
+			close(fd);
+		}
+	}
+}
+
+/* IMAGES/NAME/.tmp-XXXXXX. A name that begins with a dot is no version: nobody takes it for one. *@lock is to be closed when
+ * it is not needed any more. */
 static char *
-make_aside(const char *images, const char *name, GError **error)
+make_aside(const char *images, const char *name, int *lock, GError **error)
 {
 	g_autofree char *folder = g_build_filename(images, name, NULL);
 	g_autofree char *aside = NULL;
@@ -55,12 +97,14 @@ make_aside(const char *images, const char *name, GError **error)
 			"“%s” is not a name for an image: letters, digits, . _ and - (64 at most)", name);
 		return NULL;
 	}
-	aside = g_build_filename(folder, ".tmp-XXXXXX", NULL);
+	remove_leftovers(folder);
+	aside = g_build_filename(folder, ASIDE "XXXXXX", NULL);
 	/* QEMU's own user has to reach the files. */
 	if (g_mkdir_with_parents(folder, 0755) < 0 || g_mkdtemp_full(aside, 0755) == NULL || g_chmod(aside, 0755) < 0) {
 		set_errno(error, folder);
 		return NULL;
 	}
+	*lock = lock_folder(aside);
 	return g_steal_pointer(&aside);
 }
 
@@ -215,7 +259,8 @@ Image *
 image_import(const char *images, const char *file, const char *name, const char *title, ImageProgress progress, void *data,
 	GError **error)
 {
-	g_autofree char *aside = make_aside(images, name, error);
+	int lock = -1;
+	g_autofree char *aside = make_aside(images, name, &lock, error);
 	g_autofree char *version = NULL, *disk = NULL;
 	Image *image = NULL;
 
@@ -230,6 +275,8 @@ image_import(const char *images, const char *file, const char *name, const char 
 		remove_tree(aside, NULL);
 	else if (progress)
 		progress(100, "Done", data);
+	if (lock >= 0)
+		close(lock);
 	return image;
 }
 
@@ -267,8 +314,10 @@ Image *
 image_build(const char *images, const char *builder, const char *agent_folder, const char *name, const char *suite,
 	ImageProgress progress, void *data, GError **error)
 {
-	g_autofree char *aside = make_aside(images, name, error);
+	int lock = -1;
+	g_autofree char *aside = make_aside(images, name, &lock, error);
 	g_autofree char *version = NULL, *log = NULL;
+	g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE);
 	g_autoptr(GSubprocess) process = NULL;
 	Image *image = NULL;
 
@@ -278,7 +327,10 @@ image_build(const char *images, const char *builder, const char *agent_folder, c
 	const char *argv[] = {builder, "--output", aside, "--agent-dir", agent_folder, "--name", name, "--version", version,
 		suite ? "--suite" : NULL, suite, NULL};
 
-	process = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE, error);
+	/* A builder that outlives us keeps the lock. */
+	if (lock >= 0)
+		g_subprocess_launcher_take_fd(launcher, lock, BUILDER_LOCK_FD);
+	process = g_subprocess_launcher_spawnv(launcher, argv, error);
 	if (process && follow_builder(process, progress, data, error))
 		image = put_in_place(images, aside, name, error);
 	/* The builder's log stays for whoever wants to know why there is no image. */
