@@ -17,7 +17,8 @@
 #define LIBVIRT_TIMEOUT_MS 8000
 #define AUTH_TIMEOUT_MS	   3000
 #define ATTACH_TIMEOUT_MS  9000
-#define ADD_TIMEOUT_MS	   10000
+/* It takes milliseconds. */
+#define ADD_TIMEOUT_MS	   5000
 #define STOP_TIMEOUT_MS	   2000
 #define EXPECTED_MAX	   64
 
@@ -69,6 +70,8 @@ end(Desk *desk, const char *why)
 	desk->ended = TRUE;
 	g_cancellable_cancel(desk->cancellable);
 	g_clear_handle_id(&desk->stop_id, g_source_remove);
+	/* One that hangs would not see that its socket is closed, and hold its clients and QEMU's display for good. */
+	launcher_kill(desk->launcher, desk->pid);
 	desk->events->on_ended(desk, desk->stop_why ? desk->stop_why : why, desk->data);
 }
 
@@ -336,8 +339,14 @@ on_client_added(GObject *source, GAsyncResult *result, gpointer data)
 	g_autoptr(GCancellable) cancellable = handover->cancellable;
 	g_autoptr(GError) error = NULL;
 	gboolean ok = carrel_screen1_call_add_client_finish(CARREL_SCREEN1(source), NULL, result, &error);
+	gboolean hangs = g_error_matches(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+	gboolean died = hangs || g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CLOSED);
 
-	if (!ok && g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CLOSED) && !g_cancellable_is_cancelled(cancellable)) {
+	if (hangs && !g_cancellable_is_cancelled(cancellable)) {
+		g_warning("%s: its screen does not answer: it is killed", handover->desk->name);
+		launcher_kill(handover->desk->launcher, handover->desk->pid);
+	}
+	if (died && !g_cancellable_is_cancelled(cancellable)) {
 		handover->desk->events->on_unserved(handover->desk, handover->fd, g_steal_pointer(&params),
 			handover->desk->data);
 		return;

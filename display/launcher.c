@@ -48,7 +48,7 @@ typedef struct {
 } Plan;
 
 static void
-become_screen(const Plan *plan, int control)
+become_screen(const Plan *plan, int control, pid_t launcher)
 {
 	const char *const argv[] = {"carrel-screen", plan->verbose ? "--verbose" : NULL, NULL};
 	const char *const environment[] = {"LANG=C.UTF-8", "PATH=/usr/bin:/bin", NULL};
@@ -66,18 +66,31 @@ become_screen(const Plan *plan, int control)
 	if (plan->switch_user && (setgroups(0, NULL) < 0 || setresgid(plan->gid, plan->gid, plan->gid) < 0 ||
 					 setresuid(plan->uid, plan->uid, plan->uid) < 0))
 		_exit(126);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	/* Ends with us, whatever it is doing then: that carrel-display is gone it might not see when it hangs. Said after the
+	 * change of user, which makes the kernel forget it. */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != launcher)
 		_exit(126);
 	execve(plan->program, (char *const *)argv, (char *const *)environment);
 	_exit(127);
 }
 
-/* One request: a byte with one descriptor. FALSE: carrel-display is gone. */
+/* A child that has ended keeps its id until reap() has run, and no other process can get it before. */
+static void
+kill_child(pid_t pid)
+{
+	siginfo_t info;
+
+	if (pid > 0 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
+		kill(pid, SIGKILL);
+}
+
+/* One request: a 0 with one descriptor, or the id of a process to kill. FALSE: carrel-display is gone. */
 static gboolean
 take_request(const Plan *plan, int fd)
 {
-	char byte, ancillary[CMSG_SPACE(sizeof(int))];
-	struct iovec vector = {&byte, 1};
+	char ancillary[CMSG_SPACE(sizeof(int))];
+	gint32 victim = 0;
+	struct iovec vector = {&victim, sizeof victim};
 	struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = ancillary,
 		.msg_controllen = sizeof ancillary};
 	ssize_t n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
@@ -87,13 +100,19 @@ take_request(const Plan *plan, int fd)
 
 	if (n <= 0)
 		return n < 0 && errno == EINTR;
+	if (head == NULL && n == sizeof victim) {
+		kill_child(victim);
+		return TRUE;
+	}
 	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS &&
 		head->cmsg_len == CMSG_LEN(sizeof control)) {
 		memcpy(&control, CMSG_DATA(head), sizeof control);
+		pid_t launcher = getpid();
+
 		report.pid = fork();
 		report.status = report.pid < 0 ? errno : 0;
 		if (report.pid == 0)
-			become_screen(plan, control);
+			become_screen(plan, control, launcher);
 		close(control);
 	}
 	return send(fd, &report, sizeof report, MSG_NOSIGNAL) == sizeof report;
@@ -218,8 +237,9 @@ launcher_watch(Launcher *launcher, LauncherExited on_exited, void *data)
 static gboolean
 send_request(Launcher *launcher, int control)
 {
-	char byte = 0, ancillary[CMSG_SPACE(sizeof control)] = {0};
-	struct iovec vector = {&byte, 1};
+	char ancillary[CMSG_SPACE(sizeof control)] = {0};
+	gint32 nobody = 0;
+	struct iovec vector = {&nobody, sizeof nobody};
 	struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = ancillary,
 		.msg_controllen = sizeof ancillary};
 	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
@@ -228,7 +248,7 @@ send_request(Launcher *launcher, int control)
 	head->cmsg_type = SCM_RIGHTS;
 	head->cmsg_len = CMSG_LEN(sizeof control);
 	memcpy(CMSG_DATA(head), &control, sizeof control);
-	return sendmsg(launcher->fd, &message, MSG_NOSIGNAL) == 1;
+	return sendmsg(launcher->fd, &message, MSG_NOSIGNAL) == sizeof nobody;
 }
 
 /* The answer to a request; endings that come before it are kept for the main loop. */
@@ -260,4 +280,13 @@ launcher_start(Launcher *launcher, int control, GError **error)
 	if (report.pid < 0)
 		g_set_error(error, CARREL_ERROR, CARREL_ERROR_FAILED, "cannot start a screen: %s", g_strerror(report.status));
 	return report.pid;
+}
+
+void
+launcher_kill(Launcher *launcher, pid_t pid)
+{
+	gint32 victim = pid;
+
+	if (pid > 0 && send(launcher->fd, &victim, sizeof victim, MSG_NOSIGNAL) != sizeof victim)
+		g_warning("the process that starts screens does not answer");
 }

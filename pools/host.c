@@ -202,6 +202,17 @@ on_unstuck(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+static gboolean lose_session(gpointer data);
+
+/* A connection that libvirt has marked as closed calls on_close only when a call that waits on it is woken, which may be never:
+ * all others fail at once from then on. So the failed ones look. */
+static void
+check_alive(Session *session)
+{
+	if (session->connection && virConnectIsAlive(session->connection) == 0)
+		g_idle_add_full(G_PRIORITY_DEFAULT, lose_session, session_ref(session), session_unref);
+}
+
 /* FALSE: its deadline passed meanwhile, and another thread has taken this one's place. */
 static gboolean
 carry_out(Session *session, Job *job)
@@ -209,6 +220,8 @@ carry_out(Session *session, Job *job)
 	virResetLastError();
 	if (!job->work(session->connection, job->task, &job->error) && job->error == NULL)
 		g_set_error_literal(&job->error, CARREL_ERROR, CARREL_ERROR_FAILED, "failed without a reason");
+	if (job->error)
+		check_alive(session);
 	g_mutex_lock(&lock);
 	job->finished = TRUE;
 	gboolean expired = job->expired;
