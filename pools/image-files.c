@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -291,6 +292,13 @@ pass_on(char *line, ImageProgress progress, void *data)
 		progress((guint)percent, g_strstrip(end + 1), data);
 }
 
+/* By Ctrl-C, in the shells' words. @builder has ended. */
+static gboolean
+was_interrupted(GSubprocess *builder)
+{
+	return g_subprocess_get_if_exited(builder) && g_subprocess_get_exit_status(builder) == 128 + SIGINT;
+}
+
 static gboolean
 follow_builder(GSubprocess *builder, ImageProgress progress, void *data, GError **error)
 {
@@ -306,7 +314,8 @@ follow_builder(GSubprocess *builder, ImageProgress progress, void *data, GError 
 		return FALSE;
 	if (g_subprocess_get_successful(builder))
 		return TRUE;
-	g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_FAILED, "the image could not be built; the lines above say why");
+	g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_FAILED,
+		was_interrupted(builder) ? "the build was interrupted" : "the image could not be built; the lines above say why");
 	return FALSE;
 }
 
@@ -337,7 +346,7 @@ image_build(const char *images, const char *builder, const char *agent_folder, c
 	log = g_strconcat(aside, ".log", NULL);
 	if (image == NULL)
 		remove_tree(aside, NULL);
-	else
+	if (image != NULL || (process && was_interrupted(process)))
 		g_unlink(log);
 	return image;
 }
