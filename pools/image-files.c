@@ -10,14 +10,18 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define ASIDE ".tmp-"
 #define COPY_CHUNK (4 << 20)
 #define VERSIONS_A_DAY 999
 #define BUILDER_LINE_MAX 512
+#define BUILDER_LOCK_FD 9 /* above those that shell scripts use */
 
 static void
 set_errno(GError **error, const char *what)
@@ -43,9 +47,48 @@ remove_tree(const char *path, GError **error)
 	return FALSE;
 }
 
-/* IMAGES/NAME/.tmp-XXXXXX. A name that begins with a dot is no version: nobody takes it for one. */
+/* Whoever fills a folder aside holds a lock on it, and so does the builder it started. */
+static int
+lock_folder(const char *folder)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* What runs that were killed left in IMAGES/NAME, and the logs of those that failed. */
+static void
+remove_leftovers(const char *folder)
+{
+	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+	const char *name;
+
+	while (dir && (name = g_dir_read_name(dir)) != NULL) {
+		g_autofree char *path = g_build_filename(folder, name, NULL);
+		int fd;
+
+		if (!g_str_has_prefix(name, ASIDE))
+			continue;
+		if (g_str_has_suffix(name, ".log")) {
+			g_autofree char *aside = g_strndup(path, strlen(path) - strlen(".log"));
+
+			if (!g_file_test(aside, G_FILE_TEST_EXISTS))
+				g_unlink(path);
+		} else if ((fd = lock_folder(path)) >= 0) {
+			remove_tree(path, NULL);
+			close(fd);
+		}
+	}
+}
+
+/* IMAGES/NAME/.tmp-XXXXXX. A name that begins with a dot is no version: nobody takes it for one. *@lock is to be closed when
+ * it is not needed any more. */
 static char *
-make_aside(const char *images, const char *name, GError **error)
+make_aside(const char *images, const char *name, int *lock, GError **error)
 {
 	g_autofree char *folder = g_build_filename(images, name, NULL);
 	g_autofree char *aside = NULL;
@@ -55,12 +98,14 @@ make_aside(const char *images, const char *name, GError **error)
 			"“%s” is not a name for an image: letters, digits, . _ and - (64 at most)", name);
 		return NULL;
 	}
-	aside = g_build_filename(folder, ".tmp-XXXXXX", NULL);
+	remove_leftovers(folder);
+	aside = g_build_filename(folder, ASIDE "XXXXXX", NULL);
 	/* QEMU's own user has to reach the files. */
 	if (g_mkdir_with_parents(folder, 0755) < 0 || g_mkdtemp_full(aside, 0755) == NULL || g_chmod(aside, 0755) < 0) {
 		set_errno(error, folder);
 		return NULL;
 	}
+	*lock = lock_folder(aside);
 	return g_steal_pointer(&aside);
 }
 
@@ -215,7 +260,8 @@ Image *
 image_import(const char *images, const char *file, const char *name, const char *title, ImageProgress progress, void *data,
 	GError **error)
 {
-	g_autofree char *aside = make_aside(images, name, error);
+	int lock = -1;
+	g_autofree char *aside = make_aside(images, name, &lock, error);
 	g_autofree char *version = NULL, *disk = NULL;
 	Image *image = NULL;
 
@@ -230,6 +276,8 @@ image_import(const char *images, const char *file, const char *name, const char 
 		remove_tree(aside, NULL);
 	else if (progress)
 		progress(100, "Done", data);
+	if (lock >= 0)
+		close(lock);
 	return image;
 }
 
@@ -242,6 +290,13 @@ pass_on(char *line, ImageProgress progress, void *data)
 
 	if (progress && end != line && *end == '%' && percent <= 100)
 		progress((guint)percent, g_strstrip(end + 1), data);
+}
+
+/* By Ctrl-C, in the shells' words. @builder has ended. */
+static gboolean
+was_interrupted(GSubprocess *builder)
+{
+	return g_subprocess_get_if_exited(builder) && g_subprocess_get_exit_status(builder) == 128 + SIGINT;
 }
 
 static gboolean
@@ -259,7 +314,8 @@ follow_builder(GSubprocess *builder, ImageProgress progress, void *data, GError 
 		return FALSE;
 	if (g_subprocess_get_successful(builder))
 		return TRUE;
-	g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_FAILED, "the image could not be built; the lines above say why");
+	g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_FAILED,
+		was_interrupted(builder) ? "the build was interrupted" : "the image could not be built; the lines above say why");
 	return FALSE;
 }
 
@@ -267,8 +323,10 @@ Image *
 image_build(const char *images, const char *builder, const char *agent_folder, const char *name, const char *suite,
 	ImageProgress progress, void *data, GError **error)
 {
-	g_autofree char *aside = make_aside(images, name, error);
+	int lock = -1;
+	g_autofree char *aside = make_aside(images, name, &lock, error);
 	g_autofree char *version = NULL, *log = NULL;
+	g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE);
 	g_autoptr(GSubprocess) process = NULL;
 	Image *image = NULL;
 
@@ -278,14 +336,17 @@ image_build(const char *images, const char *builder, const char *agent_folder, c
 	const char *argv[] = {builder, "--output", aside, "--agent-dir", agent_folder, "--name", name, "--version", version,
 		suite ? "--suite" : NULL, suite, NULL};
 
-	process = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE, error);
+	/* A builder that outlives us keeps the lock. */
+	if (lock >= 0)
+		g_subprocess_launcher_take_fd(launcher, lock, BUILDER_LOCK_FD);
+	process = g_subprocess_launcher_spawnv(launcher, argv, error);
 	if (process && follow_builder(process, progress, data, error))
 		image = put_in_place(images, aside, name, error);
 	/* The builder's log stays for whoever wants to know why there is no image. */
 	log = g_strconcat(aside, ".log", NULL);
 	if (image == NULL)
 		remove_tree(aside, NULL);
-	else
+	if (image != NULL || (process && was_interrupted(process)))
 		g_unlink(log);
 	return image;
 }

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "broker/cli/cli.h"
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -156,6 +157,12 @@ report_new(Image *image, GError *error)
 	return CLI_DONE;
 }
 
+/* The terminal tells the builder as well: when that has ended, what it made is removed, and the command ends. */
+static void
+leave_to_builder(int number)
+{
+}
+
 static int
 run_build(CliContext *context, char **args)
 {
@@ -172,6 +179,8 @@ run_build(CliContext *context, char **args)
 			"the image builder (" BUILDER ") is neither beside %s nor in " CARREL_PKGDATADIR
 			": set [Paths] Programs= to the build folder of Carrel's source",
 			conf->programs));
+	signal(SIGINT, leave_to_builder);
+	signal(SIGHUP, leave_to_builder);
 	return report_new(image_build(conf->images, builder, agent, name, suite, show_progress, NULL, &error), error);
 }
 

@@ -7,6 +7,7 @@
 #include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "broker/common/error.h"
@@ -266,6 +267,27 @@ START_TEST(an_import_makes_a_version_and_leaves_nothing_when_it_fails)
 }
 END_TEST
 
+START_TEST(a_build_removes_what_a_killed_one_left_and_nothing_that_is_being_made)
+{
+	g_autofree char *images = g_build_filename(folder, "images", NULL);
+	g_autofree char *dead = g_build_filename(images, "desk", ".tmp-dead", ".work", NULL);
+	g_autofree char *log = g_build_filename(images, "desk", ".tmp-dead.log", NULL);
+	g_autofree char *busy = g_build_filename(images, "desk", ".tmp-busy", NULL);
+	g_autoptr(GError) error = NULL;
+	int lock;
+
+	ck_assert_int_eq(g_mkdir_with_parents(dead, 0700), 0);
+	ck_assert_int_eq(g_mkdir_with_parents(busy, 0700), 0);
+	ck_assert(g_file_set_contents(log, "why", -1, NULL));
+	lock = open(busy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_eq(flock(lock, LOCK_EX), 0);
+	ck_assert_ptr_null(image_build(images, "/bin/false", "/nowhere", "desk", NULL, NULL, NULL, &error));
+	ck_assert_ptr_nonnull(error);
+	ck_assert_int_eq(run("test \"$(ls -A '%s/desk')\" = .tmp-busy", images), 0);
+	close(lock);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -282,6 +304,7 @@ main(void)
 	tcase_add_test(tcase, a_reference_that_leaves_the_catalogue_is_refused);
 	tcase_add_loop_test(tcase, a_disk_that_leans_on_others_is_refused, 0, G_N_ELEMENTS(disks));
 	tcase_add_test(tcase, an_import_makes_a_version_and_leaves_nothing_when_it_fails);
+	tcase_add_test(tcase, a_build_removes_what_a_killed_one_left_and_nothing_that_is_being_made);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
