@@ -109,6 +109,8 @@ on_client_joined(CarrelScreen1 *proxy, const char *client, const char *protocol,
 	seat->since = g_get_real_time() / G_USEC_PER_SEC;
 	g_ptr_array_add(desk->seats, seat);
 	g_hash_table_remove(desk->expected, client);
+	if (g_hash_table_size(desk->expected) == 0)
+		desk->handed_over = 0;
 	g_message("%s: %s client %s of %s at %s joined", desk->name, protocol, client, seat->user, seat->address);
 	desk->events->on_joined(desk, client, protocol, desk->data);
 }

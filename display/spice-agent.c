@@ -54,6 +54,8 @@ read_bytes(SpiceCharDeviceInstance *device, uint8_t *bytes, int size)
 	SpiceAgent *agent = SPICE_CONTAINEROF(device, SpiceAgent, device);
 	gsize n = MIN((gsize)MAX(size, 0), agent->out->len - agent->at);
 
+	if (n == 0)
+		return 0;
 	memcpy(bytes, agent->out->data + agent->at, n);
 	agent->at += n;
 	if (agent->at == agent->out->len) {

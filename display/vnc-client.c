@@ -49,6 +49,8 @@ struct VncClient {
 	guint read_id, write_id, send_id, deadline_id;
 	gboolean asked; /* an update, at least once */
 	gboolean extended_clipboard, extended_mouse, qemu_keys, fence, continuous_known;
+	gboolean updated; /* a first update went out */
+	gboolean told_keys, told_mouse;
 	gboolean continuous;
 	Rect continuous_rect;
 	guint fences; /* that we sent and that have not come back */
@@ -97,6 +99,21 @@ put_pseudo_rect(VncClient *vnc, gint32 encoding)
 
 	memcpy(message + 12, &number, 4);
 	put(vnc, message, sizeof message);
+}
+
+/* Not before the first update of the library, which tells of the desktop's size: TigerVNC takes whatever update comes first for
+ * its word on whether the desktop can be resized, and never asks again. */
+static void
+tell_extensions(VncClient *vnc)
+{
+	if (!vnc->updated)
+		return;
+	if (vnc->qemu_keys && !vnc->told_keys)
+		put_pseudo_rect(vnc, RFB_ENCODING_QEMU_KEY);
+	if (vnc->extended_mouse && !vnc->told_mouse)
+		put_pseudo_rect(vnc, RFB_ENCODING_EXTENDED_MOUSE_BUTTONS);
+	vnc->told_keys = vnc->qemu_keys;
+	vnc->told_mouse = vnc->extended_mouse;
 }
 
 static void
@@ -207,10 +224,6 @@ take_encodings(VncClient *vnc, const RfbMessage *message)
 		leave(vnc, "its encodings are not served");
 		return;
 	}
-	if (keys && !vnc->qemu_keys)
-		put_pseudo_rect(vnc, RFB_ENCODING_QEMU_KEY);
-	if (mouse && !vnc->extended_mouse)
-		put_pseudo_rect(vnc, RFB_ENCODING_EXTENDED_MOUSE_BUTTONS);
 	if (clipboard && !vnc->extended_clipboard) {
 		rfb_clipboard_append_caps(caps);
 		put_array(vnc, caps);
@@ -224,6 +237,7 @@ take_encodings(VncClient *vnc, const RfbMessage *message)
 	vnc->extended_clipboard = clipboard;
 	vnc->fence = fence;
 	vnc->continuous_known = continuous;
+	tell_extensions(vnc);
 }
 
 static void
@@ -482,6 +496,10 @@ encode(VncClient *vnc)
 	if (!vnc_codec_encode(vnc->codec)) {
 		leave(vnc, "the encoder gave it up");
 		return;
+	}
+	if (!vnc->updated && outbox_pending(vnc->outbox) > 0) {
+		vnc->updated = TRUE;
+		tell_extensions(vnc);
 	}
 	/* Comes back when the client has read this update: without it a slow network would fill with old frames. */
 	if (vnc->continuous && vnc->fence && outbox_pending(vnc->outbox) > 0) {

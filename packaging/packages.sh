@@ -20,7 +20,7 @@ debian_release() {
 
 # Prints those of the packages named that are not installed.
 missing_packages() {
-	for package in "$@"; do
+	printf '%s\n' "$@" | awk '!seen[$0]++' | while read -r package; do
 		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf '%s ' "$package"
 	done
 }
@@ -59,13 +59,15 @@ install_packages() {
 		esac
 	done
 	# policy-rc.d-like care is not ours: where systemd runs, libvirt's packages start libvirt, and that is wanted.
-	for set in "$target $backports" "$plain"; do
-		[ -n "$(echo "$set" | sed 's/-t bookworm-backports//' | tr -d ' ')" ] || continue
-		# shellcheck disable=SC2086
-		if ! DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $set >>"$log" 2>&1; then
-			echo "apt-get install failed; the last lines of $log:" >&2
-			tail -n 8 "$log" >&2
-			return 1
-		fi
-	done
+	# Backports last: QEMU's needs newer libraries (libelf1), and apt raises what came with the old ones, but takes no package
+	# of the stable release beside the new ones. Where those are on the machine already, all comes from backports.
+	# shellcheck disable=SC2086
+	if ! { apt_install $plain || { [ -n "$target" ] && apt_install $target $plain; }; } ||
+		! { [ -z "$backports" ] || apt_install $target $backports; }; then
+		echo "apt-get install failed; the last lines of $log:" >&2
+		tail -n 8 "$log" >&2
+		return 1
+	fi
 }
+
+apt_install() { DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >>"$log" 2>&1; }

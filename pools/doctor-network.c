@@ -108,30 +108,110 @@ doctor_examine_certificates(GPtrArray *findings, const Conf *conf)
 		doctor_add(findings, DOCTOR_BAD, "certificate", "Name its key", "[Gateway] Certificate= is set and Key= is not");
 }
 
-/* The user whose socket listens on @port, by /proc/net/tcp and tcp6; FALSE: nobody's. */
-static gboolean
-find_listener(guint port, uid_t *uid)
+/* Who listens. @pid is 0 where this process may not look into others (it is not root): @uid is then the user who made the
+ * socket, which for a port that was bound before rights were dropped is root. */
+typedef struct {
+	uid_t uid;
+	pid_t pid;
+	char *name; /* of the process; NULL with @pid 0 */
+} Listener;
+
+/* The inode of the socket that listens on @port in @file (/proc/net/tcp or tcp6), and its maker; 0: nobody listens.
+ * @any_only: only one on all addresses. Format: Documentation/networking/proc_net_tcp.rst of Linux. */
+static gulong
+find_socket(const char *file, gboolean any_only, guint port, uid_t *uid)
 {
-	static const char *const files[] = {"/proc/net/tcp", "/proc/net/tcp6"};
+	g_autofree char *text = NULL;
 
-	for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
-		g_autofree char *text = NULL;
+	if (!g_file_get_contents(file, &text, NULL, NULL))
+		return 0;
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
-		if (!g_file_get_contents(files[i], &text, NULL, NULL))
+	for (char **line = lines; *line != NULL; line++) {
+		char address[33];
+		unsigned local_port, state, owner;
+		gulong inode;
+
+		if (sscanf(*line, " %*d: %32[0-9A-Fa-f]:%x %*s %x %*s %*s %*s %u %*s %lu", address, &local_port, &state, &owner,
+			    &inode) != 5 ||
+			state != TCP_LISTEN || local_port != port || (any_only && strspn(address, "0") != strlen(address)))
 			continue;
-		g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+		*uid = (uid_t)owner;
+		return inode;
+	}
+	return 0;
+}
 
-		for (char **line = lines; *line != NULL; line++) {
-			unsigned local_port, state, owner;
+static gboolean
+holds_socket(const char *pid, const char *link)
+{
+	g_autofree char *folder = g_strdup_printf("/proc/%s/fd", pid);
+	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+	const char *fd;
 
-			if (sscanf(*line, " %*d: %*[0-9A-Fa-f]:%x %*s %x %*s %*s %*s %u", &local_port, &state, &owner) == 3 &&
-				state == TCP_LISTEN && local_port == port) {
-				*uid = (uid_t)owner;
-				return TRUE;
-			}
-		}
+	while (dir && (fd = g_dir_read_name(dir)) != NULL) {
+		g_autofree char *path = g_build_filename(folder, fd, NULL);
+		g_autofree char *target = g_file_read_link(path, NULL);
+
+		if (g_strcmp0(target, link) == 0)
+			return TRUE;
 	}
 	return FALSE;
+}
+
+/* The owner of /proc/PID is root for a process that may not be dumped, which ours are: status tells the truth. */
+static void
+describe_process(const char *pid, Listener *listener)
+{
+	g_autofree char *file = g_strdup_printf("/proc/%s/status", pid);
+	g_autofree char *text = NULL;
+	unsigned uid;
+	const char *line;
+
+	if (!g_file_get_contents(file, &text, NULL, NULL))
+		return;
+	line = strstr(text, "\nUid:");
+	if (line == NULL || sscanf(line, "\nUid: %*u %u", &uid) != 1)
+		return;
+	listener->uid = (uid_t)uid;
+	listener->pid = (pid_t)g_ascii_strtoll(pid, NULL, 10);
+	listener->name = g_str_has_prefix(text, "Name:\t") ? g_strndup(text + 6, strcspn(text + 6, "\n")) : g_strdup("?");
+}
+
+/* FALSE: nobody listens. Free listener->name with g_free. */
+static gboolean
+find_listener(gboolean ipv6, guint port, Listener *listener)
+{
+	gulong inode = find_socket(ipv6 ? "/proc/net/tcp6" : "/proc/net/tcp", FALSE, port, &listener->uid);
+	g_autofree char *link = NULL;
+	g_autoptr(GDir) processes = NULL;
+	const char *pid;
+
+	/* One on [::] takes IPv4 too. */
+	if (inode == 0 && !ipv6)
+		inode = find_socket("/proc/net/tcp6", TRUE, port, &listener->uid);
+	if (inode == 0)
+		return FALSE;
+	link = g_strdup_printf("socket:[%lu]", inode);
+	processes = g_dir_open("/proc", 0, NULL);
+	while (processes && listener->pid == 0 && (pid = g_dir_read_name(processes)) != NULL) {
+		if (g_ascii_isdigit(*pid) && holds_socket(pid, link))
+			describe_process(pid, listener);
+	}
+	return TRUE;
+}
+
+static gboolean
+is_gateway(const Conf *conf, const Listener *listener)
+{
+	uid_t gateway;
+	gid_t gid;
+
+	if (listener->pid != 0 && strcmp(listener->name, "carrel-gateway") != 0)
+		return FALSE;
+	if (!program_lookup_user(conf->gateway_user, &gateway, &gid, NULL))
+		return listener->pid != 0;
+	return listener->uid == gateway || (listener->pid == 0 && listener->uid == 0);
 }
 
 static void
@@ -142,16 +222,19 @@ examine_port(GPtrArray *findings, const Conf *conf, const char *address, const c
 	g_autofree char *advice = g_strdup_printf("Stop what listens there (ss -ltnp 'sport = :%" G_GUINT64_FORMAT
 						  "' names it), or choose another port in [Gateway] %s=",
 		port, key);
-	uid_t owner, gateway;
-	gid_t gid;
+	Listener listener = {0};
 
-	if (!find_listener((guint)port, &owner))
+	if (!find_listener(*address == '[', (guint)port, &listener))
 		doctor_add(findings, DOCTOR_OK, "ports", NULL, "%s is free", address);
-	else if (program_lookup_user(conf->gateway_user, &gateway, &gid, NULL) && owner == gateway)
+	else if (is_gateway(conf, &listener))
 		doctor_add(findings, DOCTOR_OK, "ports", NULL, "%s is carrel-gateway's", address);
+	else if (listener.pid != 0)
+		doctor_add(findings, DOCTOR_BAD, "ports", advice, "%s is in use by %s (process %d of user %u)", address,
+			listener.name, (int)listener.pid, (unsigned)listener.uid);
 	else
 		doctor_add(findings, DOCTOR_BAD, "ports", advice, "%s is in use by user %u, who is not carrel-gateway", address,
-			(unsigned)owner);
+			(unsigned)listener.uid);
+	g_free(listener.name);
 }
 
 void

@@ -125,6 +125,21 @@ find_builder(const Conf *conf)
 	return NULL;
 }
 
+/* Where the builder takes carrel-agent from: the build folder, or the prefix of the installation (PREFIX/libexec/carrel are its
+ * programs, PREFIX/sbin has the agent). Free with g_free. */
+static char *
+find_agent_folder(const Conf *conf)
+{
+	g_autofree char *beside = g_build_filename(conf->programs, "carrel-agent", NULL);
+	g_autofree char *libexec = g_path_get_dirname(conf->programs);
+	g_autofree char *prefix = g_path_get_dirname(libexec);
+	g_autofree char *installed = g_build_filename(prefix, "sbin", "carrel-agent", NULL);
+
+	if (!g_file_test(beside, G_FILE_TEST_IS_EXECUTABLE) && g_file_test(installed, G_FILE_TEST_IS_EXECUTABLE))
+		return g_steal_pointer(&prefix);
+	return g_strdup(conf->programs);
+}
+
 static int
 report_new(Image *image, GError *error)
 {
@@ -148,6 +163,7 @@ run_build(CliContext *context, char **args)
 	const Conf *conf = cli_conf(context, &error);
 	const char *name = *args ? *args : "debian-desktop";
 	g_autofree char *builder = conf ? find_builder(conf) : NULL;
+	g_autofree char *agent = conf ? find_agent_folder(conf) : NULL;
 
 	if (conf == NULL)
 		return cli_fail(error);
@@ -156,7 +172,7 @@ run_build(CliContext *context, char **args)
 			"the image builder (" BUILDER ") is neither beside %s nor in " CARREL_PKGDATADIR
 			": set [Paths] Programs= to the build folder of Carrel's source",
 			conf->programs));
-	return report_new(image_build(conf->images, builder, conf->programs, name, suite, show_progress, NULL, &error), error);
+	return report_new(image_build(conf->images, builder, agent, name, suite, show_progress, NULL, &error), error);
 }
 
 static int

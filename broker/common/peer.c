@@ -369,21 +369,25 @@ authenticate(GSocketConnection *stream, gboolean server, guint timeout_ms, GErro
 	g_autoptr(GSource) deadline = g_timeout_source_new(timeout_ms);
 	g_autofree char *guid = server ? g_dbus_generate_guid() : NULL;
 	Waiting waiting = {loop, NULL};
-	GDBusConnection *connection;
+	/* Made before the context below is in force: "closed" is told where the connection was made, and this context is
+	 * not run again. */
+	g_autoptr(GDBusConnection) connection = g_object_new(G_TYPE_DBUS_CONNECTION, "stream", stream, "guid", guid, "flags",
+		server ? server_flags : client_flags, NULL);
+	gboolean ok;
 
 	g_source_set_callback(deadline, on_wait_deadline, cancellable, NULL);
 	g_source_attach(deadline, context);
 	g_main_context_push_thread_default(context);
-	g_dbus_connection_new(G_IO_STREAM(stream), guid,
-		server ? server_flags : client_flags, NULL, cancellable, on_wait_done, &waiting);
+	g_async_initable_init_async(G_ASYNC_INITABLE(connection), G_PRIORITY_DEFAULT, cancellable, on_wait_done, &waiting);
 	g_main_loop_run(loop);
-	connection = g_dbus_connection_new_finish(waiting.result, error);
+	ok = g_async_initable_init_finish(G_ASYNC_INITABLE(connection), waiting.result, error);
 	g_object_unref(waiting.result);
 	g_main_context_pop_thread_default(context);
 	g_source_destroy(deadline);
-	if (connection)
-		g_dbus_connection_set_exit_on_close(connection, FALSE);
-	return connection;
+	if (!ok)
+		return NULL;
+	g_dbus_connection_set_exit_on_close(connection, FALSE);
+	return g_steal_pointer(&connection);
 }
 
 GDBusConnection *

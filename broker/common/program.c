@@ -6,6 +6,7 @@
 #include "broker/common/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib-unix.h>
 #include <glib/gstdio.h>
 #include <grp.h>
@@ -129,6 +130,30 @@ make_folder(const char *parent, const char *name, mode_t mode, uid_t uid, gid_t 
 	return TRUE;
 }
 
+/* The user in [Users] may have changed, or root looked after the files by hand: what lies in the folder becomes the program's,
+ * as with systemd's StateDirectory=. The folder is in the hands of a user whom we do not trust with root's rights, so only
+ * plain files with one name are touched, by descriptor. */
+static void
+adopt_files(const char *parent, const char *name, uid_t uid, gid_t gid)
+{
+	g_autofree char *path = g_build_filename(parent, name, NULL);
+	g_autoptr(GDir) folder = geteuid() == 0 ? g_dir_open(path, 0, NULL) : NULL;
+	const char *entry;
+
+	while (folder && (entry = g_dir_read_name(folder)) != NULL) {
+		g_autofree char *file = g_build_filename(path, entry, NULL);
+		int fd = open(file, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		struct stat status;
+
+		if (fd < 0)
+			continue;
+		if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 1 && status.st_uid != uid &&
+			fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
+			g_warning("cannot give %s to user %u: %s", file, uid, g_strerror(errno));
+		close(fd);
+	}
+}
+
 static gboolean
 become(uid_t uid, gid_t gid, char *const *groups, GError **error)
 {
@@ -167,6 +192,8 @@ program_drop_rights(Program *program, const char *user, char *const *groups, GEr
 		return FALSE;
 	if (info->state_folder && !make_folder(program->conf->state, info->state_folder, 0700, uid, gid, error))
 		return FALSE;
+	if (info->state_folder)
+		adopt_files(program->conf->state, info->state_folder, uid, gid);
 	/* Passwords and keys pass through memory. */
 	setrlimit(RLIMIT_CORE, &no_core);
 	if (geteuid() == 0 && uid != 0 && !become(uid, gid, groups, error))

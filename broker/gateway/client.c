@@ -301,6 +301,12 @@ client_set_reading(Client *client, gboolean reading)
 	update(client);
 }
 
+void
+client_set_last_byte_apart(Client *client)
+{
+	transport_set_last_byte_apart(client->transport);
+}
+
 gssize
 client_recv(Client *client, void *bytes, gsize size)
 {

@@ -54,6 +54,9 @@ void client_set_deadline(Client *client, guint seconds);
 /* FALSE: on_input is not called until it is TRUE again. */
 void client_set_reading(Client *client, gboolean reading);
 
+/* As transport_set_last_byte_apart. */
+void client_set_last_byte_apart(Client *client);
+
 /* As transport_recv. */
 gssize client_recv(Client *client, void *bytes, gsize size);
 

@@ -17,6 +17,7 @@ struct Transport {
 	int fd;
 	int n;
 	Layer layers[LAYERS_MAX];
+	gboolean last_byte_apart;
 	const char *fault;
 };
 
@@ -163,11 +164,19 @@ transport_recv(Transport *transport, void *bytes, gsize size)
 	return errno == EAGAIN || errno == EINTR ? TRANSPORT_AGAIN : TRANSPORT_BROKEN;
 }
 
+void
+transport_set_last_byte_apart(Transport *transport)
+{
+	transport->last_byte_apart = TRUE;
+}
+
 gssize
 transport_send(Transport *transport, const void *bytes, gsize size)
 {
 	gssize n;
 
+	if (transport->last_byte_apart && size > 1)
+		size--;
 	if (transport->n > 0)
 		return judge(transport, gnutls_record_send(top(transport), bytes, size));
 	n = send(transport->fd, bytes, size, MSG_NOSIGNAL);

@@ -26,6 +26,11 @@ int transport_handshake(Transport *transport);
 gboolean transport_wants_write(const Transport *transport);
 const char *transport_fault(const Transport *transport); /* static text */
 
+/* From now on the last byte of all that is sent goes in a TLS record of its own. For SPICE clients: spice-gtk looks at the socket
+ * alone for what is next, not at what its TLS library holds already, so of several messages in one record it would see the
+ * first, and the others only when more comes. As long as the last byte is still in the socket, it goes on reading. */
+void transport_set_last_byte_apart(Transport *transport);
+
 /* Bytes received (1 to @size), or one of the values above. */
 gssize transport_recv(Transport *transport, void *bytes, gsize size);
 

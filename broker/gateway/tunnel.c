@@ -34,6 +34,7 @@ on_secured(Client *client, void *state)
 
 	tunnel->stream = -1;
 	tunnel_free(tunnel);
+	client_set_last_byte_apart(client);
 	relay_start(client, stream, "SPICE");
 }
 

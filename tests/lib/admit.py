@@ -89,10 +89,9 @@ def main():
     parser.add_argument("--view-only", action="store_true")
     parser.add_argument("--listen", type=int)
     args = parser.parse_args()
-    connection = control(args.runtime)
 
-    def grant():
-        return admit(connection, args.desktop, args.uuid, args.protocol, args.client, secret=args.secret,
+    def grant():  # by a connection of its own: carrel-display may have been started again
+        return admit(control(args.runtime), args.desktop, args.uuid, args.protocol, args.client, secret=args.secret,
                      user="tester", address="127.0.0.1", view_only=args.view_only)
 
     if args.listen is None:

@@ -85,9 +85,9 @@ class Screen:
 def guest_picture(desktop, folder, name="guest"):
     """The guest's own screen, as QEMU has it."""
     file = os.path.join(SHOTS or folder, name + ".png")
-    carrel("desktop", "screenshot", desktop, "--output", file + ".raw")
-    subprocess.run(["convert", file + ".raw", file], check=True)
-    os.unlink(file + ".raw")
+    carrel("desktop", "screenshot", desktop, "--output", file + ".shot")
+    subprocess.run(["convert", file + ".shot", file], check=True)
+    os.unlink(file + ".shot")
     return file
 
 

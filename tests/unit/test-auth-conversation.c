@@ -240,8 +240,6 @@ END_TEST
 
 START_TEST(garbage_ends_the_connection)
 {
-	g_autoptr(FrameWriter) writer = frame_writer_new(FRAME_START);
-
 	start("code", "right");
 	ck_assert_int_eq(next_frame(), FRAME_PROMPT);
 	ck_assert_int_eq(write(fd, "garbage", 7), 7);

@@ -249,6 +249,7 @@ START_TEST(open_refuses_with_the_reason)
 	g_autofree char *one = fixture_sign_in(&fixture, "demo1"), *two = fixture_sign_in(&fixture, "demo2");
 	g_autofree char *lab = fixture_open(&fixture, two, "lab");
 
+	ck_assert_ptr_nonnull(lab);
 	assert_status("POST", "pools/nowhere/open", one, NULL, 404);
 	assert_status("POST", "pools/lab/open", one, NULL, 403);
 	assert_status("POST", "pools/broken/open", one, NULL, 503);

@@ -72,6 +72,8 @@ connect_gateway(void)
 static void
 set_up(void)
 {
+	g_clear_pointer(&ended, g_free);
+	ended_code = 0;
 	fixture_set_up(&fixture);
 	connect_gateway();
 }
@@ -292,6 +294,7 @@ START_TEST(a_ticket_ends_with_sign_out_and_with_reset)
 	g_autofree char *fresh = fixture_open(&fixture, session, "office");
 	g_autoptr(TicketRow) second = issue(session, fresh);
 	g_autoptr(Answer) out = fixture_request(&fixture, "POST", "sign-out", session, NULL);
+	ck_assert_ptr_nonnull(out);
 	ck_assert(!redeem(second->name, HERE));
 }
 END_TEST
@@ -312,6 +315,7 @@ START_TEST(streams_end_with_sign_out_and_the_gateway_knows_why)
 	g_autofree char *session = fixture_sign_in(&fixture, "demo1"), *id = fixture_open(&fixture, session, "office");
 	g_autoptr(Answer) out = fixture_request(&fixture, "POST", "sign-out", session, NULL);
 
+	ck_assert_ptr_nonnull(out);
 	ck_assert(fixture_wait(is_set, &ended));
 	ck_assert_str_eq(ended, id);
 	ck_assert_uint_eq(ended_code, END_SIGNED_OUT);

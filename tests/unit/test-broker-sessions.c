@@ -64,6 +64,7 @@ START_TEST(the_token_is_not_in_the_database)
 {
 	g_autoptr(Secret) token = NULL;
 	g_autoptr(SessionRow) begun = begin(&token);
+	ck_assert_ptr_nonnull(begun);
 	sqlite3_stmt *statement = store_prepare(store, "SELECT count(*) FROM sessions WHERE token = ? OR id = ?", NULL);
 
 	store_bind(statement, "ss", secret_text(token), secret_text(token));
@@ -103,6 +104,7 @@ START_TEST(a_session_in_use_lives_to_its_time_and_no_longer)
 	g_autoptr(Secret) token = NULL;
 	g_autoptr(SessionRow) begun = begin(&token);
 
+	ck_assert_ptr_nonnull(begun);
 	for (int i = 0; i < 15; i++) {
 		clock_s += 1800;
 		g_autoptr(SessionRow) found = sessions_find(sessions, secret_text(token));
