@@ -83,6 +83,11 @@ may_see(Broker *broker, const SessionRow *session, const DesktopView *desktop, G
 		return FALSE;
 	}
 	desktop = engine_desktop(broker->engine, desktop->id);
+	if (desktop != NULL && strcmp(desktop->state, "failed") == 0) {
+		/* Not BUSY: who is told to try again would do so for ever. */
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "the desktop was lost: open a new one");
+		return FALSE;
+	}
 	if (desktop == NULL || !desktop->usable) {
 		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_BUSY, "the desktop is not ready yet");
 		return FALSE;

@@ -246,6 +246,20 @@ vm_list_free(VmList *list)
 	g_free(list);
 }
 
+/* QEMU stops a guest whose overlay could not be written, for want of space mostly, so that the guest never hears of it. It goes
+ * on from there; while there still is no space it stops again. */
+static void
+resume_after_io_error(virDomainPtr domain)
+{
+	int state = 0, reason = 0;
+
+	if (virDomainGetState(domain, &state, &reason, 0) < 0 || state != VIR_DOMAIN_PAUSED || reason != VIR_DOMAIN_PAUSED_IOERROR)
+		return;
+	g_warning("%s was stopped because its disk could not be written (is the file system full?): trying to go on",
+		virDomainGetName(domain));
+	virDomainResume(domain);
+}
+
 static gboolean
 list_domains(virConnectPtr connection, const char *instance, GPtrArray *found, GError **error)
 {
@@ -260,8 +274,10 @@ list_domains(virConnectPtr connection, const char *instance, GPtrArray *found, G
 		const char *name = virDomainGetName(domains[i]);
 		VmDomain *description = name && g_str_has_prefix(name, DOMAIN_NAME_PREFIX) ? describe(domains[i], instance) : NULL;
 
-		if (description)
+		if (description) {
 			g_ptr_array_add(found, description);
+			resume_after_io_error(domains[i]);
+		}
 		virDomainFree(domains[i]);
 	}
 	free(domains);

@@ -10,6 +10,8 @@
 struct Store {
 	sqlite3 *db;
 	GHashTable *statements; /* const char * (by address) -> sqlite3_stmt * */
+	char *file;
+	gboolean full;          /* the last write found the disk full: said once, not each time */
 	guint depth;            /* of nested transactions */
 	gboolean failed;        /* an inner one was rolled back */
 };
@@ -19,11 +21,18 @@ set_error(Store *store, GError **error, const char *what)
 {
 	int code = sqlite3_errcode(store->db);
 
+	/* @what may be a statement: of use to who looks for a fault, and no business of the person whose request failed. */
+	g_debug("database: %s: %s", what, sqlite3_errmsg(store->db));
+	if (code == SQLITE_FULL && !store->full) {
+		store->full = TRUE;
+		g_warning("%s: the disk is full: nobody can sign in and no desktop can be given out until there is space again",
+			store->file);
+	}
 	g_set_error(error, CARREL_ERROR,
 		code == SQLITE_BUSY || code == SQLITE_LOCKED ? CARREL_ERROR_BUSY
 		: code == SQLITE_FULL			     ? CARREL_ERROR_EXHAUSTED
 							     : CARREL_ERROR_FAILED,
-		"database: %s: %s", what, sqlite3_errmsg(store->db));
+		"database: %s", sqlite3_errmsg(store->db));
 }
 
 static gboolean
@@ -70,11 +79,29 @@ upgrade(Store *store, GError **error)
 	return store_commit(store, error);
 }
 
+/* The file stays as it is: whoever knows SQLite may get more out of it than we. */
+static void
+say_what_to_do(Store *store, GError **error)
+{
+	int code = sqlite3_errcode(store->db);
+
+	if (error && *error && (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)) {
+		g_autofree char *text = g_strdup((*error)->message);
+
+		g_clear_error(error);
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_CONFIG,
+			"%s: put a backup in its place, or move it away with its -wal and -shm to begin with an empty one "
+			"(then everybody signs in again, and desktops that run are thrown away)",
+			text);
+	}
+}
+
 Store *
 store_open(const char *file, GError **error)
 {
 	g_autoptr(Store) store = g_new0(Store, 1);
 
+	store->file = g_strdup(file);
 	store->statements = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)sqlite3_finalize);
 	if (sqlite3_open_v2(file, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK) {
 		set_error(store, error, file);
@@ -87,6 +114,7 @@ store_open(const char *file, GError **error)
 		    "PRAGMA foreign_keys = ON; BEGIN IMMEDIATE; COMMIT;",
 		    error) ||
 		!upgrade(store, error)) {
+		say_what_to_do(store, error);
 		g_prefix_error(error, "%s: ", file);
 		return NULL;
 	}
@@ -100,6 +128,7 @@ store_close(Store *store)
 		return;
 	g_hash_table_destroy(store->statements);
 	sqlite3_close(store->db);
+	g_free(store->file);
 	g_free(store);
 }
 
@@ -191,6 +220,10 @@ store_run(Store *store, GError **error, const char *sql, const char *types, ...)
 	while (step == STORE_ROW);
 	if (step == STORE_FAILED)
 		return -1;
+	if (store->full && !sqlite3_stmt_readonly(statement)) {
+		store->full = FALSE;
+		g_message("%s: there is space again", store->file);
+	}
 	store_reset(statement);
 	return sqlite3_changes(store->db);
 }

@@ -360,7 +360,6 @@ fake_engine_fail(Engine *engine, const char *id)
 
 	g_clear_handle_id(&desktop->timer_id, g_source_remove);
 	desktop->view.note = "the clone failed";
-	desktop->view.user = NULL;
 	set_state(desktop, "failed", "", FALSE);
 }
 

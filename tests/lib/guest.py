@@ -43,10 +43,19 @@ def press(client, *keysyms):
 
 
 def terminal(client):
-    """Opens a terminal, which has the focus soon after."""
+    """Opens a terminal, which has the focus soon after. Again while none shows: a desktop that has just come up may not
+    listen for its keys yet."""
     client.wait_frame(30)
-    press(client, CONTROL, ALT, ord("t"))
-    see(client, lambda: False, 3)
+    deadline = time.monotonic() + GUEST_S
+    while True:
+        press(client, CONTROL, ALT, ord("t"))
+        see(client, lambda: False, 3)
+        try:
+            paints(client, "green", seconds=15)
+            return
+        except Failure:
+            if time.monotonic() > deadline:
+                raise
 
 
 def paints(client, colour, condition="true", seconds=GUEST_S):
@@ -80,5 +89,4 @@ def at_terminal(portal, desktop):
     portal.wait_agent(desktop)
     client = by_browser(portal, desktop)
     terminal(client)
-    paints(client, "green")
     return client

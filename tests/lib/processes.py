@@ -18,19 +18,15 @@ def command(pid):
 
 
 def screens():
-    """The carrel-screen processes of this instance. They are given no configuration file, but have a parent that is."""
-    ours = set(processes("carrel-display"))
+    """The carrel-screen processes of this instance: they are given no configuration file, but log where carrel-display does,
+    and go on doing so should it have died."""
+    logs = {os.readlink(f"/proc/{pid}/fd/2") for pid in processes("carrel-display")}
     found = []
     for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
         try:
-            if command(pid) != "carrel-screen":
-                continue
-            up = parent(pid)
-            while up > 1 and up not in ours:
-                up = parent(up)
-            if up in ours:
+            if command(pid) == "carrel-screen" and os.readlink(f"/proc/{pid}/fd/2") in logs:
                 found.append(pid)
-        except (OSError, IndexError):
+        except OSError:
             continue  # it ended meanwhile
     return found
 

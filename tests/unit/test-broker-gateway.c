@@ -230,6 +230,17 @@ START_TEST(a_screen_is_granted_to_nobody_else)
 }
 END_TEST
 
+START_TEST(the_screen_of_a_lost_desktop_is_not_there_to_be_tried_again)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1");
+	g_autofree char *id = fixture_open(&fixture, session, "office");
+
+	fake_engine_fail(fixture.broker->engine, id);
+	ck_assert(!open_screen(session, id));
+	ck_assert(g_error_matches(outcome.error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND));
+}
+END_TEST
+
 START_TEST(a_ticket_admits_its_channels_as_one_client_with_the_secret)
 {
 	g_autofree char *session = fixture_sign_in(&fixture, "demo1"), *id = fixture_open(&fixture, session, "office");
@@ -451,6 +462,7 @@ main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, a_screen_is_granted_to_its_person_with_the_pools_policy);
 	tcase_add_test(tcase, a_screen_is_granted_to_nobody_else);
+	tcase_add_test(tcase, the_screen_of_a_lost_desktop_is_not_there_to_be_tried_again);
 	tcase_add_test(tcase, a_ticket_admits_its_channels_as_one_client_with_the_secret);
 	tcase_add_test(tcase, a_stolen_ticket_opens_nothing);
 	tcase_add_test(tcase, a_ticket_for_another_persons_desktop_opens_nothing);
