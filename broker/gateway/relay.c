@@ -18,6 +18,8 @@
 #define PING_US (30 * G_USEC_PER_SEC)
 #define SILENCE_US (75 * G_USEC_PER_SEC) /* two pings without an answer */
 #define FINISH_S 5
+/* When a desktop is taken away, the end of its stream and the broker's word on why come by two ways: the word may be later. */
+#define GRACE_MS 250
 #define HALF_S 10 /* the stream may still send this long after its client has ended */
 
 typedef struct {
@@ -28,6 +30,7 @@ typedef struct {
 	Queue to_stream;
 	Ws *ws; /* NULL: bytes as they are */
 	gboolean client_ended;
+	guint lost_id; /* the stream has ended; a browser is told why when this runs out */
 	gint64 started, progress, heard, pinged; /* progress: of what waits for the stream */
 	guint64 from_client, from_stream;
 } Relay;
@@ -51,6 +54,7 @@ relay_free(void *state)
 {
 	Relay *relay = state;
 
+	g_clear_handle_id(&relay->lost_id, g_source_remove);
 	close_stream(relay);
 	ws_free(relay->ws);
 	g_free(relay);
@@ -73,10 +77,22 @@ update(Relay *relay)
 static void
 finish(Relay *relay, guint code, const char *reason)
 {
+	g_clear_handle_id(&relay->lost_id, g_source_remove);
 	if (relay->ws)
 		ws_close(relay->ws, code, reason);
 	close_stream(relay);
 	client_finish(relay->client, FINISH_S);
+}
+
+static gboolean
+on_lost(gpointer data)
+{
+	Relay *relay = data;
+	g_autoptr(Client) client = client_ref(relay->client);
+
+	relay->lost_id = 0;
+	finish(relay, WS_RESTART, "the screen was lost");
+	return G_SOURCE_REMOVE;
 }
 
 static void
@@ -85,7 +101,14 @@ stream_is_lost(Relay *relay)
 	if (client_desktop(relay->client))
 		g_message("%s: %s stream of %s ended by the display server", client_address(relay->client), relay->protocol,
 			client_desktop(relay->client));
-	finish(relay, WS_RESTART, "the screen was lost");
+	if (relay->ws == NULL) {
+		finish(relay, WS_RESTART, NULL);
+		return;
+	}
+	close_stream(relay);
+	client_set_reading(relay->client, FALSE);
+	if (relay->lost_id == 0)
+		relay->lost_id = g_timeout_add(GRACE_MS, on_lost, relay);
 }
 
 /* FALSE when the stream is no more. */

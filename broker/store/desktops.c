@@ -208,12 +208,15 @@ desktops_set_intent(Store *store, DesktopRow *row, DesktopIntent intent, GError 
 gboolean
 desktops_set_agent(Store *store, DesktopRow *row, gboolean agent, GError **error)
 {
-	int changed = store_run(store, error, "UPDATE desktops SET agent = ?1 WHERE id = ?2 AND state = ?3", "iss",
-		(gint64)(agent ? 1 : 0), row->id, state_words[row->state]);
+	int changed = store_run(store, error,
+		"UPDATE desktops SET agent = ?1, note = CASE WHEN ?1 THEN NULL ELSE note END WHERE id = ?2 AND state = ?3",
+		"iss", (gint64)(agent ? 1 : 0), row->id, state_words[row->state]);
 
 	if (!check_changed(changed, row, error))
 		return FALSE;
 	row->agent = agent;
+	if (agent)
+		g_clear_pointer(&row->note, g_free);
 	return TRUE;
 }
 

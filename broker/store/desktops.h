@@ -51,5 +51,6 @@ gboolean desktops_move(Store *store, DesktopRow *row, DesktopState to, DesktopIn
 /* To ready or cloning rows without a user only. @to is DESKTOP_ASSIGNED, or DESKTOP_CLONING for one that does not run yet. */
 gboolean desktops_assign(Store *store, DesktopRow *row, DesktopState to, const char *user, gint64 now, GError **error);
 gboolean desktops_set_intent(Store *store, DesktopRow *row, DesktopIntent intent, GError **error);
+/* An agent that speaks clears the note: "no agent" is then no more true. */
 gboolean desktops_set_agent(Store *store, DesktopRow *row, gboolean agent, GError **error);
 gboolean desktops_delete(Store *store, const DesktopRow *row, GError **error);
