@@ -42,8 +42,14 @@ install_packages() {
 		target="-t bookworm-backports"
 		if ! apt-cache policy 2>/dev/null | grep -q 'n=bookworm-backports'; then
 			echo "This is Debian 12: adding bookworm-backports (/etc/apt/sources.list.d/carrel-backports.list) for QEMU and libvirt."
-			mirror=$(apt-get indextargets --format '$(SITE)' 'Codename: bookworm' 'Created-By: Packages' 2>/dev/null | head -n 1)
-			echo "deb ${mirror:-http://deb.debian.org/debian} bookworm-backports main" >/etc/apt/sources.list.d/carrel-backports.list
+			# By the name in sources.list: what is in the Release file is not known before the first update.
+			mirror=$(apt-get indextargets --format '$(RELEASE) $(SITE)' 'Created-By: Packages' 2>/dev/null |
+				awk '$1 == "bookworm" {print $2; exit}')
+			if [ -z "$mirror" ]; then
+				echo "apt knows no mirror of Debian 12: add bookworm-backports to /etc/apt/sources.list, then try again" >&2
+				return 1
+			fi
+			echo "deb $mirror bookworm-backports main" >/etc/apt/sources.list.d/carrel-backports.list
 		fi
 	fi
 	if ! DEBIAN_FRONTEND=noninteractive apt-get update >"$log" 2>&1; then

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Sourced by build-image: which mirror to install from. The one that this machine's own apt uses, if it uses one.
+# Sourced by build-image: which mirror to install from: the one that this machine's own apt uses.
 
 # The first http(s) repository of apt's whose release is $1. Prints nothing when there is none.
 apt_uri()
@@ -16,8 +16,9 @@ find_mirror()
 	host=$(host_suite)
 	mirror=$(apt_uri "$suite")
 	[ -n "$mirror" ] || mirror=$(apt_uri "$host")
-	mirror=${mirror:-http://deb.debian.org/debian}
+	[ -n "$mirror" ] || die "apt on this machine knows no Debian mirror: name one in /etc/apt/sources.list, then apt-get update"
 	security_mirror=$(apt_uri "$suite-security")
 	[ -n "$security_mirror" ] || security_mirror=$(apt_uri "$host-security")
-	security_mirror=${security_mirror:-http://deb.debian.org/debian-security}
+	# Debian's own mirrors have it beside the other.
+	security_mirror=${security_mirror:-${mirror%/}-security}
 }
