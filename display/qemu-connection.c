@@ -126,56 +126,10 @@ open_socket(int fd, GError **error)
 	return self;
 }
 
-typedef struct {
-	GMainLoop *loop;
-	GAsyncResult *result;
-} Waiting;
-
-static void
-on_done(GObject *source, GAsyncResult *result, gpointer data)
-{
-	Waiting *waiting = data;
-
-	waiting->result = g_object_ref(result);
-	g_main_loop_quit(waiting->loop);
-}
-
-static gboolean
-on_deadline(gpointer data)
-{
-	g_cancellable_cancel(data);
-	return G_SOURCE_REMOVE;
-}
-
 GDBusConnection *
 qemu_connection_new(int fd, GError **error)
 {
-	g_autoptr(GMainContext) context = g_main_context_new();
-	g_autoptr(GMainLoop) loop = g_main_loop_new(context, FALSE);
-	g_autoptr(GCancellable) cancellable = g_cancellable_new();
-	g_autoptr(GSource) deadline = g_timeout_source_new(TIMEOUT_MS);
 	g_autoptr(QemuSocket) socket = open_socket(fd, error);
-	g_autoptr(GDBusConnection) connection = NULL;
-	Waiting waiting = {loop, NULL};
-	gboolean ok;
 
-	if (socket == NULL)
-		return NULL;
-	/* Made before the context below is in force: "closed" is told where the connection was made, and this context is
-	 * not run again. */
-	connection = g_object_new(G_TYPE_DBUS_CONNECTION, "stream", socket, "flags",
-		G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING, NULL);
-	g_source_set_callback(deadline, on_deadline, cancellable, NULL);
-	g_source_attach(deadline, context);
-	g_main_context_push_thread_default(context);
-	g_async_initable_init_async(G_ASYNC_INITABLE(connection), G_PRIORITY_DEFAULT, cancellable, on_done, &waiting);
-	g_main_loop_run(loop);
-	ok = g_async_initable_init_finish(G_ASYNC_INITABLE(connection), waiting.result, error);
-	g_object_unref(waiting.result);
-	g_main_context_pop_thread_default(context);
-	g_source_destroy(deadline);
-	if (!ok)
-		return NULL;
-	g_dbus_connection_set_exit_on_close(connection, FALSE);
-	return g_steal_pointer(&connection);
+	return socket ? peer_authenticate(G_IO_STREAM(socket), FALSE, TIMEOUT_MS, error) : NULL;
 }

@@ -72,6 +72,17 @@ typedef struct {
 	gboolean right; /* align to the right: numbers */
 } CliColumn;
 
+/* One of the interface's List methods: carrel_broker1_admin_call_list_..._sync. */
+typedef gboolean (*CliListCall)(CarrelBroker1Admin *broker, GDBusCallFlags flags, int timeout_ms, GVariant **rows,
+	GCancellable *cancellable, GError **error);
+
+/* Connects and calls. NULL when it printed why, with *@status to return. Free with g_variant_unref. */
+GVariant *cli_call_list(CliContext *context, CliListCall list, int *status);
+
+/* A whole verb "show": the row of @list whose @key is @value; @what ("pool") is for the words when there is none. */
+int cli_show_row(CliContext *context, CliListCall list, const char *key, const char *value, const char *what,
+	const CliColumn *lines);
+
 /* Prints @rows (aa{sv}; not consumed): as a JSON array with every key when the context says so, else the columns (ending
  * with a NULL title), aligned, under their titles; or @nothing (a sentence) when there is no row. */
 void cli_print_list(const CliContext *context, GVariant *rows, const CliColumn *columns, const char *nothing);

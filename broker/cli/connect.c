@@ -88,6 +88,34 @@ cli_broker(CliContext *context, int *status)
 	return admin;
 }
 
+GVariant *
+cli_call_list(CliContext *context, CliListCall list, int *status)
+{
+	GError *error = NULL;
+	GVariant *rows = NULL;
+	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, status);
+
+	if (broker && !list(broker, G_DBUS_CALL_FLAGS_NONE, -1, &rows, NULL, &error))
+		*status = cli_fail(error);
+	return rows;
+}
+
+int
+cli_show_row(CliContext *context, CliListCall list, const char *key, const char *value, const char *what,
+	const CliColumn *lines)
+{
+	int status;
+	g_autoptr(GVariant) rows = cli_call_list(context, list, &status), row = NULL;
+
+	if (rows == NULL)
+		return status;
+	row = cli_find_row(rows, key, value);
+	if (row == NULL)
+		return cli_fail(g_error_new(CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "there is no %s “%s”", what, value));
+	cli_print_row(context, row, lines);
+	return CLI_DONE;
+}
+
 static int
 status_of(const GError *error)
 {

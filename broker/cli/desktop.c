@@ -70,14 +70,10 @@ static int
 run_list(CliContext *context, char **args)
 {
 	int status;
-	GError *error = NULL;
-	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
-	g_autoptr(GVariant) rows = NULL, shown = NULL;
+	g_autoptr(GVariant) rows = cli_call_list(context, carrel_broker1_admin_call_list_desktops_sync, &status), shown = NULL;
 
-	if (broker == NULL)
+	if (rows == NULL)
 		return status;
-	if (!carrel_broker1_admin_call_list_desktops_sync(broker, G_DBUS_CALL_FLAGS_NONE, -1, &rows, NULL, &error))
-		return cli_fail(error);
 	shown = only_pool ? rows_of_pool(rows, only_pool) : g_variant_ref(rows);
 	cli_print_list(context, shown, columns, "There are no desktops.");
 	return CLI_DONE;
@@ -86,20 +82,7 @@ run_list(CliContext *context, char **args)
 static int
 run_show(CliContext *context, char **args)
 {
-	int status;
-	GError *error = NULL;
-	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
-	g_autoptr(GVariant) rows = NULL, row = NULL;
-
-	if (broker == NULL)
-		return status;
-	if (!carrel_broker1_admin_call_list_desktops_sync(broker, G_DBUS_CALL_FLAGS_NONE, -1, &rows, NULL, &error))
-		return cli_fail(error);
-	row = cli_find_row(rows, "id", args[0]);
-	if (row == NULL)
-		return cli_fail(g_error_new(CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "there is no desktop “%s”", args[0]));
-	cli_print_row(context, row, lines);
-	return CLI_DONE;
+	return cli_show_row(context, carrel_broker1_admin_call_list_desktops_sync, "id", args[0], "desktop", lines);
 }
 
 typedef gboolean (*DesktopCall)(CarrelBroker1Admin *broker, const char *desktop, GDBusCallFlags flags, int timeout_ms,

@@ -67,14 +67,10 @@ static int
 run_list(CliContext *context, char **args)
 {
 	int status;
-	GError *error = NULL;
-	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
-	g_autoptr(GVariant) rows = NULL;
+	g_autoptr(GVariant) rows = cli_call_list(context, carrel_broker1_admin_call_list_pools_sync, &status);
 
-	if (broker == NULL)
+	if (rows == NULL)
 		return status;
-	if (!carrel_broker1_admin_call_list_pools_sync(broker, G_DBUS_CALL_FLAGS_NONE, -1, &rows, NULL, &error))
-		return cli_fail(error);
 	cli_print_list(context, rows, columns, "There are no pools: write a pool file (carrel-pool(5)) and call carrel pool apply.");
 	return CLI_DONE;
 }
@@ -82,20 +78,7 @@ run_list(CliContext *context, char **args)
 static int
 run_show(CliContext *context, char **args)
 {
-	int status;
-	GError *error = NULL;
-	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
-	g_autoptr(GVariant) rows = NULL, row = NULL;
-
-	if (broker == NULL)
-		return status;
-	if (!carrel_broker1_admin_call_list_pools_sync(broker, G_DBUS_CALL_FLAGS_NONE, -1, &rows, NULL, &error))
-		return cli_fail(error);
-	row = cli_find_row(rows, "name", args[0]);
-	if (row == NULL)
-		return cli_fail(g_error_new(CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "there is no pool “%s”", args[0]));
-	cli_print_row(context, row, lines);
-	return CLI_DONE;
+	return cli_show_row(context, carrel_broker1_admin_call_list_pools_sync, "name", args[0], "pool", lines);
 }
 
 /* Result: how many faults. @images NULL: where images lie is not known. */

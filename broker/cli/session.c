@@ -19,14 +19,10 @@ static int
 run_list(CliContext *context, char **args)
 {
 	int status;
-	GError *error = NULL;
-	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
-	g_autoptr(GVariant) rows = NULL;
+	g_autoptr(GVariant) rows = cli_call_list(context, carrel_broker1_admin_call_list_sessions_sync, &status);
 
-	if (broker == NULL)
+	if (rows == NULL)
 		return status;
-	if (!carrel_broker1_admin_call_list_sessions_sync(broker, G_DBUS_CALL_FLAGS_NONE, -1, &rows, NULL, &error))
-		return cli_fail(error);
 	cli_print_list(context, rows, columns, "Nobody is signed in.");
 	return CLI_DONE;
 }

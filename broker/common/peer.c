@@ -359,9 +359,9 @@ on_wait_deadline(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* Authenticates in a main context of its own, since GDBus has no deadline for the blocking form. */
-static GDBusConnection *
-authenticate(GSocketConnection *stream, gboolean server, guint timeout_ms, GError **error)
+/* In a main context of its own, since GDBus has no deadline for the blocking form. */
+GDBusConnection *
+peer_authenticate(GIOStream *stream, gboolean server, guint timeout_ms, GError **error)
 {
 	g_autoptr(GMainContext) context = g_main_context_new();
 	g_autoptr(GMainLoop) loop = g_main_loop_new(context, FALSE);
@@ -402,7 +402,7 @@ peer_connect_sync(const char *path, uid_t server_uid, guint timeout_ms, GError *
 	if (stream == NULL || !is_expected_server(stream, server_uid, error))
 		return NULL;
 	g_socket_set_timeout(g_socket_connection_get_socket(stream), 0);
-	return authenticate(stream, FALSE, timeout_ms, error);
+	return peer_authenticate(G_IO_STREAM(stream), FALSE, timeout_ms, error);
 }
 
 GDBusConnection *
@@ -416,5 +416,5 @@ peer_connection_new_from_fd(int fd, gboolean server, guint timeout_ms, GError **
 	}
 	g_autoptr(GSocketConnection) stream = g_socket_connection_factory_create_connection(socket);
 
-	return authenticate(stream, server, timeout_ms, error);
+	return peer_authenticate(G_IO_STREAM(stream), server, timeout_ms, error);
 }

@@ -30,5 +30,9 @@ GDBusConnection *peer_connect_sync(const char *path, uid_t server_uid, guint tim
  * peers only, yet may block: at most @timeout_ms. */
 GDBusConnection *peer_connection_new_from_fd(int fd, gboolean server, guint timeout_ms, GError **error);
 
+/* D-Bus's own hand-shake over a stream that is connected already; the two above do this. Not consumed: @stream. Blocks, at most
+ * @timeout_ms. Incoming messages wait as above. */
+GDBusConnection *peer_authenticate(GIOStream *stream, gboolean server, guint timeout_ms, GError **error);
+
 /* The peer of a connected unix socket, from the kernel. */
 gboolean peer_credentials(int fd, uid_t *uid, pid_t *pid, GError **error);

@@ -259,6 +259,11 @@ START_TEST(messages_cut_at_every_length_do_no_harm)
 			agent_mux_from_spice(mux, type, cut, size);
 		}
 	}
+	/* It still understands. */
+	agent_mux_resize(mux, 0x400, 0x300);
+	g_string_truncate(said, 0);
+	guest_says(VD_AGENT_ANNOUNCE_CAPABILITIES, CAPS, 8);
+	ck_assert_ptr_nonnull(strstr(said->str, "guest:2:010000000100000000030000 "));
 }
 END_TEST
 

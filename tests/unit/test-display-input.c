@@ -149,9 +149,12 @@ START_TEST(numbers_beyond_the_keyboard_are_ignored)
 	input_key(input, 256, TRUE);
 	input_key(input, G_MAXUINT, TRUE);
 	input_key(input, 0x1e, FALSE);
+	ck_assert_str_eq(seen->str, "");
 	for (guint32 keysym = 0xff08; keysym < 0xff60; keysym++)
 		input_keysym(input, keysym, TRUE); /* more than a person has fingers */
+	g_string_truncate(seen, 0);
 	input_pointer(input, 0, 0, 0xffffffff);
+	ck_assert(g_str_has_prefix(seen->str, "@0,0 +b0 "));
 	input_buttons(input, 0);
 }
 END_TEST
