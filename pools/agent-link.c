@@ -2,11 +2,16 @@
 #include "config.h"
 #include "pools/agent-link.h"
 
-#include "pools/vm.h"
+#include "broker/common/error.h"
 
+#include <errno.h>
+#include <gio/gunixsocketaddress.h>
+#include <glib/gstdio.h>
 #include <string.h>
+#include <sys/acl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#define OPEN_DEADLINE_MS 20000
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 30000
 #define HELLO_INTERVAL_S 10
@@ -16,14 +21,14 @@
 #define LINES_A_SECOND_MAX 200
 
 struct AgentLink {
-	Host *host;
-	char *uuid;
+	char *path, *desktop;
 	void (*on_message)(const AgentMessage *message, void *data);
 	void *data;
 	AgentParser *parser;
 	GQueue messages; /* AgentMessage *, copies: handed on when no call of ours is under way */
 	guint deliver_id;
-	virStreamPtr stream; /* NULL: not open */
+	GSocket *port;	/* NULL: not open */
+	GSource *watch; /* what is awaited of it */
 	GString *output;
 	gboolean waiting_to_write, heard;
 	guint retry_id, retry_ms, hello_id;
@@ -31,35 +36,37 @@ struct AgentLink {
 	guint lines;
 };
 
-/* One attempt to open; the link may be gone before it ends. */
-typedef struct {
-	char *uuid;
-	virStreamPtr stream; /* of the worker until it is delivered */
-} Opening;
-
-/* A link may be freed while it is being opened: who is here was not. */
-static GHashTable *live_links;
-
 static void open_port(AgentLink *link);
+static gboolean on_port(GSocket *port, GIOCondition events, gpointer data);
 
-static void
-opening_free(void *data)
+/* Who listens here is QEMU, as its own user: the ACL that the sockets inherit is what lets us in. */
+static gboolean
+let_us_in(const char *folder)
 {
-	Opening *opening = data;
+	g_autofree char *text = g_strdup_printf("u::rwx,u:%u:rwx,g::---,m::rwx,o::---", (guint)geteuid());
+	acl_t acl = acl_from_text(text);
+	gboolean done = acl != NULL && acl_set_file(folder, ACL_TYPE_DEFAULT, acl) == 0;
+	int why = errno;
 
-	if (opening->stream)
-		host_discard_stream(opening->stream);
-	g_free(opening->uuid);
-	g_free(opening);
+	acl_free(acl);
+	errno = why;
+	return done;
 }
 
-static gboolean
-open_in_worker(virConnectPtr connection, void *task, GError **error)
+gboolean
+agent_folder_make(const char *folder, GError **error)
 {
-	Opening *opening = task;
-
-	opening->stream = vm_open_agent(connection, opening->uuid, error);
-	return opening->stream != NULL;
+	if (strlen(folder) > AGENT_FOLDER_MAX) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_CONFIG,
+			"%s: too long for the sockets of desktops' agents (at most %d bytes): choose a shorter [Paths] Runtime=", folder,
+			AGENT_FOLDER_MAX);
+		return FALSE;
+	}
+	if ((g_mkdir(folder, 0700) == 0 || errno == EEXIST) && g_chmod(folder, 0700) == 0 && let_us_in(folder))
+		return TRUE;
+	g_set_error(error, CARREL_ERROR, CARREL_ERROR_CONFIG, "%s: %s%s", folder, g_strerror(errno),
+		errno == ENOTSUP ? "; [Paths] Runtime= must be on a file system with ACLs, as tmpfs, ext4, xfs and btrfs are" : "");
+	return FALSE;
 }
 
 static gboolean
@@ -83,13 +90,13 @@ open_later(AgentLink *link)
 static void
 close_port(AgentLink *link)
 {
-	if (link->stream == NULL)
+	if (link->port == NULL)
 		return;
-	virStreamEventRemoveCallback(link->stream);
-	host_discard_stream(g_steal_pointer(&link->stream));
+	g_source_destroy(link->watch);
+	g_clear_pointer(&link->watch, g_source_unref);
+	g_clear_object(&link->port);
 	g_string_truncate(link->output, 0);
 	agent_parser_reset(link->parser);
-	link->waiting_to_write = FALSE;
 }
 
 static void
@@ -124,14 +131,28 @@ on_parsed(const AgentMessage *message, void *data)
 		link->deliver_id = g_idle_add_full(G_PRIORITY_DEFAULT, deliver, link, NULL);
 }
 
+static void
+watch_port(AgentLink *link, GIOCondition wanted)
+{
+	if (link->watch != NULL)
+		g_source_destroy(link->watch);
+	g_clear_pointer(&link->watch, g_source_unref);
+	link->watch = g_socket_create_source(link->port, wanted, NULL);
+	g_source_set_callback(link->watch, G_SOURCE_FUNC(on_port), link, NULL);
+	g_source_attach(link->watch, NULL);
+	link->waiting_to_write = (wanted & G_IO_OUT) != 0;
+}
+
 /* FALSE: it broke. */
 static gboolean
 flush(AgentLink *link)
 {
-	while (link->output->len > 0) {
-		int n = virStreamSend(link->stream, link->output->str, link->output->len);
+	g_autoptr(GError) error = NULL;
 
-		if (n == -2)
+	while (link->output->len > 0) {
+		gssize n = g_socket_send(link->port, link->output->str, link->output->len, NULL, &error);
+
+		if (n < 0 && g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
 			break;
 		if (n < 0)
 			return FALSE;
@@ -139,11 +160,8 @@ flush(AgentLink *link)
 	}
 	gboolean wanted = link->output->len > 0;
 
-	if (wanted != link->waiting_to_write) {
-		link->waiting_to_write = wanted;
-		virStreamEventUpdateCallback(link->stream, VIR_STREAM_EVENT_READABLE | VIR_STREAM_EVENT_ERROR |
-								   VIR_STREAM_EVENT_HANGUP | (wanted ? VIR_STREAM_EVENT_WRITABLE : 0));
-	}
+	if (wanted != link->waiting_to_write)
+		watch_port(link, wanted ? G_IO_IN | G_IO_OUT : G_IO_IN);
 	return TRUE;
 }
 
@@ -167,15 +185,16 @@ receive(AgentLink *link)
 	char buffer[AGENT_LINE_MAX];
 
 	for (int i = 0; i < READS_MAX; i++) {
-		int n = virStreamRecv(link->stream, buffer, sizeof buffer);
+		g_autoptr(GError) error = NULL;
+		gssize n = g_socket_receive(link->port, buffer, sizeof buffer, NULL, &error);
 
-		if (n == -2)
+		if (n < 0 && g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
 			return TRUE;
 		if (n <= 0)
 			return FALSE;
 		if (is_flood(link, agent_parser_feed(link->parser, buffer, (gsize)n))) {
-			g_warning("the agent of VM %s sends more than %d lines a second: its port is closed for a while",
-				link->uuid, LINES_A_SECOND_MAX);
+			g_warning("the agent of %s sends more than %d lines a second: its port is closed for a while",
+				link->desktop, LINES_A_SECOND_MAX);
 			link->retry_ms = RETRY_MAX_MS;
 			return FALSE;
 		}
@@ -183,23 +202,20 @@ receive(AgentLink *link)
 	return TRUE;
 }
 
-static void
-on_stream(virStreamPtr stream, int events, void *data)
+static gboolean
+on_port(GSocket *port, GIOCondition events, gpointer data)
 {
 	AgentLink *link = data;
+	gboolean alive = TRUE;
 
-	if (stream != link->stream)
-		return;
-	if ((events & VIR_STREAM_EVENT_READABLE) && !receive(link)) {
+	/* What was said before a hang-up is read first. */
+	if (events & (G_IO_IN | G_IO_HUP | G_IO_ERR))
+		alive = receive(link);
+	if (alive && (events & G_IO_OUT))
+		alive = flush(link);
+	if (!alive)
 		break_port(link);
-		return;
-	}
-	if ((events & VIR_STREAM_EVENT_WRITABLE) && !flush(link)) {
-		break_port(link);
-		return;
-	}
-	if (events & (VIR_STREAM_EVENT_ERROR | VIR_STREAM_EVENT_HANGUP))
-		break_port(link);
+	return G_SOURCE_CONTINUE; /* a watch that was replaced is destroyed */
 }
 
 static gboolean
@@ -213,7 +229,7 @@ on_hello_time(gpointer data)
 		return G_SOURCE_REMOVE;
 	}
 	/* What a guest without an agent does not read waits in QEMU's socket; do not fill it. */
-	if (link->stream && link->output->len == 0)
+	if (link->port && link->output->len == 0)
 		agent_link_send(link, line);
 	return G_SOURCE_CONTINUE;
 }
@@ -227,50 +243,35 @@ agent_link_expect_hello(AgentLink *link)
 }
 
 static void
-on_opened(void *task, const GError *error, void *data)
+open_port(AgentLink *link)
 {
-	Opening *opening = task;
-	AgentLink *link = data;
-	g_autofree char *hello = agent_line_hello();
+	g_autoptr(GSocketAddress) address = g_unix_socket_address_new(link->path);
+	g_autoptr(GError) error = NULL;
+	g_autofree char *hello = NULL;
 
-	/* Its address may have been given to another link since. */
-	if (!g_hash_table_contains(live_links, link) || strcmp(link->uuid, opening->uuid) != 0 || link->stream != NULL)
-		return;
-	if (error != NULL) {
-		g_debug("VM %s: %s", link->uuid, error->message);
+	/* Neither opening nor connecting waits: a backlog that is full is an error, and so is a socket that is not there yet. */
+	link->port = g_socket_new(G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_DEFAULT, &error);
+	if (link->port)
+		g_socket_set_blocking(link->port, FALSE);
+	if (link->port == NULL || !g_socket_connect(link->port, address, NULL, &error)) {
+		g_debug("%s: %s", link->path, error->message);
+		g_clear_object(&link->port);
 		open_later(link);
 		return;
 	}
-	link->stream = g_steal_pointer(&opening->stream);
-	if (virStreamEventAddCallback(link->stream,
-		    VIR_STREAM_EVENT_READABLE | VIR_STREAM_EVENT_ERROR | VIR_STREAM_EVENT_HANGUP, on_stream, link, NULL) < 0) {
-		host_discard_stream(g_steal_pointer(&link->stream));
-		open_later(link);
-		return;
-	}
+	watch_port(link, G_IO_IN);
+	hello = agent_line_hello();
 	agent_link_expect_hello(link);
 	agent_link_send(link, hello);
 }
 
-static void
-open_port(AgentLink *link)
-{
-	Opening *opening = g_new0(Opening, 1);
-
-	opening->uuid = g_strdup(link->uuid);
-	host_run(link->host, OPEN_DEADLINE_MS, open_in_worker, opening, opening_free, on_opened, link);
-}
-
 AgentLink *
-agent_link_new(Host *host, const char *uuid, void (*on_message)(const AgentMessage *message, void *data), void *data)
+agent_link_new(const char *path, const char *desktop, void (*on_message)(const AgentMessage *message, void *data), void *data)
 {
 	AgentLink *link = g_new0(AgentLink, 1);
 
-	if (live_links == NULL)
-		live_links = g_hash_table_new(NULL, NULL);
-	g_hash_table_add(live_links, link);
-	link->host = host;
-	link->uuid = g_strdup(uuid);
+	link->path = g_strdup(path);
+	link->desktop = g_strdup(desktop);
 	link->on_message = on_message;
 	link->data = data;
 	link->parser = agent_parser_new(on_parsed, link);
@@ -286,7 +287,6 @@ agent_link_free(AgentLink *link)
 {
 	if (link == NULL)
 		return;
-	g_hash_table_remove(live_links, link);
 	g_clear_handle_id(&link->retry_id, g_source_remove);
 	g_clear_handle_id(&link->hello_id, g_source_remove);
 	g_clear_handle_id(&link->deliver_id, g_source_remove);
@@ -294,7 +294,8 @@ agent_link_free(AgentLink *link)
 	close_port(link);
 	agent_parser_free(link->parser);
 	g_string_free(link->output, TRUE);
-	g_free(link->uuid);
+	g_free(link->path);
+	g_free(link->desktop);
 	g_free(link);
 }
 
@@ -303,7 +304,7 @@ agent_link_send(AgentLink *link, const char *line)
 {
 	gsize size = line ? strlen(line) : 0;
 
-	if (line == NULL || link->stream == NULL || link->output->len + size > OUTPUT_MAX)
+	if (line == NULL || link->port == NULL || link->output->len + size > OUTPUT_MAX)
 		return FALSE;
 	g_string_append_len(link->output, line, (gssize)size);
 	if (!flush(link))

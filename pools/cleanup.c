@@ -61,7 +61,7 @@ cleanup_instance(const Conf *conf, CleanupCounts *counts, GError **error)
 		host_set_error(error, conf->libvirt_uri);
 		return FALSE;
 	}
-	place = vm_place_new(instance, conf->state);
+	place = vm_place_new(instance, conf->state, conf->runtime);
 	ok = destroy_all(connection, place, counts, error) && store_run(store, error, "DELETE FROM desktops", "") >= 0;
 	virConnectClose(connection);
 	return ok;

@@ -92,7 +92,8 @@ add_ports(GString *xml, const DomainSpec *spec)
 {
 	add(xml, "<channel type='dbus'><source channel='com.redhat.spice.0'/>"
 		 "<target type='virtio' name='com.redhat.spice.0'/></channel>"
-		 "<channel type='unix'><target type='virtio' name='" DOMAIN_AGENT_PORT "'/></channel>");
+		 "<channel type='unix'><source mode='bind' path='%s'/><target type='virtio' name='" DOMAIN_AGENT_PORT "'/></channel>",
+		spec->agent);
 	add(xml, "<controller type='usb' index='0' model='qemu-xhci'/>");
 	if (spec->usb)
 		add(xml, "<redirdev bus='usb' type='dbus'><source channel='org.qemu.usbredir'/></redirdev>");

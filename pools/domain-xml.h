@@ -21,6 +21,7 @@ typedef struct {
 	const char *kernel, *initrd, *cmdline; /* kernel NULL: boot the disk */
 	const char *network; /* a libvirt network, or NULL */
 	const char *bridge;  /* a bridge of the host, or NULL; at most one of the two */
+	const char *agent; /* the unix socket of its control port, for QEMU to listen on */
 	gboolean usb;	     /* QEMU can redirect USB */
 } DomainSpec;
 

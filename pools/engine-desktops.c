@@ -172,8 +172,11 @@ desktop_runs(Desktop *desktop)
 
 	desktop->running = TRUE;
 	desktop->begun = TRUE;
-	if (desktop->link == NULL)
-		desktop->link = agent_link_new(desktop->engine->host, desktop->row->uuid, agent_on_message, desktop);
+	if (desktop->link == NULL) {
+		g_autofree char *agent = vm_agent_path(desktop->engine->place, desktop->row->id);
+
+		desktop->link = agent_link_new(agent, desktop->row->id, agent_on_message, desktop);
+	}
 	if (changed && desktop->row->state == DESKTOP_CLONING) {
 		desktop->booting = TRUE;
 		desktop->boot_id = g_timeout_add_seconds(DECIDE_AGENT_WAIT_S, on_boot_deadline, desktop);

@@ -17,7 +17,7 @@ typedef struct {
 	char *id, *uuid;
 	/* Of a clone. */
 	Image *image;
-	char *pool, *config, *emulator, *machine, *disk, *network, *bridge;
+	char *pool, *config, *emulator, *machine, *disk, *agent, *network, *bridge;
 	gboolean kvm, usb;
 	guint cpus;
 	guint64 memory;
@@ -37,6 +37,7 @@ task_free(void *data)
 	g_free(task->emulator);
 	g_free(task->machine);
 	g_free(task->disk);
+	g_free(task->agent);
 	g_free(task->network);
 	g_free(task->bridge);
 	g_free(task);
@@ -47,7 +48,7 @@ task_new(const Engine *engine, const char *id, const char *uuid)
 {
 	Task *task = g_new0(Task, 1);
 
-	task->place = vm_place_new(engine->place->instance, engine->state);
+	task->place = vm_place_new(engine->place->instance, engine->state, engine->runtime);
 	task->id = g_strdup(id);
 	task->uuid = g_strdup(uuid);
 	return task;
@@ -75,6 +76,7 @@ clone_in_worker(virConnectPtr connection, void *data, GError **error)
 		.cmdline = task->image->cmdline,
 		.network = task->network,
 		.bridge = task->bridge,
+		.agent = task->agent,
 		.usb = task->usb,
 	};
 
@@ -162,6 +164,7 @@ clone_task(const Desktop *desktop, const Pool *pool, GError **error)
 	task->emulator = g_strdup(engine->facts->emulator);
 	task->machine = g_strdup(engine->facts->machine);
 	task->disk = vm_overlay_path(task->place, desktop->row->id);
+	task->agent = vm_agent_path(task->place, desktop->row->id);
 	task->network = file->mode == POOL_NETWORK_NAT ? g_strdup(task->place->short_name) : NULL;
 	task->bridge = file->mode == POOL_NETWORK_BRIDGE ? g_strdup(file->bridge) : NULL;
 	task->kvm = engine->facts->kvm && file->accel != POOL_ACCEL_TCG;

@@ -50,7 +50,7 @@ typedef struct {
 } Desktop;
 
 struct Engine {
-	char *state, *images, *pools_folder;
+	char *state, *runtime, *images, *pools_folder;
 	gboolean local;
 	Store *store;
 	EngineEvents events;

@@ -112,17 +112,18 @@ engine_new(const Conf *conf, Store *store, const EngineEvents *events, GError **
 		return NULL;
 	engine = g_new0(Engine, 1);
 	engine->state = g_strdup(conf->state);
+	engine->runtime = g_strdup(conf->runtime);
 	engine->images = g_strdup(conf->images);
 	engine->pools_folder = g_strdup(conf->pools);
 	/* "qemu:///system" and "qemu+unix:///system?socket=...": no host's name between the slashes. */
 	engine->local = strstr(conf->libvirt_uri, ":///") != NULL;
 	engine->store = store;
 	engine->events = *events;
-	engine->place = vm_place_new(instance, conf->state);
+	engine->place = vm_place_new(instance, conf->state, conf->runtime);
 	engine->pools = g_ptr_array_new_with_free_func(pool_free);
 	engine->desktops = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, desktop_free);
 	g_queue_init(&engine->changed);
-	if (!load_desktops(engine, error))
+	if (!agent_folder_make(engine->place->agents, error) || !load_desktops(engine, error))
 		return NULL;
 	pools_load(engine, NULL, NULL);
 	mine.data = engine;
@@ -154,6 +155,7 @@ engine_free(Engine *engine)
 	host_facts_free(engine->facts);
 	g_free(engine->facts_trouble);
 	g_free(engine->state);
+	g_free(engine->runtime);
 	g_free(engine->images);
 	g_free(engine->pools_folder);
 	g_free(engine);

@@ -578,25 +578,3 @@ host_trouble(const Host *host)
 {
 	return host->connected ? NULL : host->trouble;
 }
-
-static void
-discard(gpointer data, gpointer nothing)
-{
-	virStreamPtr stream = data;
-
-	virStreamAbort(stream);
-	virStreamFree(stream);
-}
-
-void
-host_discard_stream(virStreamPtr stream)
-{
-	static GThreadPool *reaper;
-
-	if (g_once_init_enter(&reaper)) {
-		GThreadPool *pool = g_thread_pool_new(discard, NULL, 1, FALSE, NULL);
-
-		g_once_init_leave(&reaper, pool);
-	}
-	g_thread_pool_push(reaper, stream, NULL);
-}

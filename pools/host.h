@@ -42,9 +42,6 @@ typedef void (*HostDone)(void *task, const GError *error, void *data);
  * meanwhile, or has too much to do already; TIMEOUT. */
 void host_run(Host *host, guint deadline_ms, HostWork work, void *task, GDestroyNotify free_task, HostDone done, void *data);
 
-/* Gives up @stream (its data are of no interest any more) in a thread where that may block. */
-void host_discard_stream(virStreamPtr stream);
-
 /* Sets @error from libvirt's last error in this thread: NOT_FOUND where what was named is not there, BUSY where the connection
  * broke, DENIED, EXHAUSTED (disk, memory), TIMEOUT, or FAILED. The one place where libvirt's errors become ours. */
 void host_set_error(GError **error, const char *what);

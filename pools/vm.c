@@ -7,6 +7,7 @@
 #include "pools/network.h"
 #include "pools/xml-select.h"
 
+#include <glib/gstdio.h>
 #include <libvirt/virterror.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,13 +18,14 @@
 #define DESTROY_TRIES 3
 
 VmPlace *
-vm_place_new(const char *instance, const char *state_folder)
+vm_place_new(const char *instance, const char *state_folder, const char *runtime_folder)
 {
 	VmPlace *place = g_new0(VmPlace, 1);
 
 	place->instance = g_strdup(instance);
 	place->short_name = g_strdup_printf("carrel-%.*s", INSTANCE_SHORT, instance);
 	place->folder = g_build_filename(state_folder, "desktops", NULL);
+	place->agents = g_build_filename(runtime_folder, "broker", "agents", NULL);
 	return place;
 }
 
@@ -35,6 +37,7 @@ vm_place_free(VmPlace *place)
 	g_free(place->instance);
 	g_free(place->short_name);
 	g_free(place->folder);
+	g_free(place->agents);
 	g_free(place);
 }
 
@@ -42,6 +45,12 @@ char *
 vm_overlay_name(const char *desktop)
 {
 	return g_strconcat(desktop, OVERLAY_SUFFIX, NULL);
+}
+
+char *
+vm_agent_path(const VmPlace *place, const char *desktop)
+{
+	return g_build_filename(place->agents, desktop, NULL);
 }
 
 char *
@@ -215,6 +224,7 @@ vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, 
 {
 	g_autoptr(virDomain) domain = uuid ? virDomainLookupByUUIDString(connection, uuid) : NULL;
 	g_autoptr(virStoragePool) storage = NULL;
+	g_autofree char *agent = vm_agent_path(place, desktop);
 
 	if (uuid && domain == NULL && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN) {
 		host_set_error(error, "looking it up");
@@ -228,6 +238,7 @@ vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, 
 		if (ours && !end_domain(domain, error))
 			return FALSE;
 	}
+	g_unlink(agent); /* a QEMU that was killed leaves it */
 	storage = find_storage(connection, place);
 	if (storage == NULL && virGetLastErrorCode() != VIR_ERR_NO_STORAGE_POOL) {
 		host_set_error(error, place->folder);
@@ -364,21 +375,6 @@ vm_screenshot(virConnectPtr connection, const char *uuid, const char **mime, GEr
 	if (stream)
 		virStreamFree(stream);
 	return bytes;
-}
-
-virStreamPtr
-vm_open_agent(virConnectPtr connection, const char *uuid, GError **error)
-{
-	g_autoptr(virDomain) domain = virDomainLookupByUUIDString(connection, uuid);
-	virStreamPtr stream = domain ? virStreamNew(connection, VIR_STREAM_NONBLOCK) : NULL;
-
-	/* By force: the port may still be held for a broker that died. */
-	if (stream && virDomainOpenChannel(domain, DOMAIN_AGENT_PORT, stream, VIR_DOMAIN_CHANNEL_FORCE) == 0)
-		return stream;
-	host_set_error(error, "opening the agent's port");
-	if (stream)
-		virStreamFree(stream);
-	return NULL;
 }
 
 gboolean

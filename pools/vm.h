@@ -1,5 +1,5 @@
-/* What a worker does to one VM: make it with its overlay, throw both away, list what there is, look at its screen, open its agent's
- * port. Everything here blocks and touches nothing but its arguments, and everything that changes something may be done again after
+/* What a worker does to one VM: make it with its overlay, throw both away, list what there is, look at its screen.
+ * Everything here blocks and touches nothing but its arguments, and everything that changes something may be done again after
  * it was broken off anywhere. SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
@@ -16,15 +16,18 @@ typedef struct {
 	char *instance;	 /* 32 hexadecimal digits */
 	char *short_name; /* carrel-XXXXXXXX: storage pool and network */
 	char *folder;	 /* of the overlays: STATE/desktops */
+	char *agents;	 /* of the sockets of agents: RUNTIME/broker/agents */
 } VmPlace;
 
-VmPlace *vm_place_new(const char *instance, const char *state_folder);
+VmPlace *vm_place_new(const char *instance, const char *state_folder, const char *runtime_folder);
 void vm_place_free(VmPlace *place);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VmPlace, vm_place_free)
 
 /* The overlay's path, and its volume's name. Free with g_free. */
 char *vm_overlay_path(const VmPlace *place, const char *desktop);
 char *vm_overlay_name(const char *desktop);
+/* The socket of its agent. Free with g_free. */
+char *vm_agent_path(const VmPlace *place, const char *desktop);
 /* The desktop whose overlay @volume would be, or NULL when it is none of ours. Free with g_free. */
 char *vm_overlay_desktop(const char *volume);
 
@@ -53,9 +56,6 @@ VmList *vm_list(virConnectPtr connection, const VmPlace *place, gboolean refresh
 
 /* *@mime is static. */
 GBytes *vm_screenshot(virConnectPtr connection, const char *uuid, const char **mime, GError **error);
-
-/* A stream that does not block. Free with host_discard_stream. */
-virStreamPtr vm_open_agent(virConnectPtr connection, const char *uuid, GError **error);
 
 /* The storage pool and the network of the instance, when no desktop is left. */
 gboolean vm_place_remove(virConnectPtr connection, const VmPlace *place, GError **error);

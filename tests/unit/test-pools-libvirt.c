@@ -31,6 +31,7 @@ spec(void)
 		.initrd = "/i/initrd",
 		.cmdline = "root=/dev/vda rw",
 		.network = "carrel-00112233",
+		.agent = "/r/office-1a2b3c4d",
 		.usb = TRUE,
 	};
 }
@@ -68,6 +69,7 @@ START_TEST(a_desktop_has_the_hardware_that_guests_count_on)
 	g_autoptr(GPtrArray) ports = xml_select(xml, "domain/devices/channel/target@name");
 	ck_assert_uint_eq(ports->len, 2);
 	ck_assert_str_eq(ports->pdata[1], DOMAIN_AGENT_PORT);
+	assert_value(xml, "domain/devices/channel/source@path", s.agent);
 }
 END_TEST
 
@@ -93,13 +95,14 @@ START_TEST(no_value_can_break_out_of_its_place)
 	const char *evil = "x'/><disk>\"&<!--";
 	DomainSpec s = spec();
 
-	s.cmdline = s.pool = s.backing = s.disk = evil;
+	s.cmdline = s.pool = s.backing = s.disk = s.agent = evil;
 	g_autofree char *xml = domain_xml(&s);
 	g_autofree char *volume = overlay_xml(evil, evil);
 
 	assert_value(xml, "domain/os/cmdline", evil);
 	assert_value(xml, "domain/metadata/carrel:desktop@pool", evil);
 	assert_value(xml, "domain/devices/disk/source@file", evil);
+	assert_value(xml, "domain/devices/channel/source@path", evil);
 	assert_value(volume, "volume/name", evil);
 	assert_value(volume, "volume/backingStore/path", evil);
 }
