@@ -62,7 +62,7 @@ agent_folder_make(const char *folder, GError **error)
 			AGENT_FOLDER_MAX);
 		return FALSE;
 	}
-	if ((g_mkdir(folder, 0700) == 0 || errno == EEXIST) && g_chmod(folder, 0700) == 0 && let_us_in(folder))
+	if (g_mkdir_with_parents(folder, 0700) == 0 && g_chmod(folder, 0700) == 0 && let_us_in(folder))
 		return TRUE;
 	g_set_error(error, CARREL_ERROR, CARREL_ERROR_CONFIG, "%s: %s%s", folder, g_strerror(errno),
 		errno == ENOTSUP ? "; [Paths] Runtime= must be on a file system with ACLs, as tmpfs, ext4, xfs and btrfs are" : "");

@@ -118,7 +118,7 @@ start(void)
 	g_autofree char *pools = g_build_filename(folder, "pools.d", NULL);
 	g_autofree char *images = g_build_filename(folder, "images", NULL);
 	char uri[] = URI;
-	const Conf conf = {.state = folder, .images = images, .pools = pools, .libvirt_uri = uri};
+	const Conf conf = {.state = folder, .runtime = folder, .images = images, .pools = pools, .libvirt_uri = uri};
 	const EngineEvents callbacks = {on_change, on_end_clients, on_guest_logout, NULL};
 
 	engine = engine_new(&conf, store, &callbacks, NULL);
