@@ -8,8 +8,8 @@ import subprocess
 import time
 
 import guest
-from instance import Failure, Portal, Skip, check, equal, instance, wait_for
-from processes import is_alive, main_of, screens
+from instance import Failure, Portal, Skip, check, equal, instance
+from processes import is_alive, main_of
 
 DAEMONS = ("carrel-gateway", "carrel-broker", "carrel-display", "carrel-auth")
 # How our logs mark what must never be, a programmer's error found by GLib among it; and what sanitizers, libc and
@@ -49,34 +49,33 @@ class Whole:
         self.pids = {name: main_of(name) for name in DAEMONS}
         for name, pid in self.pids.items():
             check(pid, f"{name} is not running")
-        self.screens = set(screens())
         folder = os.path.join(os.path.dirname(os.path.dirname(instance()["config"])), "log")
-        self.logs = {os.path.join(folder, name + ".log"): 0 for name in DAEMONS}
-        for path in self.logs:
-            self.logs[path] = os.path.getsize(path)
+        self.logs = {path: os.path.getsize(path) for path in (os.path.join(folder, name + ".log") for name in DAEMONS)}
 
-    def new_lines(self):
-        """(program, line) of all that was logged since, each time it is asked."""
+    def _new_lines(self):
         for path, size in self.logs.items():
             with open(path, "rb") as file:
                 file.seek(size)
-                for line in file.read().splitlines():
-                    yield os.path.basename(path).removesuffix(".log"), line
+                yield from file.read().splitlines()
 
-    def lost_screens(self):
-        return {pid for pid in self.screens if not is_alive(pid)}
+    def dead_screens(self):
+        """(desktop, why) of each screen that ended by itself: not with its desktop, when it was told to, or for want of clients."""
+        ends = (re.search(rb"carrel-display: (\S+): its screen is gone: (.*)", line) for line in self._new_lines())
+        return [(end[1].decode(), end[2].decode()) for end in ends if end and end[2] not in (b"idle", b"asked", b"vm-gone")]
 
-    def check(self, screens_may_die=False):
-        """Ours are the same processes, and logged no failure of their own; returns how many screens died."""
+    def check(self, may_die=None):
+        """Ours are the same processes, logged no failure of their own, and no screen died but those of the desktop @may_die,
+        who may say why they did. Returns how many did."""
         for name, pid in self.pids.items():
             check(is_alive(pid) and main_of(name) == pid, f"{name} ({pid}) died")
-        lost = self.lost_screens()
-        check(screens_may_die or not lost, f"screens died: {lost}")
-        bad = [(name, line) for name, line in self.new_lines() if BAD_LINE.search(line)]
-        if screens_may_die:
-            bad = [(name, line) for name, line in bad if name != "carrel-display"]
-        equal(bad, [], "lines of failures in our logs")
-        return len(lost)
+        dead = self.dead_screens()
+        for desktop, why in dead:
+            print(f"# the screen of {desktop} is gone: {why}", flush=True)
+        equal([one for one in dead if one[0] != may_die], [], "screens that died")
+        bad = [line for line in self._new_lines() if BAD_LINE.search(line)]
+        equal([line for line in bad if not (dead and b"carrel-screen" in line or b"its screen is gone" in line)], [],
+              "lines of failures in our logs")
+        return len(dead)
 
 
 def portal_answers(source="127.0.0.2", seconds=10):

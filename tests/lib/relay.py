@@ -1,35 +1,53 @@
-"""A relay on a loopback port of its own: whoever connects to it talks to what upstream() opens. On the way in, zzuf may
-stand in the middle."""
+"""Relays between stock clients and the instance, each on a loopback port of its own. They see the plain bytes, where
+viewers would have encrypted them, and can have zzuf change what the client sends."""
 # SPDX-License-Identifier: GPL-2.0-or-later
+import os
 import socket
+import ssl
 import subprocess
 import threading
 
+import vencrypt
+from tls import TlsSocket
+from ways_in import plain_socket, security_none
 
-def copy(source, sink, keep=None):
-    """Copies until the end or a failure, which ends both ways of both."""
-    try:
-        while data := source.recv(65536):
-            if keep is not None:
-                keep(data)
-            sink.sendall(data)
-    except (OSError, ValueError):
-        pass
-    for one in (source, sink):
+# Where the connections of relays come from: nobody else's address.
+SOURCE = "127.0.0.3"
+
+
+def far_side(host, port, timeout=20):
+    connection = socket.create_connection((host, port), timeout, source_address=(SOURCE, 0))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.settimeout(None)
+    return connection
+
+
+def end(*sockets):
+    for one in sockets:
         try:
             one.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
 
 
-class Relay:
-    """@upstream() opens the far side (a socket) for each connection, or raises OSError to refuse it.
-    @welcome(near), when given, talks to the client first and gives the socket to go on with.
-    @zzuf: words of a zzuf command that mutates what the client sends; both sides must then be plain sockets.
-    @keep(bytes): is given what clients send, as it comes."""
+def copy(source, sink, keep=None):
+    """Copies until the end or a failure, which ends both ways of both."""
+    try:
+        while data := source.recv(65536):
+            if keep:
+                keep(data)
+            sink.sendall(data)
+    except (OSError, ValueError):
+        pass
+    end(source, sink)
 
-    def __init__(self, upstream, welcome=None, zzuf=None, keep=None):
-        self.upstream, self.welcome, self.zzuf, self.keep = upstream, welcome, zzuf, keep
+
+class Relay:
+    """For each connection join(near) gives (near, far), the two sockets to copy between; OSError refuses it.
+    @zzuf: words of a command that stands in the way in; @keep(bytes): is given what comes in."""
+
+    def __init__(self, join, zzuf=None, keep=None):
+        self.join, self.zzuf, self.keep = join, zzuf, keep
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.listener.getsockname()[1]
         self.served = 0
@@ -41,31 +59,30 @@ class Relay:
                 near, _ = self.listener.accept()
             except OSError:
                 return
+            near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._serve, args=(near,), daemon=True).start()
 
-    def _serve(self, near):
-        near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def _serve(self, accepted):
         try:
-            if self.welcome:
-                near = self.welcome(near)
-            far = self.upstream()
-        except (OSError, AssertionError, ValueError):
-            near.close()
+            near, far = self.join(accepted)
+        except (OSError, AssertionError, ValueError, vencrypt.Denied):
+            accepted.close()
             return
         self.served += 1
         back = threading.Thread(target=copy, args=(far, near), daemon=True)
         back.start()
         if self.zzuf:
+            # It reads the one socket and writes the other itself, and ends when either does.
             subprocess.run(self.zzuf, stdin=near, stdout=far, stderr=subprocess.DEVNULL, check=False)
-            copy(near, far)  # zzuf ends with one of the two
+            end(near, far)
         else:
             copy(near, far, self.keep)
         back.join(10)
-        near.close()
-        far.close()
+        for one in (near, far, accepted):
+            one.close()
 
     def close(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
+        end(self.listener)
         self.listener.close()
 
     def __enter__(self):
@@ -73,3 +90,82 @@ class Relay:
 
     def __exit__(self, *_):
         self.close()
+
+
+def straight(host, port):
+    """join: the bytes as they are."""
+    return lambda near: (near, far_side(host, port))
+
+
+def to_tls(portal):
+    """join: plain from the client, TLS to the HTTPS port."""
+    return lambda near: (near, plain_socket(TlsSocket(far_side(portal.host, portal.port), portal.tls, portal.host)))
+
+
+def to_vencrypt_tls(host, port):
+    """join: a client that begins with TLS, to the VNC port, where VeNCrypt comes before it."""
+    return lambda near: (near, vencrypt.until_tls(host, port, 20))
+
+
+def to_vnc(portal, name):
+    """join: a VNC viewer without security, to the VNC port, signed in as @name."""
+    host, port = portal.instance["vnc"].split(":")
+
+    def join(near):
+        security_none(near)
+        return near, plain_socket(vencrypt.sign_in(host, int(port), portal.tls, name, portal.user(name)["password"]))
+    return join
+
+
+def make_certificate(folder):
+    """A certificate for 127.0.0.1 that is its own authority: (file of certificate and key, PEM of the certificate)."""
+    key, certificate, both = (os.path.join(folder, name) for name in ("relay.key", "relay.crt", "relay.pem"))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=relay", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True)
+    with open(both, "w") as out:
+        for path in (certificate, key):
+            with open(path) as file:
+                out.write(file.read())
+    with open(certificate) as file:
+        return both, file.read()
+
+
+def read_head(connection):
+    head = b""
+    while b"\r\n\r\n" not in head:
+        more = connection.recv(1)  # not a byte of what comes behind
+        if not more or len(head) > 4096:
+            raise OSError("no head")
+        head += more
+    return head
+
+
+def to_spice(portal, certificate_file):
+    """join: remote-viewer's CONNECT and its TLS, which ends here, and on with the same CONNECT and TLS of our own."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certificate_file)
+
+    def join(near):
+        head = read_head(near)
+        far = far_side(portal.host, portal.port)
+        far.sendall(head)
+        near.sendall(read_head(far))
+        inner = TlsSocket(near, server, None)
+        return plain_socket(inner), plain_socket(TlsSocket(far, portal.tls, portal.host))
+    return join
+
+
+def through(console, relay, authority):
+    """The .vv file @console (bytes), changed so that remote-viewer goes through @relay and trusts its certificate."""
+    lines = []
+    for line in console.decode().splitlines():
+        name = line.split("=", 1)[0]
+        if name == "proxy":
+            line = f"proxy=http://127.0.0.1:{relay.port}"
+        elif name == "ca":
+            line = "ca=" + authority.replace("\n", "\\n")
+        elif name == "host-subject":
+            line = "host-subject=CN=relay"
+        lines.append(line)
+    return ("\n".join(lines) + "\n").encode()
