@@ -2,35 +2,16 @@
 #include "config.h"
 #include "broker/gateway/refusal.h"
 
-#define BURST 20.0
-#define PER_SECOND 2.0
-
-gboolean
-refusal_may_log(RefusalRate *rate, gint64 now, guint *left_out)
-{
-	if (rate->last == 0)
-		rate->tokens = BURST;
-	else
-		rate->tokens = MIN(BURST, rate->tokens + (double)(now - rate->last) / G_USEC_PER_SEC * PER_SECOND);
-	rate->last = now;
-	if (rate->tokens < 1) {
-		rate->left_out++;
-		return FALSE;
-	}
-	rate->tokens -= 1;
-	*left_out = rate->left_out;
-	rate->left_out = 0;
-	return TRUE;
-}
+#include "broker/common/log.h"
 
 void
 refusal_log(const char *address, const char *format, ...)
 {
-	static RefusalRate rate;
+	static LogRate rate;
 	guint left_out;
 	va_list args;
 
-	if (!refusal_may_log(&rate, g_get_monotonic_time(), &left_out))
+	if (!log_rate_take(&rate, g_get_monotonic_time(), &left_out))
 		return;
 	va_start(args, format);
 	g_autofree char *text = g_strdup_vprintf(format, args);

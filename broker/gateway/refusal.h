@@ -7,12 +7,3 @@
 /* @address: the client's, numeric. The text holds no secret; what a client sent stands in it only where it was checked.
  * Of more than 20 in a burst, two a second go on; how many were left out is said with the next. */
 void refusal_log(const char *address, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-/* The same with the time as an argument, in microseconds: FALSE when the line is to be left out, else *@left_out lines were
- * before it. */
-typedef struct {
-	double tokens;
-	gint64 last;
-	guint left_out;
-} RefusalRate;
-gboolean refusal_may_log(RefusalRate *rate, gint64 now, guint *left_out);

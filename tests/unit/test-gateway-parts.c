@@ -12,10 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "broker/common/log.h"
 #include "broker/gateway/cert.h"
 #include "broker/gateway/limits.h"
 #include "broker/gateway/queue.h"
-#include "broker/gateway/refusal.h"
 #include "broker/gateway/site.h"
 #include "broker/gateway/tls.h"
 
@@ -234,14 +234,14 @@ END_TEST
 
 START_TEST(the_log_is_bounded_and_says_what_it_left_out)
 {
-	RefusalRate rate = {0};
+	LogRate rate = {0};
 	guint left_out = 0, written = 0;
 	gint64 now = 1000000;
 
 	for (int i = 0; i < 1000; i++)
-		written += refusal_may_log(&rate, now, &left_out) ? 1 : 0;
+		written += log_rate_take(&rate, now, &left_out) ? 1 : 0;
 	ck_assert_uint_eq(written, 20);
-	ck_assert(refusal_may_log(&rate, now + G_USEC_PER_SEC, &left_out));
+	ck_assert(log_rate_take(&rate, now + G_USEC_PER_SEC, &left_out));
 	ck_assert_uint_eq(left_out, 980);
 }
 END_TEST
