@@ -62,16 +62,22 @@ adopt_limits(Door *door)
 	GatewayLimits *limits = &door->gateway.limits;
 
 	*limits = conf->limits;
-	if (limits->connections > door->max) {
-		g_message("takes at most %u connections, not %" G_GINT64_FORMAT ", since the limit of open files is low (systemd: "
-			  "LimitNOFILE=%" G_GINT64_FORMAT ")",
-			door->max, limits->connections, limits->connections * 2 + SPARE_FDS);
-		limits->connections = door->max;
-	}
+	limits->connections = MIN(limits->connections, door->max);
 	limits->unauthenticated_full = MIN(limits->unauthenticated_full, limits->connections);
 	limits->unauthenticated_start = MIN(limits->unauthenticated_start, limits->unauthenticated_full);
 	g_clear_pointer(&door->gateway.proxies, g_ptr_array_unref);
 	door->gateway.proxies = address_list_new(conf->proxy_from);
+}
+
+static void
+tell_if_low(const Door *door)
+{
+	gint64 wanted = conf_now(door)->limits.connections;
+
+	if (wanted > door->max)
+		g_message("takes at most %u connections, not %" G_GINT64_FORMAT ", since the limit of open files is low (systemd: "
+			  "LimitNOFILE=%" G_GINT64_FORMAT ")",
+			door->max, wanted, wanted * 2 + SPARE_FDS);
 }
 
 static gboolean
@@ -265,6 +271,7 @@ reload_conf(Door *door)
 	conf_free(door->reloaded);
 	door->reloaded = conf;
 	adopt_limits(door);
+	tell_if_low(door);
 	counter_add(COUNTER_RELOADS, 1);
 }
 
@@ -363,6 +370,7 @@ door_open(Door *door, GError **error)
 	g_autofree char *socket = conf_socket_path(door->conf, CONF_SOCKET_GATEWAY);
 	gboolean made;
 
+	tell_if_low(door);
 	gateway->reactor = reactor_new(error);
 	if (gateway->reactor == NULL)
 		return FALSE;

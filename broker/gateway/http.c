@@ -88,7 +88,7 @@ on_deadline(Client *client)
 	}
 	http->answering = TRUE;
 	http_refuse(client, http->head_done ? REFUSAL_BODY_TIMEOUT : REFUSAL_HEAD_TIMEOUT, 408, "timeout",
-		"the rest of the request did not come in time");
+		http->head_done ? "half a body, then nothing" : "half a head, then nothing");
 }
 
 static void

@@ -20,73 +20,96 @@ limits_of(const Gateway *gateway, const Conf *conf)
 		{"BodyMemory", limits->body_memory}, {"KeepAliveTimeout", limits->keep_alive_timeout},
 		{"SignInTimeout", limits->sign_in_timeout}, {"WriteTimeout", limits->write_timeout},
 		{"FrameSize", limits->frame_size}, {"PingInterval", limits->ping_interval}, {"RelayBuffer", limits->relay_buffer}};
-	GVariantDict dict = G_VARIANT_DICT_INIT(NULL);
-	g_autofree char *unauthenticated = g_strdup_printf("%" G_GINT64_FORMAT ":%" G_GINT64_FORMAT ":%" G_GINT64_FORMAT,
-		limits->unauthenticated_start, limits->unauthenticated_rate, limits->unauthenticated_full);
+	/* Builders and no dictionaries: these keep the order. */
+	GVariantBuilder dict = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
 
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
-		g_variant_dict_insert(&dict, rows[i].name, "x", rows[i].value);
-	g_variant_dict_insert(&dict, "Unauthenticated", "s", unauthenticated);
-	g_variant_dict_insert(&dict, "ProxyFrom", "^as", conf->proxy_from);
-	return g_variant_dict_end(&dict);
+		g_variant_builder_add(&dict, "{sv}", rows[i].name, g_variant_new_int64(rows[i].value));
+	g_variant_builder_add(&dict, "{sv}", "Unauthenticated",
+		g_variant_new_printf("%" G_GINT64_FORMAT ":%" G_GINT64_FORMAT ":%" G_GINT64_FORMAT, limits->unauthenticated_start,
+			limits->unauthenticated_rate, limits->unauthenticated_full));
+	g_variant_builder_add(&dict, "{sv}", "ProxyFrom", g_variant_new_strv((const char *const *)conf->proxy_from, -1));
+	return g_variant_builder_end(&dict);
 }
 
 static void
-add_one(GVariantDict *dict, const char *key)
+add_count(GVariantBuilder *dict, const char *key, guint n)
 {
-	guint n = 0;
+	g_variant_builder_add(dict, "{sv}", key, g_variant_new_uint32(n));
+}
 
-	g_variant_dict_lookup(dict, key, "u", &n);
-	g_variant_dict_insert(dict, key, "u", n + 1);
+/* How many clients are in each stage: a static name → count. */
+static GVariant *
+stages_of(const Gateway *gateway)
+{
+	GVariantDict stages = G_VARIANT_DICT_INIT(NULL);
+	GHashTableIter iter;
+	gpointer client;
+
+	g_hash_table_iter_init(&iter, gateway->clients);
+	while (g_hash_table_iter_next(&iter, &client, NULL)) {
+		const char *name = client_stage(client)->name;
+		guint n = 0;
+
+		g_variant_dict_lookup(&stages, name, "u", &n);
+		g_variant_dict_insert(&stages, name, "u", n + 1);
+	}
+	return g_variant_dict_end(&stages);
+}
+
+static GVariant *
+streams_of(const Gateway *gateway)
+{
+	static const char *const protocols[] = {"browser", "SPICE", "VNC"}, *const keys[] = {"browser", "spice", "vnc"};
+	GVariantBuilder dict = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
+	guint n[G_N_ELEMENTS(keys)] = {0};
+	GHashTableIter iter;
+	gpointer client;
+
+	g_hash_table_iter_init(&iter, gateway->clients);
+	while (g_hash_table_iter_next(&iter, &client, NULL)) {
+		for (gsize i = 0; i < G_N_ELEMENTS(keys); i++)
+			n[i] += g_strcmp0(relay_protocol(client), protocols[i]) == 0;
+	}
+	for (gsize i = 0; i < G_N_ELEMENTS(keys); i++)
+		add_count(&dict, keys[i], n[i]);
+	return g_variant_builder_end(&dict);
 }
 
 static GVariant *
 connections_of(const Gateway *gateway)
 {
-	GVariantDict dict = G_VARIANT_DICT_INIT(NULL), streams = G_VARIANT_DICT_INIT(NULL), stages = G_VARIANT_DICT_INIT(NULL);
-	static const char *const protocols[] = {"browser", "spice", "vnc"};
-	GHashTableIter iter;
-	gpointer client;
+	GVariantBuilder dict = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
 
-	for (gsize i = 0; i < G_N_ELEMENTS(protocols); i++)
-		g_variant_dict_insert(&streams, protocols[i], "u", 0);
-	g_hash_table_iter_init(&iter, gateway->clients);
-	while (g_hash_table_iter_next(&iter, &client, NULL)) {
-		const char *protocol = relay_protocol(client);
-		g_autofree char *key = protocol ? g_ascii_strdown(protocol, -1) : NULL;
-
-		if (key)
-			add_one(&streams, key);
-		add_one(&stages, client_stage(client)->name);
-	}
-	g_variant_dict_insert(&dict, "total", "u", admission_total(gateway->admission));
-	g_variant_dict_insert(&dict, "unauthenticated", "u", admission_strangers(gateway->admission));
-	g_variant_dict_insert(&dict, "addresses", "u", admission_addresses(gateway->admission));
-	g_variant_dict_insert_value(&dict, "streams", g_variant_dict_end(&streams));
-	g_variant_dict_insert_value(&dict, "stages", g_variant_dict_end(&stages));
-	return g_variant_dict_end(&dict);
+	add_count(&dict, "total", admission_total(gateway->admission));
+	add_count(&dict, "unauthenticated", admission_strangers(gateway->admission));
+	add_count(&dict, "addresses", admission_addresses(gateway->admission));
+	g_variant_builder_add(&dict, "{sv}", "streams", streams_of(gateway));
+	g_variant_builder_add(&dict, "{sv}", "stages", stages_of(gateway));
+	return g_variant_builder_end(&dict);
 }
 
 static GVariant *
 counters_of(void)
 {
-	GVariantDict dict = G_VARIANT_DICT_INIT(NULL), refused = G_VARIANT_DICT_INIT(NULL);
+	GVariantBuilder dict = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
+	GVariantBuilder refused = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
 
 	for (int i = 0; i < COUNTERS; i++)
-		g_variant_dict_insert(&dict, counter_name(i), "t", counters[i]);
+		g_variant_builder_add(&dict, "{sv}", counter_name(i), g_variant_new_uint64(counters[i]));
 	for (int i = REFUSAL_NONE + 1; i < REFUSALS; i++)
-		g_variant_dict_insert(&refused, refusal_name(i), "t", refusal_count(i));
-	g_variant_dict_insert_value(&dict, "refused", g_variant_dict_end(&refused));
-	return g_variant_dict_end(&dict);
+		g_variant_builder_add(&refused, "{sv}", refusal_name(i), g_variant_new_uint64(refusal_count(i)));
+	g_variant_builder_add(&dict, "{sv}", "refused", g_variant_builder_end(&refused));
+	return g_variant_builder_end(&dict);
 }
 
 GVariant *
 status_make(const Gateway *gateway, const Conf *conf)
 {
-	GVariantDict dict = G_VARIANT_DICT_INIT(NULL);
+	GVariantBuilder dict = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
 
-	g_variant_dict_insert_value(&dict, "limits", limits_of(gateway, conf));
-	g_variant_dict_insert_value(&dict, "connections", connections_of(gateway));
-	g_variant_dict_insert_value(&dict, "counters", counters_of());
-	return g_variant_dict_end(&dict);
+	g_variant_builder_add(&dict, "{sv}", "limits", limits_of(gateway, conf));
+	g_variant_builder_add(&dict, "{sv}", "connections", connections_of(gateway));
+	g_variant_builder_add(&dict, "{sv}", "counters", counters_of());
+	return g_variant_builder_end(&dict);
 }

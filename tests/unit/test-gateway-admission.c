@@ -210,7 +210,7 @@ START_TEST(a_refusal_is_one_line_and_one_counter_and_a_flood_hides_no_other)
 	ck_assert_uint_eq(n_lines + counters[COUNTER_LINES_LEFT_OUT], 1000);
 	ck_assert_str_eq(last_line, "192.0.2.1: too many connections in all (Limit=Connections)");
 	refusal("192.0.2.2", REFUSAL_SIGN_IN, "denied");
-	ck_assert_str_eq(last_line, "192.0.2.2: the broker refused the VNC sign-in: denied (Limit=SignIn)");
+	ck_assert_str_eq(last_line, "192.0.2.2: refused VNC sign-in: denied (Limit=SignIn)");
 }
 END_TEST
 
