@@ -80,6 +80,14 @@ answer_prompt(ApiCall *call, const SignInResult *result)
 }
 
 static void
+audit_denial(ApiCall *call, const SignInResult *result)
+{
+	g_autofree char *detail = g_strdup_printf("portal: %s", result->reason);
+
+	broker_audit(call->broker, result->user, call->address, "sign-in-failed", NULL, NULL, detail);
+}
+
+static void
 on_signed_in(const SignInResult *result, void *data)
 {
 	ApiCall *call = data;
@@ -92,7 +100,7 @@ on_signed_in(const SignInResult *result, void *data)
 		answer_prompt(call, result);
 		break;
 	case SIGN_IN_DENIED:
-		broker_audit(call->broker, result->user, call->address, "sign-in-failed", NULL, NULL, "portal");
+		audit_denial(call, result);
 		api_answer_error(call, 401, CARREL_ERROR_DENIED, "The user name or the password is wrong.");
 		break;
 	case SIGN_IN_FAILED:
@@ -105,7 +113,9 @@ static void
 refuse(ApiCall *call, GError *error)
 {
 	if (g_error_matches(error, CARREL_ERROR, CARREL_ERROR_EXHAUSTED)) {
-		api_add_field(call, "Retry-After", "30");
+		g_autofree char *seconds = g_strdup_printf("%u", sign_ins_retry_s(call->broker->sign_ins));
+
+		api_add_field(call, "Retry-After", seconds);
 		api_answer_error(call, 429, CARREL_ERROR_EXHAUSTED, error->message);
 		g_error_free(error);
 		return;

@@ -110,7 +110,8 @@ report_accepted(AuthClient *client, const Frame *frame)
 static void
 handle_frame(AuthClient *client, const Frame *frame)
 {
-	const AuthEvent denied = {.kind = AUTH_DENIED};
+	g_autofree char *reason = frame_dup_field(frame, FIELD_REASON);
+	const AuthEvent denied = {.kind = AUTH_DENIED, .reason = reason ? reason : REASON_PASSWORD};
 
 	switch (frame->kind) {
 	case FRAME_PROMPT:

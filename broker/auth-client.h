@@ -26,6 +26,7 @@ typedef struct {
 	const char *const *messages; /* PROMPT: to be shown; NULL-terminated */
 	const AuthField *fields;   /* PROMPT */
 	guint n_fields;
+	const char *reason;        /* DENIED: a word of frame.h */
 } AuthEvent;
 
 /* @event and all in it are valid during the call, which may free the client. */

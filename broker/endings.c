@@ -138,6 +138,7 @@ endings_every_hour(Broker *broker)
 
 	if (!audit_trim(broker->store, broker->now() - AUDIT_KEPT_S, AUDIT_FAILURES_KEPT, &error))
 		g_warning("%s", error->message);
+	sign_ins_forget_old(broker->sign_ins);
 }
 
 /* Only a viewer that carrel-display kept while this process was away can be one who should have gone. */

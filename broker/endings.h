@@ -21,7 +21,7 @@ gboolean endings_end_session(Broker *broker, const SessionRow *session, guint16 
  * gone end too. Sessions with viewers count as used. */
 void endings_every_minute(Broker *broker);
 
-/* Old audit rows go. */
+/* Old audit rows and origins go. */
 void endings_every_hour(Broker *broker);
 
 /* The list of viewers came anew: VNC sessions without one end; viewers of what is no longer theirs are sent away. */

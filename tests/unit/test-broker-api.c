@@ -148,6 +148,52 @@ START_TEST(an_address_has_a_bounded_number_of_sign_ins_at_once)
 }
 END_TEST
 
+static void
+fail_from(const char *address, const char *user, int times)
+{
+	g_autofree char *body = g_strdup_printf("{\"user\":\"%s\",\"password\":\"wrong\"}", user);
+
+	for (int i = 0; i < times; i++) {
+		g_autoptr(Answer) answer = fixture_request_from(&fixture, address, "POST", "sign-in", NULL, body, NULL);
+
+		ck_assert_uint_eq(answer->status, 401);
+	}
+}
+
+START_TEST(an_address_that_fails_often_is_told_to_wait_and_others_are_not)
+{
+	static const char right[] = "{\"user\":\"demo2\",\"password\":\"right\"}";
+
+	fail_from("192.0.2.9", "demo1", 6);
+	g_autoptr(Answer) refused = fixture_request_from(&fixture, "192.0.2.9", "POST", "sign-in", NULL, right, NULL);
+	ck_assert_uint_eq(refused->status, 429);
+	ck_assert_str_eq(refused->retry_after, "1");
+	g_autoptr(Answer) elsewhere = fixture_request_from(&fixture, "192.0.2.2", "POST", "sign-in", NULL, right, NULL);
+	ck_assert_uint_eq(elsewhere->status, 200);
+	fixture_pass(1);
+	g_autoptr(Answer) later = fixture_request_from(&fixture, "192.0.2.9", "POST", "sign-in", NULL, right, NULL);
+	ck_assert_uint_eq(later->status, 200);
+}
+END_TEST
+
+START_TEST(a_name_that_fails_often_is_held_but_not_from_where_its_person_signs_in)
+{
+	static const char right[] = "{\"user\":\"demo1\",\"password\":\"right\"}";
+	g_autofree char *first = fixture_sign_in(&fixture, "demo1");
+
+	ck_assert_ptr_nonnull(first);
+	fail_from("192.0.2.8", "demo1", 4);
+	fail_from("192.0.2.9", "demo1", 3);
+	g_autoptr(Answer) here = fixture_request(&fixture, "POST", "sign-in", NULL, right);
+	ck_assert_uint_eq(here->status, 200);
+	ck_assert_int_lt(here->took_ms, 2000);
+	g_autoptr(Answer) elsewhere = fixture_request_from(&fixture, "192.0.2.2", "POST", "sign-in", NULL, right, NULL);
+	ck_assert_uint_eq(elsewhere->status, 200);
+	/* Timers of whole seconds may fire up to one early. */
+	ck_assert_int_ge(elsewhere->took_ms, 1000);
+}
+END_TEST
+
 static const char *const bad_bodies[] = {"", "{", "[]", "null", "\"x\"", "{\"user\":1,\"password\":2}", "{\"user\":\"a\"}",
 	"{\"user\":\"\",\"password\":\"x\"}", "{\"user\":\"a\",\"password\":null}", "{/* */\"user\":\"a\",\"password\":\"b\"}",
 	"{'user':'a','password':'b'}", "{\"user\":{\"a\":[[[[[[[[[[1]]]]]]]]]]}}", "{\"user\":\"\xff\",\"password\":\"b\"}",
@@ -376,6 +422,8 @@ add_sign_in_tests(TCase *tcase)
 	tcase_add_test(tcase, a_wrong_answer_is_a_refusal_like_any_other);
 	tcase_add_test(tcase, an_expired_password_is_renewed);
 	tcase_add_test(tcase, an_address_has_a_bounded_number_of_sign_ins_at_once);
+	tcase_add_test(tcase, an_address_that_fails_often_is_told_to_wait_and_others_are_not);
+	tcase_add_test(tcase, a_name_that_fails_often_is_held_but_not_from_where_its_person_signs_in);
 	tcase_add_test(tcase, a_session_outlives_the_broker);
 	tcase_add_test(tcase, without_carrel_auth_nobody_signs_in_and_all_are_told_so);
 }
