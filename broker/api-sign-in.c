@@ -1,15 +1,10 @@
-/* Signing in and out, and who one is. SPDX-License-Identifier: GPL-2.0-or-later */
+/* Signing in, and who one is. SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 #include "broker/api-call.h"
 
 #include <string.h>
 
 #include "broker/auth/frame.h"
-#include "broker/endings.h"
-
-/* The name's prefix makes a browser take it only over TLS, from this host, for every path of it. */
-#define COOKIE "__Host-carrel"
-#define COOKIE_RULES "; Path=/; Secure; HttpOnly; SameSite=Strict"
 
 static void
 add_member(JsonBuilder *json, const char *name, const char *text)
@@ -40,7 +35,7 @@ answer_accepted(ApiCall *call, const SignInResult *result)
 		return;
 	}
 	broker_audit(broker, session->user, call->address, "sign-in", NULL, NULL, "portal");
-	g_autofree char *cookie = g_strdup_printf(COOKIE "=%s" COOKIE_RULES, secret_text(token));
+	g_autofree char *cookie = g_strdup_printf(API_COOKIE "=%s" API_COOKIE_RULES, secret_text(token));
 
 	api_add_field(call, "Set-Cookie", cookie);
 	explicit_bzero(cookie, strlen(cookie));
@@ -176,21 +171,6 @@ api_post_sign_in_answers(ApiCall *call)
 	if (!sign_ins_answer(call->broker->sign_ins, call->segments[1], call->address, (Secret *const *)answers->pdata,
 		    answers->len, on_signed_in, call, &error))
 		refuse(call, error);
-}
-
-void
-api_post_sign_out(ApiCall *call)
-{
-	GError *error = NULL;
-
-	if (!endings_end_session(call->broker, call->session, END_SIGNED_OUT, TRUE, call->session->user, "sign-out", &error)) {
-		api_answer_gerror(call, error);
-		return;
-	}
-	api_add_field(call, "Set-Cookie", COOKIE "=" COOKIE_RULES "; Max-Age=0");
-	json_builder_begin_object(call->json);
-	json_builder_end_object(call->json);
-	api_answer_json(call, 200);
 }
 
 /* The host that the client used for the portal, with the VNC port; NULL when there is no such port. */
