@@ -244,6 +244,41 @@ const steps = [
 		await axe('lost-server');
 		fake.trouble = '';
 	}],
+	['one sees where one is signed in, and ends a session there', async () => {
+		const elsewhere = await person(browser, fake.url);
+		const tab = await elsewhere.newPage();
+		await tab.goto('/');
+		await tab.fill('#user', 'demo1');
+		await tab.fill('#password', 'carrel');
+		await tab.press('#password', 'Enter');
+		await waitState(tab, 'portal');
+		await page.goto('/#/');
+		await waitState(page, 'portal');
+		await page.locator('.sessions summary').focus();
+		await page.keyboard.press('Enter');
+		await seen('This browser');
+		await axe('sessions');
+		await page.getByRole('button', { name: /Sign out there/ }).last().focus();
+		await page.keyboard.press('Enter');
+		await seen('Signed out there.');
+		check(await page.evaluate(() => document.activeElement?.tagName === 'SUMMARY'), 'the focus is lost');
+		await tab.reload();
+		await waitState(tab, 'signed-out');
+		await elsewhere.close();
+		await page.reload();
+		await waitState(page, 'portal');
+	}],
+	['a sign-out everywhere asks first, and ends all', async () => {
+		await page.locator('.sessions summary').click();
+		await press('Sign out everywhere');
+		await seen('this one too');
+		await axe('sign-out-everywhere');
+		await page.locator('dialog .danger').click();
+		await waitState(page, 'signed-out');
+		check(![...fake.sessions.values()].includes('demo1'), 'a session is left');
+		await signIn('demo1');
+		await waitState(page, 'portal');
+	}],
 	['French is spoken where it is wished for', async () => {
 		const french = await person(browser, fake.url, { locale: 'fr-CA' });
 		const tab = await french.newPage();
