@@ -46,6 +46,16 @@ answer_accepted(ApiCall *call, const SignInResult *result)
 }
 
 static void
+add_messages(JsonBuilder *json, const char *const *messages)
+{
+	json_builder_set_member_name(json, "messages");
+	json_builder_begin_array(json);
+	for (; *messages != NULL; messages++)
+		json_builder_add_string_value(json, *messages);
+	json_builder_end_array(json);
+}
+
+static void
 answer_prompt(ApiCall *call, const SignInResult *result)
 {
 	JsonBuilder *json = call->json;
@@ -54,11 +64,7 @@ answer_prompt(ApiCall *call, const SignInResult *result)
 	json_builder_set_member_name(json, "prompt");
 	json_builder_begin_object(json);
 	add_member(json, "id", result->id);
-	json_builder_set_member_name(json, "messages");
-	json_builder_begin_array(json);
-	for (const char *const *message = result->messages; *message != NULL; message++)
-		json_builder_add_string_value(json, *message);
-	json_builder_end_array(json);
+	add_messages(json, result->messages);
 	json_builder_set_member_name(json, "fields");
 	json_builder_begin_array(json);
 	for (guint i = 0; i < result->n_fields; i++) {
@@ -82,6 +88,27 @@ audit_denial(ApiCall *call, const SignInResult *result)
 	broker_audit(call->broker, result->user, call->address, "sign-in-failed", NULL, NULL, detail);
 }
 
+/* An expired password that was not changed: PAM's words are all that helps, and tell the person nothing that they do not know. */
+static void
+answer_denied(ApiCall *call, const SignInResult *result)
+{
+	JsonBuilder *json = call->json;
+
+	if (result->messages == NULL) {
+		api_answer_error(call, 401, CARREL_ERROR_DENIED, "The user name or the password is wrong.");
+		return;
+	}
+	json_builder_begin_object(json);
+	json_builder_set_member_name(json, "error");
+	json_builder_begin_object(json);
+	add_member(json, "code", carrel_error_word(CARREL_ERROR_DENIED));
+	add_member(json, "message", "The password was not changed.");
+	add_messages(json, result->messages);
+	json_builder_end_object(json);
+	json_builder_end_object(json);
+	api_answer_json(call, 401);
+}
+
 static void
 on_signed_in(const SignInResult *result, void *data)
 {
@@ -96,7 +123,7 @@ on_signed_in(const SignInResult *result, void *data)
 		break;
 	case SIGN_IN_DENIED:
 		audit_denial(call, result);
-		api_answer_error(call, 401, CARREL_ERROR_DENIED, "The user name or the password is wrong.");
+		answer_denied(call, result);
 		break;
 	case SIGN_IN_FAILED:
 		api_answer_error(call, 503, CARREL_ERROR_FAILED,

@@ -57,6 +57,7 @@ typedef struct {
 	guint failure_id;    /* a failure that waits to be told */
 	SignInKind failure;
 	const char *reason;  /* of reason_words */
+	char **messages;     /* of a failure, or NULL */
 } Conversation;
 
 static void
@@ -70,6 +71,7 @@ conversation_free(void *data)
 	secret_free(conversation->password);
 	auth_client_free(conversation->auth);
 	attempt_free(conversation->attempt);
+	g_strfreev(conversation->messages);
 	g_free(conversation->id);
 	g_free(conversation->user);
 	g_free(conversation->address);
@@ -93,7 +95,7 @@ on_failure_due(gpointer data)
 {
 	Conversation *conversation = data;
 	const SignInResult result = {.kind = conversation->failure, .user = conversation->user,
-		.reason = conversation->reason};
+		.reason = conversation->reason, .messages = (const char *const *)conversation->messages};
 
 	conversation->failure_id = 0;
 	tell(conversation, &result);
@@ -138,6 +140,14 @@ deny(Conversation *conversation, const char *reason)
 	log_refusal(&owner->log_rate, conversation->address, text);
 	conversation->reason = reason_words[i];
 	tell_failure(conversation, SIGN_IN_DENIED);
+}
+
+static void
+deny_with_messages(Conversation *conversation, const AuthEvent *event)
+{
+	if (*event->messages)
+		conversation->messages = g_strdupv((char **)event->messages);
+	deny(conversation, event->reason);
 }
 
 static void
@@ -201,10 +211,10 @@ on_auth_event(const AuthEvent *event, void *data)
 	/* While the person types: carrel-auth's patience ended. The answer will find nothing. */
 	if (conversation->done == NULL)
 		abandon(conversation);
-	else if (event->kind == AUTH_DENIED)
-		deny(conversation, event->reason);
-	else
+	else if (event->kind == AUTH_FAILED)
 		fail(conversation);
+	else
+		deny_with_messages(conversation, event);
 }
 
 SignIns *

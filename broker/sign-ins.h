@@ -17,7 +17,7 @@ typedef struct {
 	const char *const *groups; /* ACCEPTED */
 	const char *reason;        /* DENIED: a word for the audit; never for the client */
 	const char *id;            /* PROMPT: whoever knows it answers, from the same address */
-	const char *const *messages;
+	const char *const *messages; /* PROMPT; DENIED: NULL, or why an expired password was not changed */
 	const AuthField *fields;
 	guint n_fields;
 } SignInResult;

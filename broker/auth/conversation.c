@@ -210,13 +210,17 @@ send_accepted(Channel *channel, pam_handle_t *pam)
 	return channel_send(channel, writer);
 }
 
+/* A module's last words are for who has shown the right password, and chose a new one that will not do: to all others every
+ * refusal looks alike. */
 static gboolean
-send_denied(Channel *channel, const char *reason)
+send_denied(Conversation *conversation, const char *reason)
 {
 	g_autoptr(FrameWriter) writer = frame_writer_new(FRAME_DENIED);
 
 	frame_writer_add(writer, FIELD_REASON, reason, strlen(reason));
-	return channel_send(channel, writer);
+	for (guint i = 0; strcmp(reason, REASON_CHANGE) == 0 && i < conversation->messages->len; i++)
+		add_text(writer, FIELD_MESSAGE, conversation->messages->pdata[i]);
+	return channel_send(conversation->channel, writer);
 }
 
 static gboolean
@@ -239,7 +243,7 @@ run_pam(Conversation *conversation, const char *service, const char *folder, con
 	} else {
 		g_debug("PAM refused a sign-in: %s", pam_strerror(pam, status));
 		sent = !conversation->lost &&
-		       send_denied(conversation->channel, conversation->refusal ? conversation->refusal : REASON_PASSWORD);
+		       send_denied(conversation, conversation->refusal ? conversation->refusal : REASON_PASSWORD);
 	}
 	pam_end(pam, status);
 	return sent;
@@ -278,7 +282,7 @@ conversation_run(Channel *channel, const char *service, const char *folder)
 	if (is_plausible_user(user))
 		whole = run_pam(&conversation, service, folder, user, address);
 	else
-		whole = send_denied(channel, REASON_UNKNOWN);
+		whole = send_denied(&conversation, REASON_UNKNOWN);
 	g_clear_pointer(&conversation.password, secret_free);
 	g_ptr_array_unref(conversation.messages);
 	return whole;

@@ -9,7 +9,8 @@
  *                <-  PROMPT      messages and questions, in the order of the PAM module
  *   ANSWERS  ->                  as many answers as there were questions
  *                <-  ACCEPTED    the user's canonical name and groups       (the end)
- *                <-  DENIED      for every reason that lies with the person (the end); a word says which
+ *                <-  DENIED      for every reason that lies with the person (the end); a word says which; with messages
+ *                                where an expired password was not changed: the person has shown the old one
  *                <-  FAILED      PAM could not be asked at all              (the end)
  *
  * SPDX-License-Identifier: GPL-2.0-or-later */

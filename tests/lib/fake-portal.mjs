@@ -170,6 +170,10 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 		if (told.user === 'otp')
 			return body.answers[0] === '123456' ? welcome('otp') : refuse(401, 'denied', 'Sign-in failed');
 		if (told.round === 1)
+			conversations.chosen = body.answers[0];
+		if (told.round === 2 && body.answers[0] !== conversations.chosen)
+			return answer(401, { error: { code: 'denied', message: 'The password was not changed.', messages: ['Sorry, passwords do not match.'] } });
+		if (told.round === 1)
 			return ask('expired', 2, [], [{ label: 'Retype new password: ', echo: false }]);
 		return welcome('expired');
 	}

@@ -138,6 +138,15 @@ const steps = [
 		await waitState(page, 'portal');
 		await signOut();
 		await seen('You are signed out');
+		await signIn('expired');
+		await page.getByLabel('New password', { exact: true }).fill('a');
+		check(await page.evaluate(() => /** @type {any} */ (document.activeElement)?.type === 'password'), 'the new password’s field has no focus, or echoes');
+		await axe('new-password');
+		await press('Continue');
+		await page.getByLabel('Retype new password').fill('b');
+		await press('Continue');
+		await seen('passwords do not match');
+		check(await page.evaluate(() => document.activeElement?.id === 'user'), 'the name’s field has no focus');
 	}],
 	['a person without pools is told whom to ask', async () => {
 		await signIn('empty');

@@ -214,6 +214,7 @@ START_TEST(an_expired_password_that_is_not_changed_is_denied)
 	answer("other", NULL);
 	ck_assert_int_eq(next_frame(), FRAME_DENIED);
 	assert_field(0, FIELD_REASON, REASON_CHANGE);
+	assert_field(1, FIELD_MESSAGE, "The two differ");
 }
 END_TEST
 

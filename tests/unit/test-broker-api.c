@@ -137,6 +137,18 @@ START_TEST(an_expired_password_is_renewed)
 }
 END_TEST
 
+START_TEST(a_password_that_was_not_renewed_is_told_why)
+{
+	g_autoptr(Answer) first =
+		fixture_request(&fixture, "POST", "sign-in", NULL, "{\"user\":\"expired\",\"password\":\"right\"}");
+	g_autoptr(Answer) second = answer_prompt(first, "192.0.2.1", "{\"answers\":[\"newer\"]}");
+	g_autoptr(Answer) third = answer_prompt(second, "192.0.2.1", "{\"answers\":[\"other\"]}");
+
+	ck_assert_uint_eq(third->status, 401);
+	ck_assert_ptr_nonnull(strstr(third->text, "\"messages\":[\"The two differ\"]"));
+}
+END_TEST
+
 START_TEST(an_address_has_a_bounded_number_of_sign_ins_at_once)
 {
 	for (int i = 0; i < 8; i++)
@@ -510,6 +522,7 @@ add_sign_in_tests(TCase *tcase)
 	tcase_add_test(tcase, nobody_else_answers_ones_question);
 	tcase_add_test(tcase, a_wrong_answer_is_a_refusal_like_any_other);
 	tcase_add_test(tcase, an_expired_password_is_renewed);
+	tcase_add_test(tcase, a_password_that_was_not_renewed_is_told_why);
 	tcase_add_test(tcase, an_address_has_a_bounded_number_of_sign_ins_at_once);
 	tcase_add_test(tcase, an_address_that_fails_often_is_told_to_wait_and_others_are_not);
 	tcase_add_test(tcase, a_name_that_fails_often_is_held_but_not_from_where_its_person_signs_in);
