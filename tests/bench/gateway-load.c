@@ -30,7 +30,7 @@ static WireDoor door = {.path = "/"};
 static Direction direction;
 static int port, pid, size = 65536, streams = 4, count = 100, threads = 4;
 static double seconds = 1.5;
-static char *kind_word = "tls", *first_word = "none", *direction_word = "down", *backend, *path = "/";
+static char *kind_word = "tls", *first_word = "none", *direction_word = "down", *backend, *path;
 static gboolean passthrough, resumed, kept;
 static guint64 payload; /* bytes that have been taken from whoever sends them */
 static gint next;
@@ -143,7 +143,7 @@ get_ticket(void)
 	gnutls_datum_t ticket = {0};
 	Wire *wire = wire_dial(&door, 1, NULL);
 
-	wire_get(wire, path);
+	wire_get(wire, "/");
 	if (gnutls_session_get_data2(wire->tls, &ticket) < 0)
 		g_error("no ticket came");
 	wire_end(wire);
@@ -202,7 +202,7 @@ open_some(gpointer data)
 	while ((i = g_atomic_int_add(&next, 1)) < count) {
 		held[i] = wire_dial(&door, 1 + (guint)i / FROM_EACH, NULL);
 		/* A browser's connection has had a request before it is idle. */
-		if (door.kind == WIRE_TLS)
+		if (path)
 			wire_get(held[i], path);
 	}
 	return NULL;
@@ -286,7 +286,7 @@ first_byte(void)
 		if (!kept)
 			wire = wire_dial(&door, 1, NULL);
 		started = g_get_monotonic_time() - started;
-		took[i] = started + wire_get(wire, path);
+		took[i] = started + wire_get(wire, "/");
 		if (!kept)
 			wire_close(wire);
 	}
@@ -310,7 +310,7 @@ parse(int *argc, char ***argv)
 	const GOptionEntry options[] = {{"port", 0, 0, G_OPTION_ARG_INT, &port, "The door's", "N"},
 		{"pid", 0, 0, G_OPTION_ARG_INT, &pid, "The door's process", "N"},
 		{"kind", 0, 0, G_OPTION_ARG_STRING, &kind_word, "tls, connect or websocket", "WORD"},
-		{"path", 0, 0, G_OPTION_ARG_STRING, &path, "Of requests", "PATH"},
+		{"path", 0, 0, G_OPTION_ARG_STRING, &path, "Of a request on each connection that is held", "PATH"},
 		{"websocket-path", 0, 0, G_OPTION_ARG_STRING, &door.path, "Of WebSockets", "PATH"},
 		{"backend", 0, 0, G_OPTION_ARG_FILENAME, &backend, "Where to serve what is behind the door", "SOCKET"},
 		{"first", 0, 0, G_OPTION_ARG_STRING, &first_word, "What the door says there first: none, grant or http", "WORD"},
