@@ -23,6 +23,7 @@ struct Ws {
 	gsize n;
 	guint8 *payload;
 	gsize payload_size;
+	gsize frame_max;
 	gboolean over, control;
 	guint refused; /* a close code, when a frame came that is not taken here */
 };
@@ -58,7 +59,7 @@ on_frame(wslay_event_context_ptr context, const struct wslay_event_on_frame_recv
 	Ws *ws = data;
 
 	ws->control = wslay_is_ctrl_frame(frame->opcode);
-	if (frame->payload_length > WS_FRAME_MAX)
+	if (frame->payload_length > ws->frame_max)
 		ws->refused = WS_TOO_BIG; /* wslay's own limit looks only at what it keeps */
 	else if (frame->opcode == WSLAY_TEXT_FRAME)
 		ws->refused = WS_UNSUPPORTED;
@@ -85,6 +86,7 @@ ws_new(void (*send)(const guint8 *bytes, gsize n, void *data), void *data)
 
 	ws->send = send;
 	ws->data = data;
+	ws->frame_max = WS_FRAME_MAX;
 	return ws;
 }
 
@@ -123,6 +125,20 @@ ws_free(Ws *ws)
 	g_free(ws);
 }
 
+void
+ws_set_frame_max(Ws *ws, gsize frame_max)
+{
+	ws->frame_max = frame_max;
+}
+
+guint
+ws_fault(const Ws *ws)
+{
+	if (ws->refused)
+		return ws->refused;
+	return ws->context == NULL || wslay_event_get_close_received(ws->context) ? 0 : WS_PROTOCOL;
+}
+
 /* Its bytes are the next that wslay reads. */
 static void
 give_wslay(Ws *ws, const guint8 *bytes, gsize n)
@@ -135,7 +151,7 @@ give_wslay(Ws *ws, const guint8 *bytes, gsize n)
 		!wslay_event_get_read_enabled(context)) {
 		ws->over = TRUE;
 	} else if (ws->refused) {
-		ws_close(ws, ws->refused, "binary frames of at most 1 MiB");
+		ws_close(ws, ws->refused, ws->refused == WS_TOO_BIG ? "the frame is too long" : "only binary frames are taken here");
 		ws->over = TRUE;
 	}
 	/* Pongs, and the answer to a close. */
@@ -175,7 +191,7 @@ is_plain(const Ws *ws, guint64 length)
 {
 	guint form = ws->head[1] & 0x7f;
 
-	return ws->head[0] == (0x80 | WSLAY_BINARY_FRAME) && (ws->head[1] & 0x80) && !ws->in_pieces && length <= WS_FRAME_MAX &&
+	return ws->head[0] == (0x80 | WSLAY_BINARY_FRAME) && (ws->head[1] & 0x80) && !ws->in_pieces && length <= ws->frame_max &&
 	       (form < 126 || length >= (form == 126 ? 126 : 65536));
 }
 
