@@ -6,6 +6,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 
 import vencrypt
 from tls import TlsSocket
@@ -166,6 +167,15 @@ class LastByteApart(TlsSocket):
         super().sendall(data[-1:])
 
 
+class OneByOne(TlsSocket):
+    """Leaves time between records. Who reads SPICE off the wire, as tshark does, loses its place when a message that ends the
+    hand-shake shares a packet with the next."""
+
+    def recv(self, count):
+        time.sleep(0.005)
+        return super().recv(count)
+
+
 def to_spice(portal, certificate_file):
     """join: remote-viewer's CONNECT and its TLS, which ends here, and on with the same CONNECT and TLS of our own."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -178,7 +188,7 @@ def to_spice(portal, certificate_file):
         far.sendall(head)
         near.sendall(read_head(far))
         inner = LastByteApart(near, server, None)
-        return plain_socket(inner), plain_socket(TlsSocket(far, portal.tls, portal.host))
+        return plain_socket(inner), plain_socket(OneByOne(far, portal.tls, portal.host))
     return join
 
 
