@@ -252,7 +252,8 @@ act(Vnc *vnc, VencryptResult result)
 	case VENCRYPT_MORE:
 		return TRUE;
 	case VENCRYPT_START_TLS:
-		client_start_tls(client, FALSE, on_secured, client_take_state(client), vnc_free);
+		client_start_tls(client, vencrypt_is_anonymous(vnc->vencrypt) ? TLS_ANONYMOUS : TLS_STREAM, on_secured,
+			client_take_state(client), vnc_free);
 		return FALSE;
 	case VENCRYPT_SIGN_IN:
 		sign_in(vnc);
@@ -295,7 +296,7 @@ vnc_start(Client *client)
 	Vnc *vnc = g_new0(Vnc, 1);
 
 	vnc->client = client;
-	vnc->vencrypt = vencrypt_new();
+	vnc->vencrypt = vencrypt_new(client_gateway(client)->vnc_tls_plain);
 	vnc->stream = -1;
 	client_set_deadline(client, GREETING_S);
 	client_set_stage(client, &stage, vnc);
