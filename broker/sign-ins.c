@@ -179,28 +179,45 @@ is_well_formed(const char *user, const Secret *password, GError **error)
 	return FALSE;
 }
 
-gboolean
-sign_ins_begin(SignIns *sign_ins, const char *user, const Secret *password, const char *address, gboolean prompts,
-	SignInDone done, void *data, GError **error)
+static Conversation *
+conversation_new(SignIns *sign_ins, const char *user, const char *address, SignInDone done, void *data)
 {
 	g_autoptr(Secret) id = secret_new_random(ID_BYTES);
-	Conversation *conversation;
+	Conversation *conversation = g_new0(Conversation, 1);
 
-	if (!is_well_formed(user, password, error) || !has_room(sign_ins, address, error))
-		return FALSE;
-	conversation = g_new0(Conversation, 1);
 	conversation->owner = sign_ins;
 	conversation->id = g_strdup(secret_text(id));
 	conversation->user = g_strdup(user);
 	conversation->address = g_strdup(address);
-	conversation->prompts = prompts;
 	conversation->done = done;
 	conversation->data = data;
 	conversation->asked_us = g_get_monotonic_time();
 	conversation->deadline_id = g_timeout_add_seconds(CONVERSATION_LIFE_S, on_deadline, conversation);
+	g_ptr_array_add(sign_ins->conversations, conversation);
+	return conversation;
+}
+
+gboolean
+sign_ins_begin(SignIns *sign_ins, const char *user, const Secret *password, const char *address, gboolean prompts,
+	SignInDone done, void *data, GError **error)
+{
+	Conversation *conversation;
+
+	if (!is_well_formed(user, password, error) || !has_room(sign_ins, address, error))
+		return FALSE;
+	conversation = conversation_new(sign_ins, user, address, done, data);
+	conversation->prompts = prompts;
 	conversation->auth =
 		auth_client_new(sign_ins->socket_path, user, address, password, on_auth_event, conversation);
-	g_ptr_array_add(sign_ins->conversations, conversation);
+	return TRUE;
+}
+
+gboolean
+sign_ins_deny(SignIns *sign_ins, const char *user, const char *address, SignInDone done, void *data, GError **error)
+{
+	if (!has_room(sign_ins, address, error))
+		return FALSE;
+	tell_failure(conversation_new(sign_ins, user, address, done, data), SIGN_IN_DENIED);
 	return TRUE;
 }
 

@@ -2,14 +2,16 @@
 #include "config.h"
 #include "broker/tickets.h"
 
-#include "broker/common/secret.h"
+#include <string.h>
+
+#include "broker/common/error.h"
 
 /* libspice-server takes passwords of at most 60 characters (SPICE_MAX_PASSWORD_LENGTH); a host name's label has at most 63. */
 #define NAME_BYTES 16
 #define SECRET_BYTES 24
 
 /* SPICE opens four channels at once and up to a dozen in all; virt-viewer has them within 2 s. */
-static const TicketLimits limits = {.redeem_s = 30, .channels_s = 10, .channels = 16, .per_session = 8};
+static const TicketLimits limits = {.redeem_s = TICKETS_REDEEM_S, .channels_s = 10, .channels = 16, .per_session = 8};
 
 struct Tickets {
 	Store *store;
@@ -51,6 +53,18 @@ TicketRow *
 tickets_redeem(Tickets *tickets, const char *name, const char *address, GError **error)
 {
 	return ticket_row_redeem(tickets->store, name, address, tickets->now(), &limits, error);
+}
+
+TicketRow *
+tickets_take(Tickets *tickets, const char *name, const Secret *secret, const char *address, GError **error)
+{
+	g_autoptr(TicketRow) row = ticket_row_take(tickets->store, name, address, tickets->now(), &limits, error);
+	g_autoptr(Secret) other_half = row ? secret_new(row->secret, strlen(row->secret)) : NULL;
+
+	if (row == NULL || secret_equal(secret, other_half))
+		return g_steal_pointer(&row);
+	g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "this ticket is not good, or no longer");
+	return NULL;
 }
 
 void

@@ -1,10 +1,14 @@
-/* Tickets: the two parts that a .vv file carries. The routing name travels in the clear and opens nothing by itself; the
+/* Tickets: the two parts that a .vv file, or a link for a VNC viewer, carries. The routing name travels in the clear and opens nothing by itself; the
  * secret is SPICE's password inside TLS. A ticket is bound to a session, a desktop and a client's address; its first channel
- * must come within 30 s, and it is good for 16 channels in the 10 s after that. It ends with its session, and when its
+ * must come within 30 s, and it is good for 16 channels in the 10 s after that; to a VNC viewer, which needs one
+ * connection, for that one. It ends with its session, and when its
  * desktop's clients are sent away. SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "broker/common/secret.h"
 #include "broker/store/tickets.h"
+
+#define TICKETS_REDEEM_S 30
 
 typedef struct Tickets Tickets;
 
@@ -19,6 +23,10 @@ TicketRow *tickets_issue(Tickets *tickets, const char *session, const char *desk
 
 /* One channel more. NOT_FOUND for every reason that it is not good. */
 TicketRow *tickets_redeem(Tickets *tickets, const char *name, const char *address, GError **error);
+
+/* For VNC, where both parts come inside TLS: takes the ticket away, whatever comes of it, and gives it back when @secret is its
+ * other half and no channel was opened with it. NOT_FOUND for every reason that it is not good. */
+TicketRow *tickets_take(Tickets *tickets, const char *name, const Secret *secret, const char *address, GError **error);
 
 void tickets_end_of_desktop(Tickets *tickets, const char *desktop);
 void tickets_delete_old(Tickets *tickets);

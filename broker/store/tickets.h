@@ -1,4 +1,4 @@
-/* The table "tickets": what a SPICE client shows in CONNECT. SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table "tickets": what a SPICE client shows in CONNECT, and a VNC viewer at its sign-in. SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
 #include "broker/store/store.h"
@@ -28,6 +28,10 @@ gboolean ticket_row_insert(Store *store, const TicketRow *row, const TicketLimit
 /* Counts one channel of the ticket, in one statement: NULL with NOT_FOUND when there is none of that name for that address
  * that is still good, whatever the reason. */
 TicketRow *ticket_row_redeem(Store *store, const char *name, const char *address, gint64 now, const TicketLimits *limits,
+	GError **error);
+
+/* Takes the row away, in one statement, when it waits for its first channel still: NULL with NOT_FOUND as above. */
+TicketRow *ticket_row_take(Store *store, const char *name, const char *address, gint64 now, const TicketLimits *limits,
 	GError **error);
 
 gboolean ticket_rows_delete_of_desktop(Store *store, const char *desktop, GError **error);
