@@ -157,7 +157,7 @@ vv_check(const char *bytes, gsize size, const char *host, GError **error)
 	g_autoptr(GKeyFile) from = g_key_file_new(), to = g_key_file_new();
 
 	if (size == 0 || size > VV_CHECK_MAX || !g_utf8_validate_len(bytes, size, NULL) ||
-		!g_key_file_load_from_data(from, bytes, size, G_KEY_FILE_NONE, NULL)) {
+		!g_key_file_load_from_data(from, bytes, size, G_KEY_FILE_KEEP_TRANSLATIONS, NULL)) {
 		refuse(error, "it is no key file", "");
 		return NULL;
 	}
