@@ -4,7 +4,7 @@
 import { api, ApiError, request } from './api.js';
 import { confirm, el, icon } from './dom.js';
 import { faultText } from './faults.js';
-import { warm } from './lazy.js';
+import { loadPass, warm } from './lazy.js';
 import { t, stepText } from './words.js';
 
 const POLL_MS = 500;
@@ -28,6 +28,8 @@ export function createCard(context, first, gone, refresh) {
 		on: { click: onOpen, pointerenter: warm, focus: warm, pointerdown: warm } });
 	const vv = el('button', { type: 'button', class: 'button', on: { click: onFile } }, icon('down'), t('portal.vv'));
 	const reset = el('button', { type: 'button', class: 'button danger-quiet', on: { click: onReset } }, icon('reset'), t('portal.reset'));
+	const passButton = el('button', { type: 'button', class: 'button', on: { click: onPass } }, t('pass.get'));
+	const passBox = el('div', { class: 'pass', hidden: true });
 	const resetRow = el('div', { class: 'way' }, reset, el('p', { class: 'hint' }, t('portal.resetHint')));
 	const node = el('li', { class: 'card' },
 		el('div', { class: 'card-face' },
@@ -46,18 +48,10 @@ export function createCard(context, first, gone, refresh) {
 		const address = context.me.vnc;
 		if (!address)
 			return null;
-		const copy = el('button', { type: 'button', class: 'button quiet', async onclick() {
-			try {
-				await navigator.clipboard.writeText(address);
-				said.textContent = t('portal.copied');
-			} catch {
-				getSelection()?.selectAllChildren(code);
-			}
-		} }, icon('copy'), t('portal.copy'));
-		const code = el('code', { class: 'address' }, address);
 		return el('div', { class: 'way' },
-			el('div', { class: 'row' }, el('span', { class: 'way-name' }, t('portal.vnc')), code, copy),
-			el('p', { class: 'hint' }, t('portal.vncHint', { user: `${context.me.user}/${first.name}` })));
+			copyRow(t('portal.vnc'), address, said),
+			el('p', { class: 'hint' }, t('portal.vncHint', { user: `${context.me.user}/${first.name}` })),
+			passButton, passBox);
 	}
 
 	/** @returns {[string, string]} what the dot shows, and the sentence */
@@ -94,7 +88,7 @@ export function createCard(context, first, gone, refresh) {
 			open.replaceChildren(label, el('span', { class: 'hidden' }, ` ${pool.title || pool.name}`), icon('arrow'));
 		}
 		open.setAttribute('aria-disabled', String(busy));
-		open.disabled = vv.disabled = !pool.desktop && (pool.state === 'broken' || pool.state === 'draining');
+		open.disabled = vv.disabled = passButton.disabled = !pool.desktop && (pool.state === 'broken' || pool.state === 'draining');
 		resetRow.hidden = !pool.desktop;
 	}
 
@@ -140,6 +134,16 @@ export function createCard(context, first, gone, refresh) {
 			const file = await (await request('GET', `desktops/${encodeURIComponent(desktop)}/console.vv`, { signal: gone })).blob();
 			save(file, `${pool.name}.vv`);
 			said.textContent = t('portal.vvDone');
+			refresh();
+		});
+	}
+
+	function onPass() {
+		act(async () => {
+			const { desktop } = await claim();
+			await untilUsable(desktop);
+			const { showPass } = await loadPass();
+			showPass(passBox, said, await api('POST', `desktops/${encodeURIComponent(desktop)}/vnc`, { body: {}, signal: gone }));
 			refresh();
 		});
 	}
@@ -190,6 +194,24 @@ export function createCard(context, first, gone, refresh) {
 			show();
 		},
 	};
+}
+
+/**
+ * @param {string} label
+ * @param {string} text
+ * @param {HTMLElement} said
+ */
+export function copyRow(label, text, said) {
+	const code = el('code', { class: 'address' }, text);
+	const copy = el('button', { type: 'button', class: 'button quiet', async onclick() {
+		try {
+			await navigator.clipboard.writeText(text);
+			said.textContent = t('portal.copied');
+		} catch {
+			getSelection()?.selectAllChildren(code);
+		}
+	} }, icon('copy'), t('portal.copy'), el('span', { class: 'hidden' }, ` ${label}`));
+	return el('div', { class: 'row' }, el('span', { class: 'way-name' }, label), code, copy);
 }
 
 /**
