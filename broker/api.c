@@ -15,22 +15,24 @@ typedef struct {
 	const char *method;
 	const char *pattern; /* "*" stands for one segment */
 	gboolean open;       /* needs no session */
-	gboolean body;       /* a JSON object must come with it */
+	enum { BODY_NONE, BODY_MAY, BODY_MUST } body; /* a JSON object */
 	void (*handle)(ApiCall *call);
 } Route;
 
 static const Route routes[] = {
-	{"POST", "sign-in", TRUE, TRUE, api_post_sign_in},
-	{"POST", "sign-in/*", TRUE, TRUE, api_post_sign_in_answers},
-	{"POST", "sign-out", FALSE, FALSE, api_post_sign_out},
-	{"GET", "me", FALSE, FALSE, api_get_me},
-	{"GET", "pools", FALSE, FALSE, api_get_pools},
-	{"POST", "pools/*/open", FALSE, FALSE, api_post_open},
-	{"GET", "desktops", FALSE, FALSE, api_get_desktops},
-	{"GET", "desktops/*", FALSE, FALSE, api_get_desktop},
-	{"POST", "desktops/*/reset", FALSE, FALSE, api_post_reset},
-	{"GET", "desktops/*/console.vv", FALSE, FALSE, api_get_console},
-	{"POST", "desktops/*/vnc", FALSE, FALSE, api_post_vnc},
+	{"POST", "sign-in", TRUE, BODY_MUST, api_post_sign_in},
+	{"POST", "sign-in/*", TRUE, BODY_MUST, api_post_sign_in_answers},
+	{"POST", "sign-out", FALSE, BODY_MAY, api_post_sign_out},
+	{"GET", "sessions", FALSE, BODY_NONE, api_get_sessions},
+	{"DELETE", "sessions/*", FALSE, BODY_NONE, api_delete_session},
+	{"GET", "me", FALSE, BODY_NONE, api_get_me},
+	{"GET", "pools", FALSE, BODY_NONE, api_get_pools},
+	{"POST", "pools/*/open", FALSE, BODY_NONE, api_post_open},
+	{"GET", "desktops", FALSE, BODY_NONE, api_get_desktops},
+	{"GET", "desktops/*", FALSE, BODY_NONE, api_get_desktop},
+	{"POST", "desktops/*/reset", FALSE, BODY_NONE, api_post_reset},
+	{"GET", "desktops/*/console.vv", FALSE, BODY_NONE, api_get_console},
+	{"POST", "desktops/*/vnc", FALSE, BODY_MAY, api_post_vnc},
 };
 
 static void
@@ -59,6 +61,8 @@ api_answer_text(ApiCall *call, guint16 status, const char *type, const char *tex
 	ApiAnswer answer = {.status = status};
 
 	api_add_field(call, "Content-Type", type);
+	if (call->session)
+		api_add_field(call, "session", "valid"); /* for the gateway alone: a stranger no more */
 	/* What is told here is one person's, and changes. */
 	api_add_field(call, "Cache-Control", "no-store");
 	answer.fields = g_variant_ref_sink(g_variant_builder_end(&call->fields));
@@ -206,7 +210,7 @@ read_body(ApiCall *call, const ApiRequest *request, const Route *route)
 {
 	GError *error = NULL;
 
-	if (!route->body)
+	if (route->body == BODY_NONE || (route->body == BODY_MAY && request->body_size == 0))
 		return TRUE;
 	call->body = json_body_parse(request->body, request->body_size, &error);
 	if (call->body)

@@ -201,6 +201,13 @@ on_signed_in(const SignInResult *result, void *data)
 	claim(entry);
 }
 
+/* The tickets have it in log and audit already. */
+static void
+on_ticket_denied(const SignInResult *result, void *data)
+{
+	finish_with_error(data, g_error_new(CARREL_ERROR, CARREL_ERROR_DENIED, "wrong user name or password"));
+}
+
 /* A ticket leads into the session that made it: nothing begins here, and nothing has to end. One that is good passes however
  * many sign-ins failed from its address, since nobody guesses it; one that is not counts among them. */
 static void
@@ -213,7 +220,7 @@ enter_by_ticket(Entry *entry, const char *name, const Secret *secret)
 	GError *error = NULL;
 
 	if (session == NULL) {
-		if (!sign_ins_deny(broker->sign_ins, entry->user, entry->address, on_signed_in, entry, &error))
+		if (!sign_ins_deny(broker->sign_ins, entry->user, entry->address, on_ticket_denied, entry, &error))
 			finish_with_error(entry, error);
 		return;
 	}

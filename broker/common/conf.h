@@ -5,6 +5,22 @@
 
 #include <gio/gio.h>
 
+/* [Gateway]: what a client may cost. Times in seconds, sizes in bytes; carrel.conf(5) has the reason of each. */
+typedef struct {
+	gint64 handshake_timeout; /* each step before the first request: PROXY header, first byte, TLS, VNC's greeting */
+	gint64 head_timeout, head_size;
+	gint64 body_timeout, body_size;
+	gint64 body_memory;       /* what all bodies above 64 KiB may take together */
+	gint64 keep_alive_timeout;
+	gint64 sign_in_timeout;   /* for typing name and password into a VNC viewer */
+	gint64 write_timeout;
+	gint64 frame_size;
+	gint64 ping_interval;
+	gint64 relay_buffer;
+	gint64 connections, connections_per_address;
+	gint64 unauthenticated_start, unauthenticated_rate, unauthenticated_full; /* rate: percent */
+} GatewayLimits;
+
 typedef struct {
 	char *file; /* where it was read from */
 
@@ -26,6 +42,9 @@ typedef struct {
 	char **vnc_listen;      /* "ADDRESS:PORT" for VNC; empty: no VNC port */
 	gboolean vnc_tls_plain; /* VNC viewers may sign in inside TLS without a certificate */
 	char **names;           /* host names and addresses that the self-made certificate is good for */
+	char **proxy_from;      /* addresses and prefixes whose connections begin with a PROXY header */
+	char *unauthenticated;  /* "START:RATE:FULL", of which the parts stand in limits */
+	GatewayLimits limits;
 	char *certificate, *key; /* PEM files; NULL: one is made in STATE/gateway, signed by a CA made there */
 
 	/* [Broker] */
@@ -36,6 +55,12 @@ typedef struct {
 	/* [Auth] */
 	char *pam_service;
 	char *pam_folder; /* NULL: the system's /etc/pam.d */
+	gint64 sign_in_processes; /* at once */
+	gint64 sign_in_deadline;  /* seconds: for one sign-in, what the person types included */
+	gint64 failure_delay;     /* seconds: a failure is told at a multiple of it */
+	gint64 free_failures;     /* that cost nothing */
+	gint64 address_wait_max;  /* seconds: an address that failed often is refused for this long at most */
+	gint64 user_delay_max;    /* seconds: a sign-in to a name that failed often is held for this long at most */
 
 	/* [Libvirt] */
 	char *libvirt_uri;

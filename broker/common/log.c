@@ -5,6 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define BURST 20.0
+#define PER_SECOND 2.0
+
 static gboolean log_verbose;
 
 static const char *
@@ -75,4 +78,36 @@ log_init(gboolean verbose)
 {
 	log_verbose = verbose;
 	g_log_set_writer_func(write_log, NULL, NULL);
+}
+
+gboolean
+log_rate_take(LogRate *rate, gint64 now, guint *left_out)
+{
+	if (rate->last == 0)
+		rate->tokens = BURST;
+	else
+		rate->tokens = MIN(BURST, rate->tokens + (double)(now - rate->last) / G_USEC_PER_SEC * PER_SECOND);
+	rate->last = now;
+	if (rate->tokens < 1) {
+		rate->left_out++;
+		return FALSE;
+	}
+	rate->tokens -= 1;
+	*left_out = rate->left_out;
+	rate->left_out = 0;
+	return TRUE;
+}
+
+gboolean
+log_refusal(LogRate *rate, const char *address, const char *text)
+{
+	guint left_out;
+
+	if (!log_rate_take(rate, g_get_monotonic_time(), &left_out))
+		return FALSE;
+	if (left_out > 0)
+		g_message("%s: %s (%u more lines like this were left out before)", address, text, left_out);
+	else
+		g_message("%s: %s", address, text);
+	return TRUE;
 }

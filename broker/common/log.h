@@ -7,3 +7,16 @@
 
 /* @verbose lets g_debug() through. */
 void log_init(gboolean verbose);
+
+/* For lines that strangers can cause: of more than 20 in a burst two a second go on, so that nobody fills a disk. Zero-initialise.
+ * FALSE: leave the line at @now (microseconds, monotonic) out. TRUE: write it; *@left_out lines were left out before it. */
+typedef struct {
+	double tokens;
+	gint64 last;
+	guint left_out;
+} LogRate;
+
+gboolean log_rate_take(LogRate *rate, gint64 now, guint *left_out);
+
+/* "ADDRESS: TEXT", as the rate allows. @text holds no secret. TRUE: it was written. */
+gboolean log_refusal(LogRate *rate, const char *address, const char *text);

@@ -12,7 +12,8 @@
  * GnuTLS. */
 #define PRIORITY \
 	"SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-DHE-RSA:-AES-128-CBC:-AES-256-CBC:-AES-128-CCM:" \
-	"-AES-256-CCM:-SHA1:%SERVER_PRECEDENCE"
+	"-AES-256-CCM:-SHA1:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:" \
+	"-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1:%SERVER_PRECEDENCE"
 
 /* No key exchange without a certificate exists in TLS 1.3, and in 1.2 none with both an elliptic curve and an authenticated
  * cipher: finite-field Diffie-Hellman (RFC 7919's groups) with AES-GCM it is, which GnuTLS' clients (TigerVNC, gtk-vnc,

@@ -30,6 +30,20 @@ gboolean ticket_row_insert(Store *store, const TicketRow *row, const TicketLimit
 TicketRow *ticket_row_redeem(Store *store, const char *name, const char *address, gint64 now, const TicketLimits *limits,
 	GError **error);
 
+/* Why a ticket of that name would not be redeemed. */
+typedef enum {
+	TICKET_UNKNOWN, /* there never was one, or it ended: by its time, or with its session or its desktop's clients */
+	TICKET_OTHER_ADDRESS,
+	TICKET_LATE,     /* no channel came in time */
+	TICKET_OVER,     /* the time for channels is over */
+	TICKET_CHANNELS, /* there were as many as it is good for */
+	TICKET_SECRET,   /* not its other half: of one that is taken */
+	TICKET_N_REFUSALS
+} TicketRefusal;
+
+/* *@user: whose it is, or NULL. Free with g_free. */
+TicketRefusal ticket_row_refusal(Store *store, const char *name, const char *address, gint64 now, const TicketLimits *limits,
+	char **user);
 /* Takes the row away, in one statement, when it waits for its first channel still: NULL with NOT_FOUND as above. */
 TicketRow *ticket_row_take(Store *store, const char *name, const char *address, gint64 now, const TicketLimits *limits,
 	GError **error);

@@ -51,12 +51,18 @@ def offered(host, port, version=b"RFB 003.008\n", timeout=20):
     return raw, struct.unpack(">" + "I" * (count := receive(raw, 1)[0]), receive(raw, 4 * count))
 
 
-def sign_in(host, port, tls, user, password, timeout=180, version=b"RFB 003.008\n", subtype=X509_PLAIN):
-    """A TLS socket on which ClientInit is to be sent next. Denied with the server's words when it refuses."""
+def until_tls(host, port, timeout=180, version=b"RFB 003.008\n", subtype=X509_PLAIN):
+    """A connection on which the TLS hand-shake is to come next."""
     raw, subtypes = offered(host, port, version, timeout)
     assert subtype in subtypes, f"subtypes {subtypes}"
     raw.sendall(struct.pack(">I", subtype))
     assert receive(raw, 1) == b"\x01"
+    return raw
+
+
+def sign_in(host, port, tls, user, password, timeout=180, version=b"RFB 003.008\n", subtype=X509_PLAIN):
+    """A TLS socket on which ClientInit is to be sent next. Denied with the server's words when it refuses."""
+    raw = until_tls(host, port, timeout, version, subtype)
     stream = TlsSocket(raw, tls, host, timeout)
     name, secret = user.encode(), password.encode()
     stream.sendall(struct.pack(">II", len(name), len(secret)) + name + secret)
