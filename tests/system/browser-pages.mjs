@@ -206,7 +206,7 @@ const steps = [
 		await seen('ticket:0123456789abcdef0123456789abcdef');
 		await seen('vncviewer -SecurityTypes=X509Plain -X509CA=ca.pem 127.0.0.1::5999');
 		await seen('vnc://127.0.0.1:5999?VncUsername=ticket%3A');
-		for (const name of ['Copy User name', 'Copy Password', 'Copy Link', 'Copy TigerVNC'])
+		for (const name of ['Copy User name', 'Copy Password', 'Copy URL', 'Copy TigerVNC'])
 			check((await page.getByRole('button', { name, exact: true }).count()) === 1, `no button “${name}”`);
 		check((await page.getByRole('link', { name: 'ca.pem' }).getAttribute('href')) === '/ca.pem', 'no link to the CA');
 		await axe('vnc-pass');

@@ -28,9 +28,8 @@ export function createCard(context, first, gone, refresh) {
 		on: { click: onOpen, pointerenter: warm, focus: warm, pointerdown: warm } });
 	const vv = el('button', { type: 'button', class: 'button', on: { click: onFile } }, icon('down'), t('portal.vv'));
 	const reset = el('button', { type: 'button', class: 'button danger-quiet', on: { click: onReset } }, icon('reset'), t('portal.reset'));
-	const passButton = el('button', { type: 'button', class: 'button', on: { click: onPass } }, t('pass.get'));
-	const passBox = el('div', { class: 'pass', hidden: true });
 	const resetRow = el('div', { class: 'way' }, reset, el('p', { class: 'hint' }, t('portal.resetHint')));
+	const vncWay = el('div', { class: 'way', hidden: !context.me.vnc });
 	const node = el('li', { class: 'card' },
 		el('div', { class: 'card-face' },
 			el('div', { class: 'card-head' },
@@ -38,20 +37,19 @@ export function createCard(context, first, gone, refresh) {
 				el('p', { class: 'state', id: `${id}-state` }, el('span', { class: 'dot', 'aria-hidden': 'true' }), state)),
 			open),
 		said,
-		el('details', { class: 'more' },
+		el('details', { class: 'more', on: { toggle: () => onMore().catch(() => {}) } },
 			el('summary', {}, t('portal.more'), icon('chevron')),
 			el('div', { class: 'way' }, vv, el('p', { class: 'hint' }, t('portal.vvHint'))),
-			vncWay(),
+			vncWay,
 			resetRow));
 
-	function vncWay() {
-		const address = context.me.vnc;
-		if (!address)
-			return null;
-		return el('div', { class: 'way' },
-			copyRow(t('portal.vnc'), address, said),
-			el('p', { class: 'hint' }, t('portal.vncHint', { user: `${context.me.user}/${first.name}` })),
-			passButton, passBox);
+	// Asked for by few: fetched when the disclosure is opened.
+	async function onMore() {
+		if (context.me.vnc && !vncWay.hasChildNodes())
+			(await loadPass()).fillVncWay(vncWay, context.me, first.name, said, (use) => act(async () => {
+				use(await api('POST', `${await readyDesktop()}/vnc`, { body: {}, signal: gone }));
+				refresh();
+			}));
 	}
 
 	/** @returns {[string, string]} what the dot shows, and the sentence */
@@ -88,7 +86,7 @@ export function createCard(context, first, gone, refresh) {
 			open.replaceChildren(label, el('span', { class: 'hidden' }, ` ${pool.title || pool.name}`), icon('arrow'));
 		}
 		open.setAttribute('aria-disabled', String(busy));
-		open.disabled = vv.disabled = passButton.disabled = !pool.desktop && (pool.state === 'broken' || pool.state === 'draining');
+		open.disabled = vv.disabled = !pool.desktop && (pool.state === 'broken' || pool.state === 'draining');
 		resetRow.hidden = !pool.desktop;
 	}
 
@@ -129,32 +127,21 @@ export function createCard(context, first, gone, refresh) {
 	function onFile() {
 		act(async () => {
 			said.textContent = t('portal.vvBusy');
-			const { desktop } = await claim();
-			await untilUsable(desktop);
-			const file = await (await request('GET', `desktops/${encodeURIComponent(desktop)}/console.vv`, { signal: gone })).blob();
+			const file = await (await request('GET', `${await readyDesktop()}/console.vv`, { signal: gone })).blob();
 			save(file, `${pool.name}.vv`);
 			said.textContent = t('portal.vvDone');
 			refresh();
 		});
 	}
 
-	function onPass() {
-		act(async () => {
-			const { desktop } = await claim();
-			await untilUsable(desktop);
-			const { showPass } = await loadPass();
-			showPass(passBox, said, await api('POST', `desktops/${encodeURIComponent(desktop)}/vnc`, { body: {}, signal: gone }));
-			refresh();
-		});
-	}
-
-	/** @param {string} desktop */
-	async function untilUsable(desktop) {
+	/** Its path, when it can be seen. */
+	async function readyDesktop() {
+		const path = `desktops/${encodeURIComponent((await claim()).desktop)}`;
 		const deadline = Date.now() + OPEN_DEADLINE_MS;
 		while (Date.now() < deadline) {
-			const now = await api('GET', `desktops/${encodeURIComponent(desktop)}`, { signal: gone });
+			const now = await api('GET', path, { signal: gone });
 			if (now.usable)
-				return;
+				return path;
 			if (now.state === 'failed' || now.state === 'retired')
 				throw new ApiError(0, 'failed', now.note || t('portal.failed'));
 			const text = t('step.time', { step: stepText(now.step), seconds: Math.floor(now.elapsed ?? 0) });
@@ -194,24 +181,6 @@ export function createCard(context, first, gone, refresh) {
 			show();
 		},
 	};
-}
-
-/**
- * @param {string} label
- * @param {string} text
- * @param {HTMLElement} said
- */
-export function copyRow(label, text, said) {
-	const code = el('code', { class: 'address' }, text);
-	const copy = el('button', { type: 'button', class: 'button quiet', async onclick() {
-		try {
-			await navigator.clipboard.writeText(text);
-			said.textContent = t('portal.copied');
-		} catch {
-			getSelection()?.selectAllChildren(code);
-		}
-	} }, icon('copy'), t('portal.copy'), el('span', { class: 'hidden' }, ` ${label}`));
-	return el('div', { class: 'row' }, el('span', { class: 'way-name' }, label), code, copy);
 }
 
 /**
