@@ -116,6 +116,7 @@ door_new(const Conf *conf, GError **error)
 	door->vnc = g_ptr_array_new_with_free_func((GDestroyNotify)listener_free);
 	door->gateway.clients = g_hash_table_new(NULL, NULL);
 	door->max = clients_max();
+	door->gateway.vnc_tls_plain = door->conf->vnc_tls_plain;
 	adopt_limits(door);
 	door->gateway.admission = admission_new(&door->gateway.limits);
 	if (!look_up_users(door, error) || !listen_on_all(door->web, conf->listen, "Listen", error) ||
@@ -341,7 +342,7 @@ sniff(Client *client)
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		client_close(client);
 	else if (n == 1 && first == 22)
-		client_start_tls(client, TRUE, on_secured, NULL, NULL);
+		client_start_tls(client, TLS_WEB, on_secured, NULL, NULL);
 	else if (n == 1)
 		http_start(client);
 }
