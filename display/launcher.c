@@ -43,6 +43,7 @@ typedef struct {
 typedef struct {
 	const char *program;
 	gboolean verbose, switch_user;
+	const char *sandbox; /* "CARREL_SANDBOX=..." of our own environment, or NULL */
 	uid_t uid;
 	gid_t gid;
 } Plan;
@@ -51,7 +52,7 @@ static void
 become_screen(const Plan *plan, int control, pid_t launcher)
 {
 	const char *const argv[] = {"carrel-screen", plan->verbose ? "--verbose" : NULL, NULL};
-	const char *const environment[] = {"LANG=C.UTF-8", "PATH=/usr/bin:/bin", NULL};
+	const char *const environment[] = {"LANG=C.UTF-8", "PATH=/usr/bin:/bin", plan->sandbox, NULL};
 	struct rlimit files = {SCREEN_FILES_MAX, SCREEN_FILES_MAX}, none = {0, 0};
 	sigset_t signals;
 	int null = open("/dev/null", O_RDWR);
@@ -159,7 +160,8 @@ launch_forever(const Plan *plan, int fd)
 Launcher *
 launcher_new(const char *program, gboolean verbose, uid_t uid, gid_t gid, GError **error)
 {
-	Plan plan = {program, verbose, geteuid() == 0, uid, gid};
+	g_autofree char *sandbox = g_getenv("CARREL_SANDBOX") ? g_strconcat("CARREL_SANDBOX=", g_getenv("CARREL_SANDBOX"), NULL) : NULL;
+	Plan plan = {program, verbose, geteuid() == 0, sandbox, uid, gid};
 	Launcher *launcher;
 	int ends[2];
 	pid_t pid;

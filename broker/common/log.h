@@ -7,3 +7,6 @@
 
 /* @verbose lets g_debug() through. */
 void log_init(gboolean verbose);
+
+/* After log_init, for a program that may open no socket: to the journal, too, by stderr alone, as sd-daemon(3) has it. */
+void log_to_stderr(void);

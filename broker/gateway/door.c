@@ -6,6 +6,7 @@
 #include "broker/common/program.h"
 #include "broker/gateway/broker-link.h"
 #include "broker/gateway/cert.h"
+#include "broker/gateway/confine.h"
 #include "broker/gateway/http.h"
 #include "broker/gateway/limits.h"
 #include "broker/gateway/listener.h"
@@ -29,6 +30,7 @@ struct Door {
 	Gateway gateway;
 	uid_t broker_uid;
 	guint max; /* connections */
+	const char *sandbox; /* what is in force */
 	GPtrArray *web, *vnc; /* Listener */
 	guint tick_id, cert_id;
 };
@@ -164,6 +166,7 @@ tell_broker(Door *door)
 	g_variant_builder_add(&facts, "{sv}", "host-subject", g_variant_new_string(tls_subject(door->gateway.tls)));
 	g_variant_builder_add(&facts, "{sv}", "port", g_variant_new_uint16(port_of(door->web)));
 	g_variant_builder_add(&facts, "{sv}", "vnc-port", g_variant_new_uint16(port_of(door->vnc)));
+	g_variant_builder_add(&facts, "{sv}", "sandbox", g_variant_new_string(door->sandbox));
 	broker_link_set_facts(door->gateway.broker, g_variant_builder_end(&facts));
 }
 
@@ -285,6 +288,9 @@ door_open(Door *door, GError **error)
 	if (door->max < CLIENTS_MAX)
 		g_message("takes at most %u connections, since the limit of open files is low (systemd: LimitNOFILE=20064)",
 			door->max);
+	door->sandbox = confine(door->conf, error);
+	if (door->sandbox == NULL)
+		return FALSE;
 	gateway->reactor = reactor_new(error);
 	if (gateway->reactor == NULL)
 		return FALSE;
