@@ -6,6 +6,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#define BURST 20.0
+#define PER_SECOND 2.0
+
 static gboolean log_verbose;
 static gboolean log_is_lines;	/* log_to_stderr was called */
 static gboolean log_has_levels; /* and stderr is the journal */
@@ -109,4 +112,22 @@ log_to_stderr(void)
 {
 	log_is_lines = TRUE;
 	log_has_levels = g_log_writer_is_journald(STDERR_FILENO);
+}
+
+gboolean
+log_rate_take(LogRate *rate, gint64 now, guint *left_out)
+{
+	if (rate->last == 0)
+		rate->tokens = BURST;
+	else
+		rate->tokens = MIN(BURST, rate->tokens + (double)(now - rate->last) / G_USEC_PER_SEC * PER_SECOND);
+	rate->last = now;
+	if (rate->tokens < 1) {
+		rate->left_out++;
+		return FALSE;
+	}
+	rate->tokens -= 1;
+	*left_out = rate->left_out;
+	rate->left_out = 0;
+	return TRUE;
 }
