@@ -139,9 +139,11 @@ ask(const char *path, const char *object, const char *interface, const char *met
 {
 	g_autoptr(GDBusConnection) connection = peer_connect_sync(path, (uid_t)-1, DEADLINE_MS, NULL);
 
-	return connection ? g_dbus_connection_call_sync(connection, NULL, object, interface, method, NULL, NULL,
-				    G_DBUS_CALL_FLAGS_NONE, DEADLINE_MS, NULL, NULL)
-			  : NULL;
+	if (connection == NULL)
+		return NULL;
+	g_dbus_connection_start_message_processing(connection);
+	return g_dbus_connection_call_sync(connection, NULL, object, interface, method, NULL, NULL, G_DBUS_CALL_FLAGS_NONE,
+		DEADLINE_MS, NULL, NULL);
 }
 
 /* Landlock shows nowhere in /proc: the programs say what they entered, before they heard of anybody. pid → report; the gateway's,

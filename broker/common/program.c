@@ -193,7 +193,7 @@ program_drop_rights(Program *program, const char *user, char *const *groups, GEr
 		adopt_files(program->conf->state, info->state_folder, uid, gid);
 	if (geteuid() == 0 && uid != 0 && !become(uid, gid, groups, error))
 		return FALSE;
-	return harden_process(error);
+	return harden_process(uid == 0 ? G_MAXUINT64 : 0, error);
 }
 
 /* sd_notify(3) in ten lines, so that no program needs libsystemd for one datagram. */

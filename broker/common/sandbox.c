@@ -31,7 +31,7 @@ sandbox_enter(const SandboxPlan *plan, GError **error)
 		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_FAILED, "the sandbox came after the first thread");
 		return NULL;
 	}
-	if (!harden_process(error))
+	if (!harden_process(0, error))
 		return NULL;
 	if (g_strcmp0(mode, "off") == 0) {
 		g_warning("CARREL_SANDBOX=off: there is no sandbox");
