@@ -20,9 +20,9 @@ def receive(stream, count):
     return data
 
 
-def sign_in(host, port, tls, user, password, timeout=180):
+def sign_in(host, port, tls, user, password, timeout=180, source=None):
     """A TLS socket on which ClientInit is to be sent next. Denied with the server's words when it refuses."""
-    raw = socket.create_connection((host, port), timeout)
+    raw = socket.create_connection((host, port), timeout, source)
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     assert receive(raw, 12) == b"RFB 003.008\n"
     raw.sendall(b"RFB 003.008\n")
