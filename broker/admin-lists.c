@@ -70,6 +70,27 @@ admin_status(Broker *broker)
 }
 
 GVariant *
+admin_status_add_gateway(GVariant *facts, GVariant *gateway)
+{
+	GVariantDict dict = G_VARIANT_DICT_INIT(facts);
+	g_autofree const char **faults = NULL;
+	gboolean connected = FALSE;
+
+	g_variant_lookup(facts, "gateway-connected", "b", &connected);
+	if (gateway) {
+		g_variant_dict_insert_value(&dict, "gateway", gateway);
+	} else if (connected && g_variant_lookup(facts, "faults", "^a&s", &faults)) {
+		g_auto(GVariantBuilder) more = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("as"));
+
+		for (const char **line = faults; *line != NULL; line++)
+			g_variant_builder_add(&more, "s", *line);
+		g_variant_builder_add(&more, "s", "carrel-gateway does not answer: its limits and counters are missing here");
+		g_variant_dict_insert_value(&dict, "faults", g_variant_builder_end(&more));
+	}
+	return g_variant_dict_end(&dict);
+}
+
+GVariant *
 admin_list_pools(Broker *broker)
 {
 	static const char *const kinds[] = {"floating", "persistent", "lab"};

@@ -5,6 +5,8 @@
 #include "broker/broker.h"
 
 GVariant *admin_status(Broker *broker);
+/* The same with what the gateway said of itself (a{sv}, not consumed), or, where that is NULL, with a line in "faults". */
+GVariant *admin_status_add_gateway(GVariant *facts, GVariant *gateway);
 GVariant *admin_list_pools(Broker *broker);
 GVariant *admin_list_desktops(Broker *broker);
 GVariant *admin_list_sessions(Broker *broker);

@@ -15,6 +15,7 @@
 #include "broker/common/program.h"
 #include "broker/dbus/broker-admin.h"
 #include "broker/endings.h"
+#include "broker/gateway-service.h"
 
 #define OBJECT_PATH "/org/carrel/Broker1"
 #define ADMINS_MAX 16
@@ -89,10 +90,34 @@ on_authorize(GDBusInterfaceSkeleton *skeleton, GDBusMethodInvocation *invocation
 	return FALSE;
 }
 
+typedef struct {
+	CarrelBroker1Admin *skeleton;
+	GDBusMethodInvocation *invocation;
+	GVariant *facts; /* gathered when it was asked: the broker may be gone when the gateway answers */
+} StatusCall;
+
+static void
+on_gateway_status(GObject *source, GAsyncResult *result, gpointer data)
+{
+	StatusCall *call = data;
+	g_autoptr(GVariant) gateway = gateway_service_get_status_finish(result, NULL);
+
+	carrel_broker1_admin_complete_status(call->skeleton, call->invocation, admin_status_add_gateway(call->facts, gateway));
+	g_variant_unref(call->facts);
+	g_object_unref(call->skeleton);
+	g_free(call);
+}
+
 static gboolean
 on_status(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, gpointer data)
 {
-	carrel_broker1_admin_complete_status(skeleton, invocation, admin_status(((Caller *)data)->service->broker));
+	Broker *broker = ((Caller *)data)->service->broker;
+	StatusCall *call = g_new0(StatusCall, 1);
+
+	call->skeleton = g_object_ref(skeleton);
+	call->invocation = invocation;
+	call->facts = g_variant_ref_sink(admin_status(broker));
+	gateway_service_get_status(broker->gateway, on_gateway_status, call);
 	return TRUE;
 }
 

@@ -59,6 +59,8 @@ api_answer_text(ApiCall *call, guint16 status, const char *type, const char *tex
 	ApiAnswer answer = {.status = status};
 
 	api_add_field(call, "Content-Type", type);
+	if (call->session)
+		api_add_field(call, "session", "valid"); /* for the gateway alone: a stranger no more */
 	/* What is told here is one person's, and changes. */
 	api_add_field(call, "Cache-Control", "no-store");
 	answer.fields = g_variant_ref_sink(g_variant_builder_end(&call->fields));

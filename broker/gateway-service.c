@@ -14,6 +14,8 @@
 #include "broker/vnc-entry.h"
 
 #define OBJECT_PATH "/org/carrel/Broker1"
+#define STATUS_MS 2000
+#define STATUS_MAX (64 * 1024)
 #define GATEWAYS_MAX 4
 /* Of Hello's facts; a PEM of a CA is about 1 KiB. */
 #define FACT_MAX (32 * 1024)
@@ -215,7 +217,7 @@ on_gateway_closed(GDBusConnection *connection, gboolean vanished, GError *error,
 		if (g_dbus_interface_skeleton_get_connection(skeleton) == connection) {
 			g_signal_handlers_disconnect_by_data(connection, service);
 			g_dbus_interface_skeleton_unexport(skeleton);
-			g_ptr_array_remove_index_fast(service->peers, i);
+			g_ptr_array_remove_index(service->peers, i);
 			break;
 		}
 	}
@@ -284,6 +286,43 @@ guint
 gateway_service_n_connected(const GatewayService *service)
 {
 	return service->peers->len;
+}
+
+static void
+on_status(GObject *source, GAsyncResult *result, gpointer data)
+{
+	g_autoptr(GTask) task = data;
+	GError *error = NULL;
+	g_autoptr(GVariant) answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
+
+	if (answer == NULL)
+		g_task_return_error(task, error);
+	else if (g_variant_get_size(answer) > STATUS_MAX)
+		g_task_return_new_error(task, CARREL_ERROR, CARREL_ERROR_PROTOCOL, "the gateway's status is too long");
+	else
+		g_task_return_pointer(task, g_variant_get_child_value(answer, 0), (GDestroyNotify)g_variant_unref);
+}
+
+void
+gateway_service_get_status(GatewayService *service, GAsyncReadyCallback callback, void *data)
+{
+	GTask *task = g_task_new(NULL, NULL, callback, data);
+	GDBusInterfaceSkeleton *last = service->peers->len > 0 ? service->peers->pdata[service->peers->len - 1] : NULL;
+
+	if (last) {
+		g_dbus_connection_call(g_dbus_interface_skeleton_get_connection(last), NULL, "/org/carrel/Gateway1",
+			"org.carrel.Gateway1", "GetStatus", NULL, G_VARIANT_TYPE("(a{sv})"), G_DBUS_CALL_FLAGS_NONE, STATUS_MS, NULL,
+			on_status, task);
+		return;
+	}
+	g_task_return_new_error(task, CARREL_ERROR, CARREL_ERROR_BUSY, "no gateway is connected");
+	g_object_unref(task);
+}
+
+GVariant *
+gateway_service_get_status_finish(GAsyncResult *result, GError **error)
+{
+	return g_task_propagate_pointer(G_TASK(result), error);
 }
 
 void

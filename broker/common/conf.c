@@ -5,6 +5,7 @@
 #include "broker/common/settings.h"
 
 #define AT(field) offsetof(Conf, field)
+#define CONNECTIONS_MAX 100000
 
 static gboolean
 check_listen(const void *field, char **why)
@@ -21,6 +22,56 @@ check_listen(const void *field, char **why)
 	}
 	return TRUE;
 }
+
+static gboolean
+check_proxies(const void *field, char **why)
+{
+	for (char **item = *(char **const *)field; *item != NULL; item++) {
+		g_autoptr(GInetAddressMask) mask = g_inet_address_mask_new_from_string(*item, NULL);
+
+		if (mask == NULL) {
+			*why = g_strdup_printf("“%s” is not an address or a prefix, such as 192.0.2.7 or 2001:db8::/64", *item);
+			return FALSE;
+		}
+	}
+	return TRUE;
+}
+
+/* "START:RATE:FULL", as sshd's MaxStartups. */
+static gboolean
+parse_unauthenticated(const char *text, GatewayLimits *limits)
+{
+	guint64 parts[3];
+	g_auto(GStrv) words = g_strsplit(text, ":", 4);
+
+	if (g_strv_length(words) != 3)
+		return FALSE;
+	for (int i = 0; i < 3; i++) {
+		if (!g_ascii_string_to_unsigned(words[i], 10, 1, i == 1 ? 100 : CONNECTIONS_MAX, &parts[i], NULL))
+			return FALSE;
+	}
+	limits->unauthenticated_start = (gint64)parts[0];
+	limits->unauthenticated_rate = (gint64)parts[1];
+	limits->unauthenticated_full = (gint64)parts[2];
+	return parts[0] <= parts[2];
+}
+
+static gboolean
+check_unauthenticated(const void *field, char **why)
+{
+	const char *text = *(char *const *)field;
+	GatewayLimits limits;
+
+	if (parse_unauthenticated(text, &limits))
+		return TRUE;
+	*why = g_strdup_printf("“%s” is not START:RATE:FULL, such as 1000:30:5000: two counts from 1 to %d, and a percentage", text,
+		CONNECTIONS_MAX);
+	return FALSE;
+}
+
+#define LIMIT(field) offsetof(Conf, limits.field)
+#define KIB G_GINT64_CONSTANT(1024)
+#define MIB (1024 * KIB)
 
 static const Setting table[] = {
 	{"Paths", "State", SETTING_PATH, AT(state), CARREL_LOCALSTATEDIR "/lib/carrel"},
@@ -39,6 +90,22 @@ static const Setting table[] = {
 	{"Gateway", "Names", SETTING_LIST, AT(names), "localhost, 127.0.0.1, ::1"},
 	{"Gateway", "Certificate", SETTING_PATH, AT(certificate)},
 	{"Gateway", "Key", SETTING_PATH, AT(key)},
+	{"Gateway", "ProxyFrom", SETTING_LIST, AT(proxy_from), .check = check_proxies},
+	{"Gateway", "Connections", SETTING_INT, LIMIT(connections), "10000", 10, CONNECTIONS_MAX},
+	{"Gateway", "ConnectionsPerAddress", SETTING_INT, LIMIT(connections_per_address), "256", 1, CONNECTIONS_MAX},
+	{"Gateway", "Unauthenticated", SETTING_STRING, AT(unauthenticated), "1000:30:5000", .check = check_unauthenticated},
+	{"Gateway", "HandshakeTimeout", SETTING_DURATION, LIMIT(handshake_timeout), "10s", 1, 60},
+	{"Gateway", "HeadTimeout", SETTING_DURATION, LIMIT(head_timeout), "10s", 1, 60},
+	{"Gateway", "HeadSize", SETTING_SIZE, LIMIT(head_size), "16K", KIB, 32 * KIB},
+	{"Gateway", "BodyTimeout", SETTING_DURATION, LIMIT(body_timeout), "30s", 1, 600},
+	{"Gateway", "BodySize", SETTING_SIZE, LIMIT(body_size), "1M", KIB, MIB},
+	{"Gateway", "BodyMemory", SETTING_SIZE, LIMIT(body_memory), "64M", MIB, 4096 * MIB},
+	{"Gateway", "KeepAliveTimeout", SETTING_DURATION, LIMIT(keep_alive_timeout), "60s", 1, 3600},
+	{"Gateway", "SignInTimeout", SETTING_DURATION, LIMIT(sign_in_timeout), "2min", 1, 600},
+	{"Gateway", "WriteTimeout", SETTING_DURATION, LIMIT(write_timeout), "30s", 1, 600},
+	{"Gateway", "FrameSize", SETTING_SIZE, LIMIT(frame_size), "1M", KIB, 16 * MIB},
+	{"Gateway", "PingInterval", SETTING_DURATION, LIMIT(ping_interval), "30s", 1, 600},
+	{"Gateway", "RelayBuffer", SETTING_SIZE, LIMIT(relay_buffer), "64K", 4 * KIB, 256 * KIB},
 	{"Broker", "AdminUsers", SETTING_LIST, AT(admin_users)},
 	{"Broker", "AdminGroups", SETTING_LIST, AT(admin_groups)},
 	{"Broker", "SessionIdle", SETTING_DURATION, AT(session_idle), "12h", 60, 7 * 86400},
@@ -71,6 +138,7 @@ conf_load(const char *file, GError **error)
 	if (!settings_faults_to_error(settings_read(file, table, conf), error))
 		return NULL;
 	conf->file = g_strdup(file);
+	parse_unauthenticated(conf->unauthenticated, &conf->limits);
 	if (conf->images == NULL)
 		conf->images = g_build_filename(conf->state, "images", NULL);
 	return g_steal_pointer(&conf);

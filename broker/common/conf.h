@@ -5,6 +5,22 @@
 
 #include <gio/gio.h>
 
+/* [Gateway]: what a client may cost. Times in seconds, sizes in bytes; carrel.conf(5) has the reason of each. */
+typedef struct {
+	gint64 handshake_timeout; /* each step before the first request: PROXY header, first byte, TLS, VNC's greeting */
+	gint64 head_timeout, head_size;
+	gint64 body_timeout, body_size;
+	gint64 body_memory;       /* what all bodies above 64 KiB may take together */
+	gint64 keep_alive_timeout;
+	gint64 sign_in_timeout;   /* for typing name and password into a VNC viewer */
+	gint64 write_timeout;
+	gint64 frame_size;
+	gint64 ping_interval;
+	gint64 relay_buffer;
+	gint64 connections, connections_per_address;
+	gint64 unauthenticated_start, unauthenticated_rate, unauthenticated_full; /* rate: percent */
+} GatewayLimits;
+
 typedef struct {
 	char *file; /* where it was read from */
 
@@ -25,6 +41,9 @@ typedef struct {
 	char **listen;          /* "ADDRESS:PORT" for HTTPS, WebSocket and CONNECT */
 	char **vnc_listen;      /* "ADDRESS:PORT" for VNC; empty: no VNC port */
 	char **names;           /* host names and addresses that the self-made certificate is good for */
+	char **proxy_from;      /* addresses and prefixes whose connections begin with a PROXY header */
+	char *unauthenticated;  /* "START:RATE:FULL", of which the parts stand in limits */
+	GatewayLimits limits;
 	char *certificate, *key; /* PEM files; NULL: one is made in STATE/gateway, signed by a CA made there */
 
 	/* [Broker] */

@@ -3,12 +3,15 @@
 #include "broker/gateway/api.h"
 
 #include "broker/gateway/broker-link.h"
+#include "broker/gateway/counters.h"
 #include "broker/gateway/http.h"
 #include "broker/gateway/http-check.h"
 
 #include <string.h>
 
 #define ANSWER_MAX (8 << 20)
+/* Of the broker's answer, for us alone: the request's session is one. See Request in org.carrel.Broker1.Gateway. */
+#define BROKER_FIELD_SESSION "session"
 
 static void
 add_context(GVariantBuilder *context, const char *name, const char *value, gsize size)
@@ -47,7 +50,7 @@ static gboolean
 is_plain_field(const char *name, const char *value)
 {
 	static const char *const framing[] = {"content-length", "transfer-encoding", "connection", "date", "upgrade",
-		"content-type", NULL};
+		"content-type", BROKER_FIELD_SESSION, NULL};
 
 	for (const char *const *word = framing; *word != NULL; word++) {
 		if (g_ascii_strcasecmp(name, *word) == 0)
@@ -78,6 +81,8 @@ send_answer(Client *client, guint16 status, GVariant *fields, GVariant *answer)
 	while (g_variant_iter_next(&iter, "{&s&s}", &name, &value)) {
 		if (is_plain_field(name, value))
 			g_string_append_printf(lines, "%s: %s\r\n", name, value);
+		else if (strcmp(name, BROKER_FIELD_SESSION) == 0)
+			client_set_signed_in(client);
 		else if (g_ascii_strcasecmp(name, "content-type") == 0 && is_plain_field("x", value))
 			type = g_strdup(value);
 		cached = cached || g_ascii_strcasecmp(name, "cache-control") == 0;
@@ -160,6 +165,7 @@ api_forward(Client *client)
 	g_autofree char *path = http_head_dup(bytes, head->path);
 	g_autofree char *query = http_head_dup(bytes, head->query);
 
+	counter_add(COUNTER_API_REQUESTS, 1);
 	broker_link_request(broker, method, path, query, make_context(client, session), make_body(client),
 		client_cancellable(client), on_answer, client_ref(client));
 }

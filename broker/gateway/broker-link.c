@@ -5,10 +5,12 @@
 #include "broker/common/error.h"
 #include "broker/common/peer.h"
 #include "broker/dbus/broker-gateway.h"
+#include "broker/dbus/gateway.h"
 
 #include <string.h>
 
 #define OBJECT "/org/carrel/Broker1"
+#define OWN_OBJECT "/org/carrel/Gateway1"
 #define CONNECT_MS 5000
 #define HELLO_MS 10000
 #define REQUEST_MS 30000
@@ -20,8 +22,9 @@
 struct BrokerLink {
 	char *path;
 	uid_t uid;
-	BrokerLinkEnd on_end;
+	const BrokerLinkHandlers *handlers;
 	void *data;
+	CarrelGateway1 *own; /* exported on the connection */
 	GVariant *facts;
 	GCancellable *cancellable;
 	GDBusConnection *connection;
@@ -50,6 +53,8 @@ disconnect_from(BrokerLink *link)
 	link->up = FALSE;
 	g_clear_object(&link->proxy);
 	if (link->connection) {
+		if (g_dbus_interface_skeleton_has_connection(G_DBUS_INTERFACE_SKELETON(link->own), link->connection))
+			g_dbus_interface_skeleton_unexport(G_DBUS_INTERFACE_SKELETON(link->own));
 		g_signal_handlers_disconnect_by_func(link->connection, on_closed, link);
 		g_dbus_connection_close(link->connection, NULL, NULL, NULL);
 	}
@@ -80,7 +85,16 @@ on_end_streams(CarrelBroker1Gateway *proxy, const char *desktop, guint code, gpo
 {
 	BrokerLink *link = data;
 
-	link->on_end(desktop, code, link->data);
+	link->handlers->end_streams(desktop, code, link->data);
+}
+
+static gboolean
+on_get_status(CarrelGateway1 *own, GDBusMethodInvocation *call, gpointer data)
+{
+	BrokerLink *link = data;
+
+	carrel_gateway1_complete_get_status(own, call, link->handlers->status(link->data));
+	return TRUE;
 }
 
 static void
@@ -147,6 +161,8 @@ on_connected(GObject *source, GAsyncResult *result, gpointer data)
 		return;
 	}
 	link->connection = connection;
+	if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(link->own), connection, OWN_OBJECT, &error))
+		g_warning("%s: %s", OWN_OBJECT, error->message);
 	g_signal_connect(connection, "closed", G_CALLBACK(on_closed), link);
 	carrel_broker1_gateway_proxy_new(connection, G_DBUS_PROXY_FLAGS_DO_NOT_LOAD_PROPERTIES, NULL, OBJECT,
 		link->cancellable, on_proxy, link);
@@ -159,15 +175,17 @@ try_to_connect(BrokerLink *link)
 }
 
 BrokerLink *
-broker_link_new(const char *path, uid_t uid, BrokerLinkEnd on_end, void *data)
+broker_link_new(const char *path, uid_t uid, const BrokerLinkHandlers *handlers, void *data)
 {
 	BrokerLink *link = g_new0(BrokerLink, 1);
 
 	carrel_error_quark(); /* registers the errors' names with GDBus */
 	link->path = g_strdup(path);
 	link->uid = uid;
-	link->on_end = on_end;
+	link->handlers = handlers;
 	link->data = data;
+	link->own = carrel_gateway1_skeleton_new();
+	g_signal_connect(link->own, "handle-get-status", G_CALLBACK(on_get_status), link);
 	link->cancellable = g_cancellable_new();
 	link->retry_ms = RETRY_FIRST_MS;
 	link->facts = g_variant_ref_sink(g_variant_new("a{sv}", NULL));
@@ -183,6 +201,7 @@ broker_link_free(BrokerLink *link)
 	g_cancellable_cancel(link->cancellable);
 	g_clear_handle_id(&link->retry_id, g_source_remove);
 	disconnect_from(link);
+	g_object_unref(link->own);
 	g_object_unref(link->cancellable);
 	g_variant_unref(link->facts);
 	g_free(link->path);

@@ -1,4 +1,4 @@
-/* The gateway's side of org.carrel.Broker1.Gateway. Connects, and again whenever the broker went away, for ever; streams that
+/* The gateway's side of org.carrel.Broker1.Gateway, and of org.carrel.Gateway1 on the same connection. Connects, and again whenever the broker went away, for ever; streams that
  * run need no broker. SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
@@ -6,11 +6,16 @@
 
 typedef struct BrokerLink BrokerLink;
 
-/* Close every stream of @desktop; @code: see the signal EndStreams. */
-typedef void (*BrokerLinkEnd)(const char *desktop, guint code, void *data);
+/* What the broker may ask of the gateway. */
+typedef struct {
+	/* Close every stream of @desktop; @code: see the signal EndStreams. */
+	void (*end_streams)(const char *desktop, guint code, void *data);
+	/* The answer to org.carrel.Gateway1.GetStatus, floating. */
+	GVariant *(*status)(void *data);
+} BrokerLinkHandlers;
 
-/* @path: the broker's socket. @uid: whom it must belong to, (uid_t)-1: anyone. */
-BrokerLink *broker_link_new(const char *path, uid_t uid, BrokerLinkEnd on_end, void *data);
+/* @path: the broker's socket. @uid: whom it must belong to, (uid_t)-1: anyone. @handlers: static. */
+BrokerLink *broker_link_new(const char *path, uid_t uid, const BrokerLinkHandlers *handlers, void *data);
 void broker_link_free(BrokerLink *link);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BrokerLink, broker_link_free)
 

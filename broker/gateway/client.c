@@ -2,12 +2,11 @@
 #include "config.h"
 #include "broker/gateway/client.h"
 
+#include "broker/gateway/address.h"
+#include "broker/gateway/counters.h"
 #include "broker/gateway/queue.h"
 #include "broker/gateway/reactor.h"
-#include "broker/gateway/refusal.h"
 
-#define HANDSHAKE_S 10
-#define STALL_US (30 * G_USEC_PER_SEC)
 #define BODY_CHUNK 65536
 
 struct Client {
@@ -16,7 +15,7 @@ struct Client {
 	Transport *transport;
 	Watch *watch;
 	char *address;
-	LimitsKey key;
+	AdmissionPlace place;
 	GCancellable *cancellable;
 	const Stage *stage;
 	void *state;
@@ -25,6 +24,7 @@ struct Client {
 	Queue out;
 	GBytes *body; /* goes out behind @out */
 	gsize body_sent;
+	Refusal limit; /* the deadline's */
 	gint64 deadline, progress; /* monotonic, microseconds; progress: of what waits to be sent */
 	char *desktop;
 };
@@ -41,7 +41,7 @@ free_state(Client *client)
 }
 
 Client *
-client_new(Gateway *gateway, int fd, const char *address, LimitsKey key)
+client_new(Gateway *gateway, int fd, const char *address, const AdmissionPlace *place)
 {
 	Client *client = g_new0(Client, 1);
 
@@ -50,7 +50,7 @@ client_new(Gateway *gateway, int fd, const char *address, LimitsKey key)
 	client->transport = transport_new(fd);
 	client->watch = watch_new(gateway->reactor, fd, on_ready, client);
 	client->address = g_strdup(address);
-	client->key = key;
+	client->place = *place;
 	client->cancellable = g_cancellable_new();
 	g_hash_table_add(gateway->clients, client);
 	return client;
@@ -91,7 +91,7 @@ client_close(Client *client)
 	g_clear_pointer(&client->transport, transport_free);
 	queue_clear(&client->out);
 	g_clear_pointer(&client->body, g_bytes_unref);
-	limits_leave(client->gateway->limits, client->key, client->desktop != NULL);
+	admission_leave(client->gateway->admission, &client->place);
 	g_hash_table_remove(client->gateway->clients, client);
 	client_unref(client);
 }
@@ -264,10 +264,27 @@ client_gateway(const Client *client)
 	return client->gateway;
 }
 
+const GatewayLimits *
+client_limits(const Client *client)
+{
+	return &client->gateway->limits;
+}
+
 const char *
 client_address(const Client *client)
 {
 	return client->address;
+}
+
+Refusal
+client_set_address(Client *client, const struct sockaddr *address)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	address_print(address, text);
+	g_free(client->address);
+	client->address = g_strdup(text);
+	return admission_move(client->gateway->admission, &client->place, address_key(address));
 }
 
 GCancellable *
@@ -289,9 +306,16 @@ client_fd(const Client *client)
 }
 
 void
-client_set_deadline(Client *client, guint seconds)
+client_set_limit(Client *client, gint64 seconds, Refusal limit)
 {
 	client->deadline = seconds > 0 ? g_get_monotonic_time() + seconds * G_USEC_PER_SEC : 0;
+	client->limit = limit;
+}
+
+void
+client_set_deadline(Client *client, guint seconds)
+{
+	client_set_limit(client, seconds, REFUSAL_NONE);
 }
 
 void
@@ -373,9 +397,10 @@ on_handshake(Client *client)
 	int result = transport_handshake(client->transport);
 
 	if (result == TRANSPORT_BROKEN) {
-		refusal_log(client->address, "TLS hand-shake failed: %s", transport_fault(client->transport));
+		refusal(client->address, REFUSAL_TLS, transport_fault(client->transport));
 		client_close(client);
 	} else if (result == 1) {
+		counter_add(COUNTER_HANDSHAKES, 1);
 		client_set_deadline(client, 0);
 		handshake->next(client, g_steal_pointer(&handshake->state));
 	}
@@ -400,8 +425,14 @@ client_start_tls(Client *client, gboolean web, void (*next)(Client *client, void
 	handshake->free = free;
 	transport_start_tls(client->transport, client->gateway->tls, web);
 	client->tls = TRUE;
-	client_set_deadline(client, HANDSHAKE_S);
+	client_set_limit(client, client->gateway->limits.handshake_timeout, REFUSAL_HANDSHAKE_TIMEOUT);
 	client_set_stage(client, &handshaking, handshake);
+}
+
+void
+client_set_signed_in(Client *client)
+{
+	admission_rise(client->gateway->admission, &client->place, STANDING_SIGNED_IN);
 }
 
 void
@@ -409,7 +440,7 @@ client_grant(Client *client, const char *desktop)
 {
 	g_assert(client->desktop == NULL);
 	client->desktop = g_strdup(desktop);
-	limits_admit(client->gateway->limits, client->key);
+	admission_rise(client->gateway->admission, &client->place, STANDING_GRANTED);
 }
 
 const char *
@@ -427,16 +458,15 @@ client_is_closed(const Client *client)
 static void
 tick(Client *client, gint64 now)
 {
-	if (has_unsent(client) && now - client->progress > STALL_US) {
-		refusal_log(client->address, "takes no bytes for %d s: closed (%s)", (int)(STALL_US / G_USEC_PER_SEC),
-			client->stage->name);
+	if (has_unsent(client) && now - client->progress > client->gateway->limits.write_timeout * G_USEC_PER_SEC) {
+		refusal(client->address, REFUSAL_WRITE_TIMEOUT, client->stage->name);
 		client_close(client);
 	} else if (client->deadline > 0 && now > client->deadline) {
 		client->deadline = 0;
 		if (client->stage->on_deadline) {
 			client->stage->on_deadline(client);
 		} else {
-			refusal_log(client->address, "took too long: closed (%s)", client->stage->name);
+			refusal(client->address, client->limit, client->stage->name);
 			client_close(client);
 		}
 	} else if (client->stage->on_tick) {

@@ -7,8 +7,9 @@
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "broker/gateway/admission.h"
 #include "broker/gateway/gateway.h"
-#include "broker/gateway/limits.h"
+#include "broker/gateway/refusal.h"
 #include "broker/gateway/transport.h"
 
 typedef struct {
@@ -19,7 +20,7 @@ typedef struct {
 	void (*on_drained)(Client *client);
 	/* About once a second. @now: monotonic, microseconds. May be NULL. */
 	void (*on_tick)(Client *client, gint64 now);
-	/* The deadline passed. NULL: logged and closed. */
+	/* The deadline passed. NULL: refused by the name that client_set_limit gave, and closed. */
 	void (*on_deadline)(Client *client);
 	/* The broker ended the desktop's streams. NULL: closed at once. @code: see EndStreams. */
 	void (*on_end)(Client *client, guint code);
@@ -28,8 +29,8 @@ typedef struct {
 	void (*free)(void *state);
 } Stage;
 
-/* Takes @fd, connected and non-blocking. Counts in the gateway's limits, which the caller asked. */
-Client *client_new(Gateway *gateway, int fd, const char *address, LimitsKey key);
+/* Takes @fd, connected and non-blocking, and @place, which admission_enter filled. */
+Client *client_new(Gateway *gateway, int fd, const char *address, const AdmissionPlace *place);
 Client *client_ref(Client *client);
 void client_unref(Client *client);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Client, client_unref)
@@ -43,13 +44,18 @@ void *client_take_state(Client *client);
 const Stage *client_stage(const Client *client);
 
 Gateway *client_gateway(const Client *client);
+const GatewayLimits *client_limits(const Client *client); /* of carrel.conf, as they are now */
 const char *client_address(const Client *client); /* numeric */
+/* It speaks for another, who is counted from now on: REFUSAL_NONE, or the limit that stands against that address. */
+Refusal client_set_address(Client *client, const struct sockaddr *address);
 GCancellable *client_cancellable(const Client *client);
 gboolean client_is_tls(const Client *client);
 int client_fd(const Client *client);
 
 /* 0: none. Else the stage's on_deadline is called @seconds from now, if it is not set again before. */
 void client_set_deadline(Client *client, guint seconds);
+/* The same, with the name under which a stage without an on_deadline refuses what is late. */
+void client_set_limit(Client *client, gint64 seconds, Refusal limit);
 
 /* FALSE: on_input is not called until it is TRUE again. */
 void client_set_reading(Client *client, gboolean reading);
@@ -66,11 +72,13 @@ void client_send(Client *client, const void *bytes, gsize n);
 void client_send_body(Client *client, GBytes *body);
 gsize client_unsent(const Client *client);
 
-/* Shakes hands as a TLS server within 10 s, then calls @next, which enters the next stage. @web as in tls_session_new.
+/* Shakes hands as a TLS server within HandshakeTimeout=, then calls @next, which enters the next stage. @web as in tls_session_new.
  * @next takes @state; @free (may be NULL) frees it when it does not come to that. */
 void client_start_tls(Client *client, gboolean web, void (*next)(Client *client, void *state), void *state,
 	void (*free)(void *state));
 
+/* The broker knows its session. */
+void client_set_signed_in(Client *client);
 /* Which desktop it has been granted: it is ended with that desktop, and leaves its address's limit. */
 void client_grant(Client *client, const char *desktop);
 const char *client_desktop(const Client *client); /* NULL: none */

@@ -4,36 +4,39 @@
 
 #include "broker/common/error.h"
 #include "broker/common/program.h"
+#include "broker/gateway/address.h"
 #include "broker/gateway/broker-link.h"
 #include "broker/gateway/cert.h"
 #include "broker/gateway/http.h"
-#include "broker/gateway/limits.h"
 #include "broker/gateway/listener.h"
 #include "broker/gateway/reactor.h"
 #include "broker/gateway/site.h"
+#include "broker/gateway/status.h"
 #include "broker/gateway/vnc.h"
 
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CLIENTS_MAX 10000    /* about 200 MB when all do TLS and none does anything */
-#define CLIENTS_EACH_MAX 256 /* of one address, as long as they have shown no grant */
+#define CLIENTS_MAX 100000 /* as much as Connections= may say */
 #define SPARE_FDS 64
 #define CERT_CHECK_S 21600
 
 struct Door {
-	const Conf *conf;
+	const Conf *conf; /* as it was at the start: ports, paths, users */
+	Conf *reloaded;   /* NULL before the first SIGHUP: limits and names */
 	Gateway gateway;
 	uid_t broker_uid;
-	guint max; /* connections */
+	guint max; /* connections, by the limit of open files */
 	GPtrArray *web, *vnc; /* Listener */
 	guint tick_id, cert_id;
 };
 
-/* Every client may need two descriptors, its own and its stream's. */
+/* Every client may need two descriptors, its own and its stream's. All that are allowed are taken now, since Connections= may
+ * grow later, and then there may be no right to ask for more. */
 static guint
 clients_max(void)
 {
@@ -43,7 +46,38 @@ clients_max(void)
 		return 400;
 	limit.rlim_cur = MIN(limit.rlim_max, CLIENTS_MAX * 2 + SPARE_FDS);
 	setrlimit(RLIMIT_NOFILE, &limit);
-	return (guint)MIN((MAX(limit.rlim_cur, 2 * SPARE_FDS) - SPARE_FDS) / 2, CLIENTS_MAX);
+	return (guint)((MAX(limit.rlim_cur, 2 * SPARE_FDS) - SPARE_FDS) / 2);
+}
+
+static const Conf *
+conf_now(const Door *door)
+{
+	return door->reloaded ? door->reloaded : door->conf;
+}
+
+static void
+adopt_limits(Door *door)
+{
+	const Conf *conf = conf_now(door);
+	GatewayLimits *limits = &door->gateway.limits;
+
+	*limits = conf->limits;
+	limits->connections = MIN(limits->connections, door->max);
+	limits->unauthenticated_full = MIN(limits->unauthenticated_full, limits->connections);
+	limits->unauthenticated_start = MIN(limits->unauthenticated_start, limits->unauthenticated_full);
+	g_clear_pointer(&door->gateway.proxies, g_ptr_array_unref);
+	door->gateway.proxies = address_list_new(conf->proxy_from);
+}
+
+static void
+tell_if_low(const Door *door)
+{
+	gint64 wanted = conf_now(door)->limits.connections;
+
+	if (wanted > door->max)
+		g_message("takes at most %u connections, not %" G_GINT64_FORMAT ", since the limit of open files is low (systemd: "
+			  "LimitNOFILE=%" G_GINT64_FORMAT ")",
+			door->max, wanted, wanted * 2 + SPARE_FDS);
 }
 
 static gboolean
@@ -82,7 +116,8 @@ door_new(const Conf *conf, GError **error)
 	door->vnc = g_ptr_array_new_with_free_func((GDestroyNotify)listener_free);
 	door->gateway.clients = g_hash_table_new(NULL, NULL);
 	door->max = clients_max();
-	door->gateway.limits = limits_new(door->max, CLIENTS_EACH_MAX);
+	adopt_limits(door);
+	door->gateway.admission = admission_new(&door->gateway.limits);
 	if (!look_up_users(door, error) || !listen_on_all(door->web, conf->listen, "Listen", error) ||
 		!listen_on_all(door->vnc, conf->vnc_listen, "VncListen", error))
 		return NULL;
@@ -106,8 +141,10 @@ door_free(Door *door)
 	reactor_free(door->gateway.reactor);
 	site_free(door->gateway.site);
 	tls_unref(door->gateway.tls);
-	limits_free(door->gateway.limits);
+	admission_free(door->gateway.admission);
+	g_ptr_array_unref(door->gateway.proxies);
 	g_hash_table_unref(door->gateway.clients);
+	conf_free(door->reloaded);
 	g_free(door);
 }
 
@@ -141,7 +178,7 @@ load_tls(Door *door, gboolean *made, GError **error)
 	}
 	if (conf->certificate)
 		return tls_new(conf->certificate, conf->key, error);
-	if (!cert_ensure(folder, (const char *const *)conf->names, g_get_real_time() / G_USEC_PER_SEC, made, error))
+	if (!cert_ensure(folder, (const char *const *)conf_now(door)->names, g_get_real_time() / G_USEC_PER_SEC, made, error))
 		return NULL;
 	if (*made)
 		g_message("made a new server certificate in %s", folder);
@@ -193,20 +230,60 @@ on_cert_check(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
-void
-door_reload(Door *door)
+static void
+reload_site(Door *door)
 {
 	g_autoptr(GError) error = NULL;
 	Site *site = site_load(door->conf->web_root, &error);
 
-	if (site) {
-		site_free(door->gateway.site);
-		door->gateway.site = site;
-	} else {
+	if (site == NULL) {
 		g_warning("the web client's files stay as they were: %s", error->message);
+		return;
 	}
+	site_free(door->gateway.site);
+	door->gateway.site = site;
+}
+
+/* What is bound, opened or become at the start stays. */
+static void
+tell_what_stays(const Conf *old, const Conf *new)
+{
+	if (!g_strv_equal((const char *const *)old->listen, (const char *const *)new->listen) ||
+		!g_strv_equal((const char *const *)old->vnc_listen, (const char *const *)new->vnc_listen) ||
+		g_strcmp0(old->certificate, new->certificate) != 0 || g_strcmp0(old->key, new->key) != 0 ||
+		strcmp(old->state, new->state) != 0 || strcmp(old->runtime, new->runtime) != 0 ||
+		strcmp(old->web_root, new->web_root) != 0)
+		g_message("%s: changes of Listen=, VncListen=, Certificate=, Key= and [Paths] count after a restart", old->file);
+}
+
+static void
+reload_conf(Door *door)
+{
+	g_autoptr(GError) error = NULL;
+	Conf *conf = conf_load(door->conf->file, &error);
+
+	if (conf == NULL) {
+		g_strdelimit(error->message, "\n", ' ');
+		g_warning("limits and names stay as they were: %s", error->message);
+		return;
+	}
+	tell_what_stays(door->conf, conf);
+	conf_free(door->reloaded);
+	door->reloaded = conf;
+	adopt_limits(door);
+	tell_if_low(door);
+	counter_add(COUNTER_RELOADS, 1);
+}
+
+/* All that is ever read from files after the start is read here: the configuration, the certificate, the web client, each where it
+ * was at the start. */
+void
+door_reload(Door *door)
+{
+	reload_conf(door);
+	reload_site(door);
 	reload_tls(door, FALSE);
-	g_message("certificate and web client were read again");
+	g_message("configuration, certificate and web client were read again");
 }
 
 static gboolean
@@ -238,6 +315,16 @@ on_end_streams(const char *desktop, guint code, void *data)
 	}
 }
 
+static GVariant *
+on_status(void *data)
+{
+	Door *door = data;
+
+	return status_make(&door->gateway, conf_now(door));
+}
+
+static const BrokerLinkHandlers handlers = {.end_streams = on_end_streams, .status = on_status};
+
 static void
 on_secured(Client *client, void *state)
 {
@@ -251,7 +338,7 @@ sniff(Client *client)
 	guint8 first;
 	ssize_t n = recv(client_fd(client), &first, 1, MSG_PEEK | MSG_DONTWAIT);
 
-	if (n == 0)
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		client_close(client);
 	else if (n == 1 && first == 22)
 		client_start_tls(client, TRUE, on_secured, NULL, NULL);
@@ -263,6 +350,7 @@ static void
 on_silent(Client *client)
 {
 	/* Browsers open connections ahead of need; no reason for a line in the log. */
+	counter_add(COUNTER_IDLE_CLOSED, 1);
 	client_close(client);
 }
 
@@ -271,7 +359,7 @@ static const Stage sniffing = {"first byte", .on_input = sniff, .on_deadline = o
 static void
 on_web_client(Client *client)
 {
-	client_set_deadline(client, 10);
+	client_set_limit(client, client_limits(client)->handshake_timeout, REFUSAL_HANDSHAKE_TIMEOUT);
 	client_set_stage(client, &sniffing, NULL);
 }
 
@@ -282,9 +370,7 @@ door_open(Door *door, GError **error)
 	g_autofree char *socket = conf_socket_path(door->conf, CONF_SOCKET_GATEWAY);
 	gboolean made;
 
-	if (door->max < CLIENTS_MAX)
-		g_message("takes at most %u connections, since the limit of open files is low (systemd: LimitNOFILE=20064)",
-			door->max);
+	tell_if_low(door);
 	gateway->reactor = reactor_new(error);
 	if (gateway->reactor == NULL)
 		return FALSE;
@@ -295,13 +381,13 @@ door_open(Door *door, GError **error)
 	if (gateway->tls == NULL)
 		return FALSE;
 	publish_ca(door);
-	gateway->broker = broker_link_new(socket, door->broker_uid, on_end_streams, door);
+	gateway->broker = broker_link_new(socket, door->broker_uid, &handlers, door);
 	tell_broker(door);
 	door->tick_id = g_timeout_add_seconds(1, on_tick, door);
 	door->cert_id = g_timeout_add_seconds(CERT_CHECK_S, on_cert_check, door);
 	for (guint i = 0; i < door->web->len; i++)
-		listener_start(door->web->pdata[i], gateway, on_web_client);
+		listener_start(door->web->pdata[i], gateway, COUNTER_WEB_CONNECTIONS, on_web_client);
 	for (guint i = 0; i < door->vnc->len; i++)
-		listener_start(door->vnc->pdata[i], gateway, vnc_start);
+		listener_start(door->vnc->pdata[i], gateway, COUNTER_VNC_CONNECTIONS, vnc_start);
 	return TRUE;
 }

@@ -14,5 +14,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Door, door_free)
 /* After rights are dropped: reads or makes the certificate, reads the web client, connects to the broker, and lets clients in. */
 gboolean door_open(Door *door, GError **error);
 
-/* Reads certificate and web client anew. What cannot be read stays as it was, with a warning. */
+/* Reads configuration (limits, ProxyFrom=, Names=), certificate and web client anew, from where they were at the start. What
+ * cannot be read, or has a fault, stays as it was, with a warning. Connections go on; new deadlines and new connections are under
+ * the new limits. */
 void door_reload(Door *door);

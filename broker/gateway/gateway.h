@@ -2,14 +2,17 @@
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include <glib.h>
 #include <sys/types.h>
+
+#include "broker/common/conf.h"
 
 typedef struct Client Client;
 
 typedef struct {
 	struct Reactor *reactor;
-	struct Limits *limits;
+	GatewayLimits limits;      /* of carrel.conf; read anew at SIGHUP, and at each use */
+	GPtrArray *proxies;        /* of ProxyFrom=, see address.h; the same */
+	struct Admission *admission;
 	struct Tls *tls;           /* of new connections; replaced when the certificate is */
 	struct Site *site;         /* the web client's files; replaced at SIGHUP */
 	struct BrokerLink *broker;

@@ -108,12 +108,13 @@ parse_request_line(HttpHead *head, const guint8 *bytes, gsize start, gsize end)
 static HttpResult
 take_length(HttpHead *head, const guint8 *bytes, HttpSlice value)
 {
-	gsize length = 0;
+	gsize length = 0, max = head->body_max ? head->body_max : HTTP_BODY_MAX;
 
 	if (head->has_length)
 		return bad(head, 400, "more than one Content-Length");
 	head->has_length = TRUE;
-	if (value.size == 0)
+	/* 010 is ten to most, and eight to some. */
+	if (value.size == 0 || (value.size > 1 && bytes[value.start] == '0'))
 		return bad(head, 400, "Content-Length is not a number");
 	for (guint i = 0; i < value.size; i++) {
 		guint8 c = bytes[value.start + i];
@@ -121,7 +122,7 @@ take_length(HttpHead *head, const guint8 *bytes, HttpSlice value)
 		if (!g_ascii_isdigit(c))
 			return bad(head, 400, "Content-Length is not a number");
 		length = length * 10 + (gsize)(c - '0');
-		if (length > HTTP_BODY_MAX)
+		if (length > max)
 			return bad(head, 413, "the body is too long");
 	}
 	head->content_length = length;
@@ -194,7 +195,7 @@ finish(HttpHead *head, const guint8 *bytes, gsize size)
 HttpResult
 http_head_parse(HttpHead *head, const guint8 *bytes, gsize size)
 {
-	gsize limit = MIN(size, HTTP_HEAD_MAX);
+	gsize max = head->head_max ? head->head_max : HTTP_HEAD_MAX, limit = MIN(size, max);
 
 	for (;;) {
 		const guint8 *lf = head->scanned < limit ? memchr(bytes + head->scanned, '\n', limit - head->scanned) : NULL;
@@ -203,7 +204,7 @@ http_head_parse(HttpHead *head, const guint8 *bytes, gsize size)
 
 		if (lf == NULL) {
 			head->scanned = limit;
-			return limit == HTTP_HEAD_MAX ? bad(head, 431, "the head is too long") : HTTP_MORE;
+			return limit == max ? bad(head, 431, "the head is too long") : HTTP_MORE;
 		}
 		end = (gsize)(lf - bytes);
 		head->scanned = head->line_start = end + 1;

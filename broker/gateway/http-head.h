@@ -4,9 +4,9 @@
 
 #include <glib.h>
 
-#define HTTP_HEAD_MAX 16384          /* bytes, with the empty line */
+#define HTTP_HEAD_MAX 16384          /* bytes, with the empty line; where the caller says nothing else */
 #define HTTP_FIELDS_MAX 64
-#define HTTP_BODY_MAX (1024 * 1024)  /* of Content-Length */
+#define HTTP_BODY_MAX (1024 * 1024)  /* of Content-Length; the same */
 
 typedef enum { HTTP_MORE, HTTP_DONE, HTTP_BAD } HttpResult;
 typedef enum { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_DELETE, HTTP_CONNECT, HTTP_OTHER } HttpMethod;
@@ -22,6 +22,9 @@ typedef struct {
 
 /* Zero-initialise for each request. Nothing in it needs freeing. */
 typedef struct {
+	/* Set before the first call, or 0 for HTTP_HEAD_MAX and HTTP_BODY_MAX. At most 65535 bytes of head. */
+	gsize head_max, body_max;
+
 	/* When DONE. */
 	gsize size; /* of the head, with its empty line */
 	HttpMethod method;
@@ -45,7 +48,7 @@ typedef struct {
 /* @bytes: all of the request so far (@size grows from call to call; lines that were read are not read again). MORE: call again
  * with more. DONE: the head is complete, @head->size of it. BAD: answer @head->status and close.
  * What DONE promises: a known form (origin form; authority form for CONNECT); HTTP/1.1, or 1.0 for CONNECT alone; exactly one
- * Host (CONNECT by HTTP/1.0: at most one), host[:port]; at most one Content-Length, at most HTTP_BODY_MAX, and 0 unless it
+ * Host (CONNECT by HTTP/1.0: at most one), host[:port]; at most one Content-Length, without leading zeros, at most @body_max, and 0 unless it
  * is POST; no Transfer-Encoding; no folded line, no bare CR or LF, no control character. */
 HttpResult http_head_parse(HttpHead *head, const guint8 *bytes, gsize size);
 

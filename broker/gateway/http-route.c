@@ -14,19 +14,6 @@
 #include <string.h>
 
 static void
-redirect_to_https(Client *client)
-{
-	const HttpHead *head = http_request(client);
-	const guint8 *bytes = http_request_bytes(client);
-	g_autofree char *host = http_head_dup(bytes, head->host); /* checked: host[:port] and nothing else */
-	g_autofree char *target = http_head_dup(bytes, head->target);
-	g_autofree char *fields = g_strdup_printf("Location: https://%s%s\r\n", host, target);
-
-	http_make_last(client);
-	http_reply(client, 308, fields, NULL, NULL);
-}
-
-static void
 answer_health(Client *client)
 {
 	gboolean up = broker_link_is_up(client_gateway(client)->broker);
@@ -52,7 +39,7 @@ answer_ca(Client *client)
 	}
 	g_autoptr(GBytes) body = g_bytes_new(pem, strlen(pem));
 
-	http_reply(client, 200, "Content-Disposition: attachment; filename=carrel-ca.pem\r\n", "application/x-pem-file", body);
+	http_reply(client, 200, "Content-Disposition: attachment; filename=carrel-ca.pem\r\nCache-Control: no-cache\r\n", "application/x-pem-file", body);
 }
 
 static gboolean
@@ -97,15 +84,15 @@ http_route(Client *client)
 	if (head->method == HTTP_CONNECT) {
 		tunnel_start(client);
 	} else if (!client_is_tls(client)) {
-		redirect_to_https(client);
+		http_redirect_to_https(client);
 	} else if (head->method == HTTP_OTHER) {
-		http_refuse(client, 405, "invalid", "only GET, HEAD, POST and DELETE are understood here");
+		http_refuse(client, REFUSAL_METHOD, 405, "invalid", "only GET, HEAD, POST and DELETE are understood here");
 	} else if ((desktop = http_check_screen_path(path, head->path.size)) != NULL) {
 		screen_start(client, desktop);
 	} else if (head->path.size >= 5 && memcmp(path, "/api/", 5) == 0) {
 		api_forward(client);
 	} else if (head->method == HTTP_POST || head->method == HTTP_DELETE) {
-		http_refuse(client, 405, "invalid", "this can only be read");
+		http_refuse(client, REFUSAL_METHOD, 405, "invalid", "this can only be read");
 	} else if (path_is(client, "/healthz")) {
 		answer_health(client);
 	} else if (path_is(client, "/ca.pem")) {

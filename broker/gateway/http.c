@@ -2,36 +2,62 @@
 #include "config.h"
 #include "broker/gateway/http.h"
 
+#include "broker/gateway/counters.h"
 #include "broker/gateway/http-check.h"
 #include "broker/gateway/http-route.h"
 #include "broker/gateway/queue.h"
-#include "broker/gateway/refusal.h"
 
 #include <string.h>
 
-#define HEAD_S 10  /* from the first byte of a request, or from the start of the connection, to the head's end */
-#define BODY_S 30
-#define IDLE_S 60  /* between two requests */
 #define FINISH_S 10
-
-#define API_BODY_MAX 65536
+/* Bodies up to this are always taken: a sign-in's must be, however many long ones wait. */
+#define SHORT_BODY 65536
 
 typedef struct {
 	Queue in;
 	HttpHead head;
 	gboolean head_done, answering, advancing, last;
 	guint answered;
+	gsize charged; /* of long_bodies */
 } Http;
+
+static gsize long_bodies; /* bytes that all clients may send of those, against BodyMemory= */
 
 static void advance(Client *client);
 static void on_input(Client *client);
 static void on_deadline(Client *client);
 
 static void
+begin_head(Client *client, Http *http)
+{
+	const GatewayLimits *limits = client_limits(client);
+
+	http->head = (HttpHead){.head_max = (gsize)limits->head_size, .body_max = (gsize)limits->body_size};
+	http->head_done = FALSE;
+}
+
+static void
+discharge(Http *http)
+{
+	long_bodies -= http->charged;
+	http->charged = 0;
+}
+
+/* From the first byte of a request, or from the start of the connection, to the head's end; else between two requests. */
+static void
+await_head(Client *client, gboolean idle)
+{
+	const GatewayLimits *limits = client_limits(client);
+
+	client_set_limit(client, idle ? limits->keep_alive_timeout : limits->head_timeout, REFUSAL_HEAD_TIMEOUT);
+}
+
+static void
 http_free(void *state)
 {
 	Http *http = state;
 
+	discharge(http);
 	queue_clear(&http->in);
 	g_free(http);
 }
@@ -42,22 +68,27 @@ static const Stage stage = {
 void
 http_start(Client *client)
 {
-	client_set_deadline(client, HEAD_S);
-	client_set_stage(client, &stage, g_new0(Http, 1));
+	Http *http = g_new0(Http, 1);
+
+	begin_head(client, http);
+	await_head(client, FALSE);
+	client_set_stage(client, &stage, http);
 }
 
 static void
 on_deadline(Client *client)
 {
-	static const char timeout[] = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 	Http *http = client_state(client);
 
 	/* A browser that keeps its connection, or opens one to be quick later, has done nothing wrong. */
-	if (queue_length(&http->in) > 0) {
-		refusal_log(client_address(client), "half a request, then nothing: closed");
-		client_send(client, timeout, sizeof timeout - 1);
+	if (queue_length(&http->in) == 0) {
+		counter_add(COUNTER_IDLE_CLOSED, 1);
+		client_finish(client, FINISH_S);
+		return;
 	}
-	client_finish(client, FINISH_S);
+	http->answering = TRUE;
+	http_refuse(client, http->head_done ? REFUSAL_BODY_TIMEOUT : REFUSAL_HEAD_TIMEOUT, 408, "timeout",
+		http->head_done ? "half a body, then nothing" : "half a head, then nothing");
 }
 
 static void
@@ -65,38 +96,53 @@ refuse_bad_head(Client *client)
 {
 	Http *http = client_state(client);
 	guint status = http->head.status;
+	gboolean too_long = status == 431 && http->head.n_fields < HTTP_FIELDS_MAX;
 
-	refusal_log(client_address(client), "refused a request: %s", http->head.fault);
 	http->answering = TRUE;
-	http->last = TRUE;
-	http_reply_error(client, status, "protocol", http->head.fault);
+	http_refuse(client, too_long ? REFUSAL_HEAD_SIZE : status == 413 ? REFUSAL_BODY_SIZE : REFUSAL_HEAD_SYNTAX, status,
+		"protocol", http->head.fault);
 }
 
-static gsize
-body_limit(const Http *http)
+/* FALSE when it was refused. */
+static gboolean
+charge(Client *client)
 {
-	const guint8 *bytes = queue_bytes(&http->in);
+	Http *http = client_state(client);
+	gsize n = http->head.content_length;
 
-	return http_check_api_path((const char *)bytes + http->head.path.start, http->head.path.size) ? API_BODY_MAX : 0;
+	if (n <= SHORT_BODY)
+		return TRUE;
+	if (long_bodies + n > (gsize)client_limits(client)->body_memory) {
+		http_refuse(client, REFUSAL_BODY_MEMORY, 503, "busy", "too many long requests at once: try again soon");
+		return FALSE;
+	}
+	long_bodies += n;
+	http->charged = n;
+	return TRUE;
 }
 
 static void
 begin_body(Client *client)
 {
 	Http *http = client_state(client);
+	const guint8 *bytes = queue_bytes(&http->in);
 	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
+	counter_add(COUNTER_REQUESTS, 1);
 	http->head_done = TRUE;
 	if (http->head.content_length == 0)
 		return;
-	if (http->head.content_length > body_limit(http)) {
-		http->answering = TRUE;
-		http_refuse(client, body_limit(http) ? 413 : 405, "invalid", "the body is too long, or none belongs there");
-		return;
+	http->answering = TRUE; /* for now */
+	if (!client_is_tls(client)) {
+		http_redirect_to_https(client);
+	} else if (!http_check_api_path((const char *)bytes + http->head.path.start, http->head.path.size)) {
+		http_refuse(client, REFUSAL_METHOD, 405, "invalid", "nothing is taken there");
+	} else if (charge(client)) {
+		http->answering = FALSE;
+		client_set_limit(client, client_limits(client)->body_timeout, REFUSAL_BODY_TIMEOUT);
+		if (http->head.expects_continue && queue_length(&http->in) == http->head.size)
+			client_send(client, go_on, sizeof go_on - 1);
 	}
-	client_set_deadline(client, BODY_S);
-	if (http->head.expects_continue && queue_length(&http->in) == http->head.size)
-		client_send(client, go_on, sizeof go_on - 1);
 }
 
 /* TRUE when the request is there as a whole. */
@@ -146,8 +192,9 @@ on_input(Client *client)
 {
 	Http *http = client_state(client);
 	guint8 bytes[16384];
-	gsize room = HTTP_HEAD_MAX + API_BODY_MAX - queue_length(&http->in);
-	gssize n = client_recv(client, bytes, MIN(room, sizeof bytes));
+	gsize max = http->head.head_max + http->head.body_max, length = queue_length(&http->in);
+	/* Never 0: what is complete was taken out, or is being answered, and then nothing is read. */
+	gssize n = client_recv(client, bytes, CLAMP(max - MIN(max, length), 1, sizeof bytes));
 
 	if (n == TRANSPORT_AGAIN)
 		return;
@@ -155,8 +202,8 @@ on_input(Client *client)
 		client_close(client);
 		return;
 	}
-	if (queue_length(&http->in) == 0 && http->answered > 0)
-		client_set_deadline(client, HEAD_S);
+	if (length == 0 && http->answered > 0)
+		await_head(client, FALSE);
 	queue_append(&http->in, bytes, (gsize)n);
 	explicit_bzero(bytes, (gsize)n);
 	advance(client);
@@ -199,7 +246,7 @@ reason_of(guint status)
 		const char *reason;
 	} reasons[] = {{200, "OK"}, {201, "Created"}, {202, "Accepted"}, {204, "No Content"}, {304, "Not Modified"},
 		{308, "Permanent Redirect"}, {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"},
-		{404, "Not Found"}, {405, "Method Not Allowed"}, {409, "Conflict"}, {413, "Content Too Large"},
+		{404, "Not Found"}, {405, "Method Not Allowed"}, {408, "Request Timeout"}, {409, "Conflict"}, {413, "Content Too Large"},
 		{417, "Expectation Failed"}, {426, "Upgrade Required"}, {429, "Too Many Requests"},
 		{431, "Request Header Fields Too Large"}, {500, "Internal Server Error"}, {502, "Bad Gateway"},
 		{503, "Service Unavailable"}, {504, "Gateway Timeout"}, {505, "HTTP Version Not Supported"}};
@@ -213,12 +260,11 @@ reason_of(guint status)
 
 /* For every answer: it costs nothing on those that are not pages, and none can be forgotten. */
 static const char security_fields[] =
-	"Strict-Transport-Security: max-age=31536000\r\n"
 	"X-Content-Type-Options: nosniff\r\n"
 	"Referrer-Policy: no-referrer\r\n"
 	"Cross-Origin-Opener-Policy: same-origin\r\n"
 	"Cross-Origin-Resource-Policy: same-origin\r\n"
-	"Permissions-Policy: camera=(), geolocation=(), payment=()\r\n"
+	"Permissions-Policy: camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), display-capture=()\r\n"
 	"X-Frame-Options: DENY\r\n";
 
 /* connect-src: 'self' covers wss: to the same host in browsers of CSP level 3; older ones want it named. */
@@ -230,11 +276,11 @@ append_policy(GString *text, const Client *client)
 	g_string_append(text,
 		"Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
 		"img-src 'self' blob: data:; font-src 'self'; media-src 'self' blob:; worker-src 'self'; connect-src 'self'");
-	if (head->host.size > 0)
+	if (head->host.size > 0 && client_is_tls(client))
 		g_string_append_printf(text, " wss://%.*s", head->host.size,
 			(const char *)http_request_bytes(client) + head->host.start);
 	g_string_append(text,
-		"; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'\r\n");
+		"; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'\r\n");
 }
 
 static void
@@ -250,11 +296,11 @@ append_head(GString *text, const Client *client, guint status, const char *field
 		g_string_append_printf(text, "Content-Length: %" G_GSIZE_FORMAT "\r\n", length);
 	if (type)
 		g_string_append_printf(text, "Content-Type: %s\r\n", type);
-	/* Over plain text a browser must not be told to remember anything (RFC 6797, section 7.2). */
-	if (client_is_tls(client)) {
-		g_string_append(text, security_fields);
-		append_policy(text, client);
-	}
+	/* Not over plain text: RFC 6797, section 7.2. */
+	if (client_is_tls(client))
+		g_string_append(text, "Strict-Transport-Security: max-age=31536000\r\n");
+	g_string_append(text, security_fields);
+	append_policy(text, client);
 	if (fields)
 		g_string_append(text, fields);
 	if (close)
@@ -277,14 +323,15 @@ http_reply(Client *client, guint status, const char *fields, const char *type, G
 	client_send(client, text->str, text->len);
 	if (body && http->head.method != HTTP_HEAD)
 		client_send_body(client, body);
-	http->head = (HttpHead){0};
-	http->head_done = http->answering = FALSE;
+	discharge(http);
+	begin_head(client, http);
+	http->answering = FALSE;
 	http->answered++;
 	if (close) {
 		client_finish(client, FINISH_S);
 		return;
 	}
-	client_set_deadline(client, queue_length(&http->in) > 0 ? HEAD_S : IDLE_S);
+	await_head(client, queue_length(&http->in) == 0);
 	advance(client);
 }
 
@@ -306,11 +353,25 @@ http_make_last(Client *client)
 }
 
 void
-http_refuse(Client *client, guint status, const char *code, const char *message)
+http_refuse(Client *client, Refusal what, guint status, const char *code, const char *message)
 {
-	refusal_log(client_address(client), "refused a request with %u: %s", status, message);
+	refusal(client_address(client), what, message);
 	http_make_last(client);
 	http_reply_error(client, status, code, message);
+}
+
+void
+http_redirect_to_https(Client *client)
+{
+	const HttpHead *head = http_request(client);
+	const guint8 *bytes = http_request_bytes(client);
+	g_autofree char *host = http_head_dup(bytes, head->host); /* checked: host[:port] and nothing else */
+	g_autofree char *target = http_head_dup(bytes, head->target);
+	g_autofree char *fields = g_strdup_printf("Location: https://%s%s\r\nCache-Control: no-store\r\n", host, target);
+
+	counter_add(COUNTER_REDIRECTS, 1);
+	http_make_last(client);
+	http_reply(client, 308, fields, NULL, NULL);
 }
 
 gboolean
@@ -324,7 +385,7 @@ http_origin_is_ours(Client *client)
 
 	if (n == 0 || (n == 1 && http_check_origin(origin, size, (const char *)bytes + head->host.start, head->host.size)))
 		return TRUE;
-	http_refuse(client, 403, "denied", "the request comes from a page of another site");
+	http_refuse(client, REFUSAL_ORIGIN, 403, "denied", "the request comes from a page of another site");
 	return FALSE;
 }
 
@@ -339,6 +400,6 @@ http_session_cookie(Client *client, char **session)
 	*session = NULL;
 	if (n == 0 || (n == 1 && http_check_cookie(cookies, size, session) != HTTP_COOKIE_BAD))
 		return TRUE;
-	http_refuse(client, 400, "protocol", "more than one session cookie, or one that is malformed");
+	http_refuse(client, REFUSAL_COOKIE, 400, "protocol", "more than one session cookie, or one that is malformed");
 	return FALSE;
 }

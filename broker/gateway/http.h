@@ -24,8 +24,11 @@ void http_make_last(Client *client);
 /* {"error":{"code":@code,"message":@message}}; both are fixed texts without quotes. */
 void http_reply_error(Client *client, guint status, const char *code, const char *message);
 
-/* The same, and the connection ends. */
-void http_refuse(Client *client, guint status, const char *code, const char *message);
+/* The same, counted and logged as @what, and the connection ends. */
+void http_refuse(Client *client, Refusal what, guint status, const char *code, const char *message);
+
+/* Where plain text came for something else than CONNECT: to the same place by https, and the connection ends. */
+void http_redirect_to_https(Client *client);
 
 /* FALSE, and answered with 403, when the request has an Origin that is not this place. Who sends none is no browser, and
  * cannot be made to send another's cookie. */

@@ -3,11 +3,11 @@
 #include "broker/gateway/listener.h"
 
 #include "broker/common/error.h"
+#include "broker/gateway/address.h"
+#include "broker/gateway/proxy.h"
 #include "broker/gateway/reactor.h"
-#include "broker/gateway/refusal.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -23,6 +23,7 @@ struct Listener {
 	int fd;
 	Watch *watch;
 	Gateway *gateway;
+	Counter counter;
 	void (*on_client)(Client *client);
 };
 
@@ -145,35 +146,35 @@ set_options(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
 }
 
-/* "192.0.2.1" also for an IPv4 client of a socket that takes both. */
 static void
-print_address(const struct sockaddr_storage *address, socklen_t size, char *text, gsize text_size)
+let_in(Listener *listener, int fd, const struct sockaddr *address)
 {
-	if (getnameinfo((const struct sockaddr *)address, size, text, (socklen_t)text_size, NULL, 0, NI_NUMERICHOST) != 0)
-		g_strlcpy(text, "unknown", text_size);
-	if (g_str_has_prefix(text, "::ffff:") && strchr(text, '.'))
-		memmove(text, text + 7, strlen(text + 7) + 1);
-}
+	Gateway *gateway = listener->gateway;
+	gboolean is_proxy = address_list_has(gateway->proxies, address);
+	AddressKey key = address_key(address);
+	AdmissionPlace place;
+	Refusal limit;
+	char text[ADDRESS_TEXT_MAX];
 
-static void
-let_in(Listener *listener, int fd, const struct sockaddr_storage *address, socklen_t size)
-{
-	LimitsKey key = limits_key((const struct sockaddr *)address);
-	const char *limit = limits_enter(listener->gateway->limits, key);
-	char text[NI_MAXHOST];
-
-	print_address(address, size, text, sizeof text);
-	if (limit) {
-		refusal_log(text, "turned away: %s", limit);
+	/* A proxy's connections count for those whom it names. */
+	key.is_counted = key.is_counted && !is_proxy;
+	limit = admission_enter(gateway->admission, &place, key, (guint)g_random_int_range(0, 100));
+	address_print(address, text);
+	if (limit != REFUSAL_NONE) {
+		refusal(text, limit, NULL);
 		close(fd);
 		return;
 	}
 	set_options(fd);
-	Client *client = client_new(listener->gateway, fd, text, key);
+	counter_add(listener->counter, 1);
+	Client *client = client_new(gateway, fd, text, &place);
 
 	/* A client that is gone already is closed in there. */
 	client_ref(client);
-	listener->on_client(client);
+	if (is_proxy)
+		proxy_start(client, listener->on_client);
+	else
+		listener->on_client(client);
 	client_unref(client);
 }
 
@@ -188,10 +189,10 @@ on_incoming(void *data, guint32 events)
 		int fd = accept4(listener->fd, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
-			let_in(listener, fd, &address, size);
+			let_in(listener, fd, (const struct sockaddr *)&address);
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
 			/* Level-triggered: without a pause this would spin until somebody leaves. */
-			refusal_log(listener->address, "cannot accept: %s; trying again in a second", g_strerror(errno));
+			refusal(listener->address, REFUSAL_DESCRIPTORS, g_strerror(errno));
 			watch_set(listener->watch, 0);
 			return;
 		} else if (errno == EAGAIN) {
@@ -201,9 +202,10 @@ on_incoming(void *data, guint32 events)
 }
 
 void
-listener_start(Listener *listener, Gateway *gateway, void (*on_client)(Client *client))
+listener_start(Listener *listener, Gateway *gateway, Counter counter, void (*on_client)(Client *client))
 {
 	listener->gateway = gateway;
+	listener->counter = counter;
 	listener->on_client = on_client;
 	listener->watch = watch_new(gateway->reactor, listener->fd, on_incoming, listener);
 	watch_set(listener->watch, EPOLLIN);

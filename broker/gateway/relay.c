@@ -2,21 +2,19 @@
 #include "config.h"
 #include "broker/gateway/relay.h"
 
+#include "broker/gateway/counters.h"
 #include "broker/gateway/queue.h"
 #include "broker/gateway/reactor.h"
-#include "broker/gateway/refusal.h"
 #include "broker/gateway/ws.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BUFFER 65536
+#define BUFFER_MAX (256 * 1024) /* as much as RelayBuffer= may say */
 #define TURNS 4             /* reads of one side before others get their turn */
-#define UNSENT_MAX (2 * BUFFER) /* with pongs behind a full buffer, a WebSocket client is not read any more */
-#define STALL_US (30 * G_USEC_PER_SEC)
-#define PING_US (30 * G_USEC_PER_SEC)
-#define SILENCE_US (75 * G_USEC_PER_SEC) /* two pings without an answer */
+#define UNSENT_MAX(relay) (2 * (relay)->buffer) /* with pongs behind a full buffer, a WebSocket client is not read any more */
 #define FINISH_S 5
 /* When a desktop is taken away, the end of its stream and the broker's word on why come by two ways: the word may be later. */
 #define GRACE_MS 250
@@ -25,6 +23,7 @@
 typedef struct {
 	Client *client; /* whose state this is */
 	const char *protocol;
+	gsize buffer;
 	int fd; /* -1 once it has ended */
 	Watch *watch;
 	Queue to_stream;
@@ -36,8 +35,8 @@ typedef struct {
 } Relay;
 
 /* One thread, so one of each is enough for all. */
-static guint8 raw[BUFFER], plain[BUFFER];
-static guint8 framed[WS_HEADER_MAX + BUFFER];
+static guint8 raw[BUFFER_MAX], plain[BUFFER_MAX];
+static guint8 framed[WS_HEADER_MAX + BUFFER_MAX];
 
 static void
 close_stream(Relay *relay)
@@ -70,7 +69,7 @@ update(Relay *relay)
 	if (client_is_closed(client) || relay->fd < 0)
 		return;
 	watch_set(relay->watch, (client_unsent(client) == 0 ? EPOLLIN : 0) | (waits ? EPOLLOUT : 0));
-	client_set_reading(client, !waits && !relay->client_ended && client_unsent(client) < UNSENT_MAX);
+	client_set_reading(client, !waits && !relay->client_ended && client_unsent(client) < UNSENT_MAX(relay));
 }
 
 /* The end, said in order. @code is for browsers. */
@@ -138,6 +137,7 @@ send_to_stream(Relay *relay, const guint8 *bytes, gsize n)
 	ssize_t sent = n > 0 ? send(relay->fd, bytes, n, MSG_NOSIGNAL) : 0;
 
 	relay->from_client += n;
+	counter_add(COUNTER_BYTES_IN, n);
 	if (sent < 0 && errno != EAGAIN && errno != EINTR) {
 		stream_is_lost(relay);
 		return FALSE;
@@ -160,7 +160,7 @@ client_has_ended(Relay *relay)
 static gboolean
 read_client(Relay *relay)
 {
-	gssize n = client_recv(relay->client, raw, sizeof raw);
+	gssize n = client_recv(relay->client, raw, relay->buffer);
 	gsize payload = 0;
 
 	if (n == TRANSPORT_AGAIN)
@@ -180,8 +180,12 @@ read_client(Relay *relay)
 
 	if (client_is_closed(relay->client) || !send_to_stream(relay, plain, payload))
 		return FALSE;
-	if (!open)
+	if (!open) {
+		if (ws_fault(relay->ws))
+			refusal(client_address(relay->client),
+				ws_fault(relay->ws) == WS_TOO_BIG ? REFUSAL_FRAME_SIZE : REFUSAL_FRAME_SYNTAX, NULL);
 		finish(relay, WS_NORMAL, "");
+	}
 	return open;
 }
 
@@ -191,7 +195,7 @@ on_input(Client *client)
 	Relay *relay = client_state(client);
 
 	for (int turn = 0; turn < TURNS && relay->fd >= 0; turn++) {
-		if (queue_length(&relay->to_stream) > 0 || client_unsent(client) >= UNSENT_MAX || !read_client(relay))
+		if (queue_length(&relay->to_stream) > 0 || client_unsent(client) >= UNSENT_MAX(relay) || !read_client(relay))
 			break;
 	}
 	update(relay);
@@ -202,7 +206,7 @@ static gboolean
 read_stream(Relay *relay)
 {
 	guint8 *payload = framed + WS_HEADER_MAX, *start = payload;
-	ssize_t n = recv(relay->fd, payload, BUFFER, 0);
+	ssize_t n = recv(relay->fd, payload, relay->buffer, 0);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return FALSE;
@@ -211,6 +215,7 @@ read_stream(Relay *relay)
 		return FALSE;
 	}
 	relay->from_stream += (guint64)n;
+	counter_add(COUNTER_BYTES_OUT, (guint64)n);
 	if (relay->ws)
 		start = ws_wrap(payload, (gsize)n);
 	client_send(relay->client, start, (gsize)(payload + n - start));
@@ -235,24 +240,30 @@ on_stream(void *data, guint32 events)
 static void
 on_drained(Client *client)
 {
-	update(client_state(client));
+	Relay *relay = client_state(client);
+
+	/* The socket had been full, so the other side has taken bytes: it is alive, though a ping may still wait behind others. */
+	relay->heard = g_get_monotonic_time();
+	update(relay);
 }
 
 static void
 on_tick(Client *client, gint64 now)
 {
 	Relay *relay = client_state(client);
+	gint64 ping_us = client_limits(client)->ping_interval * G_USEC_PER_SEC;
 
 	if (relay->fd < 0)
 		return;
-	if (queue_length(&relay->to_stream) > 0 && now - relay->progress > STALL_US) {
-		g_warning("%s: the display server has taken nothing for 30 s: closed", client_address(client));
+	if (queue_length(&relay->to_stream) > 0 && now - relay->progress > client_limits(client)->write_timeout * G_USEC_PER_SEC) {
+		g_warning("%s: the display server takes no bytes: closed (Limit=WriteTimeout)", client_address(client));
 		stream_is_lost(relay);
-	} else if (relay->ws && now - relay->heard > SILENCE_US) {
-		refusal_log(client_address(client), "the browser answers no ping: closed");
+	} else if (relay->ws && relay->pinged > relay->heard && now - relay->pinged > ping_us) {
+		refusal(client_address(client), REFUSAL_PING_INTERVAL, NULL);
 		client_close(client);
-	} else if (relay->ws && now - MAX(relay->heard, relay->pinged) > PING_US) {
+	} else if (relay->ws && now - MAX(relay->heard, relay->pinged) > ping_us) {
 		relay->pinged = now;
+		counter_add(COUNTER_PINGS, 1);
 		ws_ping(relay->ws);
 	}
 }
@@ -292,6 +303,7 @@ relay_new(Client *client, int stream, const char *protocol)
 
 	relay->client = client;
 	relay->protocol = protocol;
+	relay->buffer = (gsize)client_limits(client)->relay_buffer;
 	relay->fd = stream;
 	relay->started = relay->heard = g_get_monotonic_time();
 	if (stream >= 0)
@@ -299,11 +311,20 @@ relay_new(Client *client, int stream, const char *protocol)
 	return relay;
 }
 
+const char *
+relay_protocol(const Client *client)
+{
+	const Relay *relay = client_stage(client) == &stage ? client_state(client) : NULL;
+
+	return relay && relay->fd >= 0 ? relay->protocol : NULL;
+}
+
 void
 relay_start(Client *client, int stream, const char *protocol)
 {
 	Relay *relay = relay_new(client, stream, protocol);
 
+	counter_add(strcmp(protocol, "VNC") == 0 ? COUNTER_VNC_STREAMS : COUNTER_SPICE_STREAMS, 1);
 	g_message("%s: %s stream of %s", client_address(client), protocol, client_desktop(client));
 	client_set_deadline(client, 0);
 	client_set_stage(client, &stage, relay);
@@ -322,6 +343,8 @@ relay_start_websocket(Client *client, int stream)
 	Relay *relay = relay_new(client, stream, "browser");
 
 	relay->ws = ws_new(send_frames, client);
+	ws_set_frame_max(relay->ws, (gsize)client_limits(client)->frame_size);
+	counter_add(COUNTER_BROWSER_STREAMS, 1);
 	g_message("%s: browser stream of %s", client_address(client), client_desktop(client));
 	client_set_deadline(client, 0);
 	client_set_stage(client, &stage, relay);

@@ -5,7 +5,6 @@
 #include "broker/common/error.h"
 #include "broker/gateway/broker-link.h"
 #include "broker/gateway/http.h"
-#include "broker/gateway/refusal.h"
 #include "broker/gateway/relay.h"
 #include "broker/gateway/stream.h"
 #include "broker/gateway/ws.h"
@@ -50,7 +49,7 @@ upgrade(Client *client)
 	char accept[29];
 
 	if (n != 1 || !ws_accept_key(key, size, accept)) {
-		http_refuse(client, 400, "protocol", "the Sec-WebSocket-Key is not one");
+		http_refuse(client, REFUSAL_WEBSOCKET, 400, "protocol", "the Sec-WebSocket-Key is not one");
 		return FALSE;
 	}
 	g_autofree char *answer = g_strdup_printf("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
@@ -65,7 +64,7 @@ upgrade(Client *client)
 static void
 refuse(Client *client, guint code, const char *reason)
 {
-	refusal_log(client_address(client), "no screen for a browser: %s (%u)", reason, code);
+	refusal(client_address(client), REFUSAL_SCREEN, reason);
 	if (upgrade(client))
 		relay_refuse_websocket(client, code, reason);
 }
@@ -135,7 +134,7 @@ screen_start(Client *client, const char *desktop)
 	const char *fault = fault_of(client, &status);
 
 	if (fault) {
-		http_refuse(client, status, "protocol", fault);
+		http_refuse(client, REFUSAL_WEBSOCKET, status, "protocol", fault);
 		return;
 	}
 	if (!http_origin_is_ours(client) || !http_session_cookie(client, &session))

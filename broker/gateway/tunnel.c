@@ -53,7 +53,7 @@ on_stream(GObject *source, GAsyncResult *result, gpointer data)
 	}
 	if (stream < 0) {
 		g_warning("%s", error->message);
-		http_refuse(client, 503, "busy", "the display server is away");
+		http_refuse(client, REFUSAL_CONNECT, 503, "busy", "the display server is away");
 		return;
 	}
 	Tunnel *tunnel = g_new0(Tunnel, 1);
@@ -76,7 +76,7 @@ on_grant(GObject *source, GAsyncResult *result, gpointer data)
 	if (client_is_closed(client))
 		return;
 	if (grant == NULL) {
-		http_refuse(client, broker_link_status(error), broker_link_word(error), "this ticket opens nothing");
+		http_refuse(client, REFUSAL_TICKET, broker_link_status(error), broker_link_word(error), "this ticket opens nothing");
 		return;
 	}
 	client_grant(client, grant->desktop);
@@ -91,7 +91,7 @@ tunnel_start(Client *client)
 	g_autofree char *name = http_check_routing_name(authority, head->target.size);
 
 	if (!http_request_is_last(client)) {
-		http_refuse(client, 400, "protocol", "bytes before the tunnel was there");
+		http_refuse(client, REFUSAL_CONNECT, 400, "protocol", "bytes before the tunnel was there");
 		return;
 	}
 	broker_link_redeem(client_gateway(client)->broker, name, client_address(client), client_cancellable(client), on_grant,

@@ -5,7 +5,6 @@
 #include "broker/common/error.h"
 #include "broker/gateway/broker-link.h"
 #include "broker/gateway/reactor.h"
-#include "broker/gateway/refusal.h"
 #include "broker/gateway/relay.h"
 #include "broker/gateway/rfb-client.h"
 #include "broker/gateway/stream.h"
@@ -16,8 +15,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define GREETING_S 10
-#define TYPING_S 120 /* a viewer asks its user for the password after the TLS hand-shake */
 #define STREAM_S 10
 #define FINISH_S 5
 
@@ -90,7 +87,7 @@ fail_for(Vnc *vnc, const GError *error)
 {
 	const char *word = broker_link_word(error);
 
-	refusal_log(client_address(vnc->client), "VNC sign-in refused: %s", word);
+	refusal(client_address(vnc->client), REFUSAL_SIGN_IN, word);
 	switch (broker_link_status(error)) {
 	case 403:
 		fail(vnc, "Authentication failed");
@@ -189,7 +186,7 @@ on_stream(GObject *source, GAsyncResult *result, gpointer data)
 	vnc->stream = stream;
 	vnc->watch = watch_new(client_gateway(client)->reactor, stream, on_stream_input, vnc);
 	watch_set(vnc->watch, EPOLLIN);
-	client_set_deadline(client, STREAM_S);
+	client_set_limit(client, STREAM_S, REFUSAL_SIGN_IN_TIMEOUT);
 }
 
 static void
@@ -235,7 +232,8 @@ sign_in(Vnc *vnc)
 static void
 on_secured(Client *client, void *state)
 {
-	client_set_deadline(client, TYPING_S);
+	/* A viewer asks its user for the password after the TLS hand-shake. */
+	client_set_limit(client, client_limits(client)->sign_in_timeout, REFUSAL_SIGN_IN_TIMEOUT);
 	client_set_stage(client, &stage, state);
 }
 
@@ -258,7 +256,7 @@ act(Vnc *vnc, VencryptResult result)
 		sign_in(vnc);
 		return FALSE;
 	case VENCRYPT_BAD:
-		refusal_log(client_address(client), "VNC client refused: %s", vencrypt_fault(vnc->vencrypt));
+		refusal(client_address(client), REFUSAL_VNC_SYNTAX, vencrypt_fault(vnc->vencrypt));
 		client_finish(client, FINISH_S);
 	}
 	return FALSE;
@@ -297,7 +295,7 @@ vnc_start(Client *client)
 	vnc->client = client;
 	vnc->vencrypt = vencrypt_new();
 	vnc->stream = -1;
-	client_set_deadline(client, GREETING_S);
+	client_set_limit(client, client_limits(client)->handshake_timeout, REFUSAL_HANDSHAKE_TIMEOUT);
 	client_set_stage(client, &stage, vnc);
 	client_send(client, VENCRYPT_GREETING, strlen(VENCRYPT_GREETING));
 }

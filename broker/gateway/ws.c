@@ -14,6 +14,7 @@ struct Ws {
 	gsize n;
 	guint8 *payload;
 	gsize payload_size;
+	gsize frame_max;
 	gboolean over, control;
 	guint refused; /* a close code, when a frame came that is not taken here */
 };
@@ -49,7 +50,7 @@ on_frame(wslay_event_context_ptr context, const struct wslay_event_on_frame_recv
 	Ws *ws = data;
 
 	ws->control = wslay_is_ctrl_frame(frame->opcode);
-	if (frame->payload_length > WS_FRAME_MAX)
+	if (frame->payload_length > ws->frame_max)
 		ws->refused = WS_TOO_BIG; /* wslay's own limit looks only at what it keeps */
 	else if (frame->opcode == WSLAY_TEXT_FRAME)
 		ws->refused = WS_UNSUPPORTED;
@@ -80,6 +81,7 @@ ws_new(void (*send)(const guint8 *bytes, gsize n, void *data), void *data)
 
 	ws->send = send;
 	ws->data = data;
+	ws->frame_max = WS_FRAME_MAX;
 	if (wslay_event_context_server_init(&ws->context, &callbacks, ws) != 0)
 		g_error("wslay has no memory");
 	/* Frames are passed on as they come. */
@@ -96,6 +98,20 @@ ws_free(Ws *ws)
 	g_free(ws);
 }
 
+void
+ws_set_frame_max(Ws *ws, gsize frame_max)
+{
+	ws->frame_max = frame_max;
+}
+
+guint
+ws_fault(const Ws *ws)
+{
+	if (ws->refused)
+		return ws->refused;
+	return wslay_event_get_close_received(ws->context) ? 0 : WS_PROTOCOL;
+}
+
 gboolean
 ws_feed(Ws *ws, const guint8 *bytes, gsize n, guint8 *payload, gsize *payload_size)
 {
@@ -108,7 +124,8 @@ ws_feed(Ws *ws, const guint8 *bytes, gsize n, guint8 *payload, gsize *payload_si
 		ws->over = TRUE;
 	*payload_size = ws->payload_size;
 	if (ws->refused && !ws->over) {
-		ws_close(ws, ws->refused, "binary frames of at most 1 MiB");
+		ws_close(ws, ws->refused,
+			ws->refused == WS_TOO_BIG ? "the frame is too long" : "only binary frames are taken here");
 		ws->over = TRUE;
 	}
 	/* Pongs, and the answer to a close. */

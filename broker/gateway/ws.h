@@ -4,7 +4,7 @@
 
 #include <glib.h>
 
-#define WS_FRAME_MAX (1024 * 1024) /* of one frame's payload from a client */
+#define WS_FRAME_MAX (1024 * 1024) /* of one frame's payload from a client, unless ws_set_frame_max says another */
 #define WS_HEADER_MAX 10
 
 enum {
@@ -26,10 +26,15 @@ Ws *ws_new(void (*send)(const guint8 *bytes, gsize n, void *data), void *data);
 void ws_free(Ws *ws);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Ws, ws_free)
 
+void ws_set_frame_max(Ws *ws, gsize frame_max);
+
 /* Reads @n bytes of the client. What its binary frames carry goes to @payload, which has room for @n bytes; *@payload_size says
  * how much. Answers pings and closes through @send. FALSE: the connection is over (closed by the client, or it broke the
  * protocol and was told so); nothing more is read. */
 gboolean ws_feed(Ws *ws, const guint8 *bytes, gsize n, guint8 *payload, gsize *payload_size);
+
+/* After FALSE: the close code that says how the client broke the protocol, or 0: it closed in order. */
+guint ws_fault(const Ws *ws);
 
 /* Writes the header of a binary frame with @n bytes so that it ends where @payload begins; there are WS_HEADER_MAX bytes of
  * room before it. The frame's first byte, to be sent together with the payload. */

@@ -3,7 +3,8 @@
  *
  *   fake-broker --config FILE [--vnc PORT]     PORT: a VNC server without security, or a SPICE server, on 127.0.0.1
  *
- * Request answers with JSON of what it was asked; below /api/v1/slow not at all. OpenScreen: the session must be "good"; the
+ * Request answers with JSON of what it was asked; below /api/v1/slow not at all, at /api/v1/gateway-status with what
+ * the gateway tells of itself; /api/v1/end/CODE ends the streams of the desktop "echo" with that code. OpenScreen: the session must be "good"; the
  * desktops "gone", "busy" and "broken" give their errors, "vnc" is the VNC server's screen, all others echo. RedeemTicket: names
  * "denied" and "busy" give their errors, "t-tcp" is the server at PORT, names that start with "t-" echo. SignInVnc: demo1 with "secret"; user "slow" waits.
  * SIGUSR1 ends the streams of the desktop "echo" with 4009, SIGUSR2 drops the streams as a crashed screen would.
@@ -20,6 +21,7 @@
 #include <gio/gunixsocketaddress.h>
 #include <glib-unix.h>
 #include <glib/gstdio.h>
+#include <json-glib/json-glib.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -43,6 +45,19 @@ on_hello(CarrelBroker1Gateway *object, GDBusMethodInvocation *call, GVariant *fa
 	return TRUE;
 }
 
+static void
+on_gateway_status(GObject *source, GAsyncResult *result, gpointer data)
+{
+	GDBusMethodInvocation *call = data;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GVariant) answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
+	g_autoptr(GVariant) status = answer ? g_variant_get_child_value(answer, 0) : NULL;
+	g_autofree char *json = status ? json_gvariant_serialize_data(status, NULL) : g_strdup(error->message);
+
+	carrel_broker1_gateway_complete_request(skeleton, call, status ? 200 : 500, g_variant_new("a{ss}", NULL),
+		g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, json, strlen(json), 1));
+}
+
 static gboolean
 on_request(CarrelBroker1Gateway *object, GDBusMethodInvocation *call, const char *method, const char *path,
 	const char *query, GVariant *context, GVariant *body, gpointer data)
@@ -51,12 +66,22 @@ on_request(CarrelBroker1Gateway *object, GDBusMethodInvocation *call, const char
 	g_autofree char *words = g_variant_print(context, FALSE);
 	g_autofree char *escaped = g_strescape(words, NULL);
 	g_autofree char *json = NULL;
+	const char *session = NULL;
 
 	if (g_str_has_prefix(path, "/api/v1/slow"))
 		return TRUE;
+	if (strcmp(path, "/api/v1/gateway-status") == 0) {
+		g_dbus_connection_call(g_dbus_method_invocation_get_connection(call), NULL, "/org/carrel/Gateway1", "org.carrel.Gateway1",
+			"GetStatus", NULL, NULL, G_DBUS_CALL_FLAGS_NONE, 2000, NULL, on_gateway_status, call);
+		return TRUE;
+	}
+	if (g_str_has_prefix(path, "/api/v1/end/"))
+		carrel_broker1_gateway_emit_end_streams(object, "echo", (guint16)g_ascii_strtoull(path + 12, NULL, 10));
 	json = g_strdup_printf("{\"method\":\"%s\",\"path\":\"%s\",\"query\":\"%s\",\"context\":\"%s\",\"body\":%zu}\n", method, path,
 		query, escaped, g_variant_n_children(body));
 	g_variant_builder_init(&fields, G_VARIANT_TYPE("a{ss}"));
+	if (g_variant_lookup(context, "session", "&s", &session) && strcmp(session, "good") == 0)
+		g_variant_builder_add(&fields, "{ss}", "session", "valid");
 	if (strcmp(path, "/api/v1/sign-in") == 0)
 		g_variant_builder_add(&fields, "{ss}", "Set-Cookie", "__Host-carrel=good; Path=/; Secure; HttpOnly; SameSite=Strict");
 	if (strcmp(path, "/api/v1/evil") == 0)

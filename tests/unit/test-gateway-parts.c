@@ -1,12 +1,10 @@
-/* The gateway's smaller parts: certificates, queue, limits, the log's rate, the web client's files.
+/* The gateway's smaller parts: certificates, queue, the log's rate, the web client's files.
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
-#include <arpa/inet.h>
 #include <check.h>
 #include <glib/gstdio.h>
 #include <gnutls/x509.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,7 +12,6 @@
 
 #include "broker/common/log.h"
 #include "broker/gateway/cert.h"
-#include "broker/gateway/limits.h"
 #include "broker/gateway/queue.h"
 #include "broker/gateway/site.h"
 #include "broker/gateway/tls.h"
@@ -196,42 +193,6 @@ START_TEST(a_queue_gives_back_what_came_and_holds_nothing_when_empty)
 }
 END_TEST
 
-static LimitsKey
-key_of(const char *text)
-{
-	struct sockaddr_in6 six = {.sin6_family = AF_INET6};
-	struct sockaddr_in four = {.sin_family = AF_INET};
-
-	if (inet_pton(AF_INET, text, &four.sin_addr) == 1)
-		return limits_key((struct sockaddr *)&four);
-	ck_assert_int_eq(inet_pton(AF_INET6, text, &six.sin6_addr), 1);
-	return limits_key((struct sockaddr *)&six);
-}
-
-START_TEST(limits_hold_an_address_and_all)
-{
-	g_autoptr(Limits) limits = limits_new(5, 2);
-	LimitsKey one = key_of("192.0.2.1"), mapped = key_of("::ffff:192.0.2.1"), home = key_of("127.0.0.1");
-	LimitsKey six = key_of("2001:db8::1"), neighbour = key_of("2001:db8::2");
-
-	ck_assert_ptr_null(limits_enter(limits, one));
-	ck_assert_ptr_null(limits_enter(limits, mapped));
-	ck_assert_ptr_nonnull(limits_enter(limits, one));
-	limits_admit(limits, one); /* one of the two has a desktop now */
-	ck_assert_ptr_null(limits_enter(limits, one));
-	ck_assert_ptr_nonnull(limits_enter(limits, one));
-	limits_leave(limits, one, TRUE);
-	ck_assert_ptr_nonnull(limits_enter(limits, one));
-	limits_leave(limits, one, FALSE);
-	ck_assert_ptr_null(limits_enter(limits, six));
-	ck_assert_ptr_null(limits_enter(limits, neighbour));
-	ck_assert_ptr_nonnull(limits_enter(limits, neighbour)); /* a /64 is one */
-	ck_assert_ptr_null(limits_enter(limits, home));
-	ck_assert_ptr_null(limits_enter(limits, home));
-	ck_assert_ptr_nonnull(limits_enter(limits, home)); /* five in all */
-}
-END_TEST
-
 START_TEST(the_log_is_bounded_and_says_what_it_left_out)
 {
 	LogRate rate = {0};
@@ -286,7 +247,6 @@ main(void)
 	tcase_add_test(tcase, gnutls_verifies_the_certificate_for_each_name);
 	tcase_add_test(tcase, the_facts_for_spice_clients_come_from_the_certificate);
 	tcase_add_test(tcase, a_queue_gives_back_what_came_and_holds_nothing_when_empty);
-	tcase_add_test(tcase, limits_hold_an_address_and_all);
 	tcase_add_test(tcase, the_log_is_bounded_and_says_what_it_left_out);
 	tcase_add_test(tcase, only_real_files_of_the_folder_are_served);
 	suite_add_tcase(suite, tcase);
