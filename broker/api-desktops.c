@@ -285,4 +285,5 @@ api_get_console(ApiCall *call)
 	broker_audit(broker, call->session->user, call->address, "ticket", call->segments[1], pool_name, NULL);
 	api_add_field(call, "Content-Disposition", disposition);
 	api_answer_text(call, 200, "application/x-virt-viewer", text, strlen(text));
+	explicit_bzero(text, strlen(text));
 }
