@@ -46,6 +46,15 @@ is_true(JsonObject *object, const char *name)
 	return node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_boolean(node);
 }
 
+/* json-glib takes a member of another type than it is asked for as a programmer's mistake. */
+static gboolean
+has_type(JsonObject *object, const char *name, GType type)
+{
+	JsonNode *node = json_object_get_member(object, name);
+
+	return node && json_node_get_value_type(node) == type;
+}
+
 gboolean
 qcow2_check_info(const char *path, const char *json, GError **error)
 {
@@ -58,7 +67,7 @@ qcow2_check_info(const char *path, const char *json, GError **error)
 		return refuse(error, path, "qemu-img says nothing that can be understood about it");
 	root = json_node_get_object(json_parser_get_root(parser));
 	specific = object_member(object_member(root, "format-specific"), "data");
-	if (g_strcmp0(json_object_get_string_member_with_default(root, "format", NULL), "qcow2") != 0)
+	if (!has_type(root, "format", G_TYPE_STRING) || strcmp(json_object_get_string_member(root, "format"), "qcow2") != 0)
 		return refuse(error, path, "its format is not qcow2");
 	if (json_object_has_member(root, "backing-filename") || json_object_has_member(root, "full-backing-filename"))
 		return refuse(error, path,
@@ -69,7 +78,7 @@ qcow2_check_info(const char *path, const char *json, GError **error)
 		return refuse(error, path, "it is encrypted");
 	if (is_true(specific, "corrupt"))
 		return refuse(error, path, "it is marked corrupt (qemu-img check -r all may mend it)");
-	size = json_object_get_int_member_with_default(root, "virtual-size", 0);
+	size = has_type(root, "virtual-size", G_TYPE_INT64) ? json_object_get_int_member(root, "virtual-size") : 0;
 	if (size <= 0 || size > QCOW2_MAX)
 		return refuse(error, path, "its virtual size is not between 1 byte and 16 TiB");
 	return TRUE;

@@ -87,7 +87,7 @@ static gboolean
 on_lost(gpointer data)
 {
 	Relay *relay = data;
-	g_autoptr(Client) client = client_ref(relay->client);
+	g_autoptr(Client) client G_GNUC_UNUSED = client_ref(relay->client);
 
 	relay->lost_id = 0;
 	finish(relay, WS_RESTART, "the screen was lost");
