@@ -295,6 +295,7 @@ api_get_console(ApiCall *call)
 
 	api_add_field(call, "Content-Disposition", disposition);
 	api_answer_text(call, 200, "application/x-virt-viewer", text, strlen(text));
+	explicit_bzero(text, strlen(text));
 }
 
 /* The parameters' names are RFC 7869's (section 2.1.1). */

@@ -7,6 +7,7 @@
 #include "broker/gateway/address.h"
 #include "broker/gateway/broker-link.h"
 #include "broker/gateway/cert.h"
+#include "broker/gateway/confine.h"
 #include "broker/gateway/http.h"
 #include "broker/gateway/listener.h"
 #include "broker/gateway/reactor.h"
@@ -371,6 +372,9 @@ door_open(Door *door, GError **error)
 	g_autofree char *socket = conf_socket_path(door->conf, CONF_SOCKET_GATEWAY);
 	gboolean made;
 
+	gateway->sandbox = confine(door->conf, error);
+	if (gateway->sandbox == NULL)
+		return FALSE;
 	tell_if_low(door);
 	gateway->reactor = reactor_new(error);
 	if (gateway->reactor == NULL)

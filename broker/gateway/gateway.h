@@ -19,4 +19,5 @@ typedef struct {
 	GHashTable *clients;       /* Client, all that are open */
 	gboolean vnc_tls_plain;    /* VncTlsPlain= */
 	uid_t display_uid;         /* whom the stream socket must belong to; (uid_t)-1: anyone */
+	const char *sandbox;       /* what sandbox_enter said */
 } Gateway;

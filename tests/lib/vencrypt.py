@@ -33,9 +33,9 @@ def anonymous():
     return context
 
 
-def offered(host, port, version=b"RFB 003.008\n", timeout=20):
+def offered(host, port, version=b"RFB 003.008\n", timeout=20, source=None):
     """(plain socket, subtypes that are offered): the choice is to be sent next."""
-    raw = socket.create_connection((host, port), timeout)
+    raw = socket.create_connection((host, port), timeout, source)
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     assert receive(raw, 12) == b"RFB 003.008\n"
     raw.sendall(version)
@@ -51,18 +51,18 @@ def offered(host, port, version=b"RFB 003.008\n", timeout=20):
     return raw, struct.unpack(">" + "I" * (count := receive(raw, 1)[0]), receive(raw, 4 * count))
 
 
-def until_tls(host, port, timeout=180, version=b"RFB 003.008\n", subtype=X509_PLAIN):
+def until_tls(host, port, timeout=180, version=b"RFB 003.008\n", subtype=X509_PLAIN, source=None):
     """A connection on which the TLS hand-shake is to come next."""
-    raw, subtypes = offered(host, port, version, timeout)
+    raw, subtypes = offered(host, port, version, timeout, source)
     assert subtype in subtypes, f"subtypes {subtypes}"
     raw.sendall(struct.pack(">I", subtype))
     assert receive(raw, 1) == b"\x01"
     return raw
 
 
-def sign_in(host, port, tls, user, password, timeout=180, version=b"RFB 003.008\n", subtype=X509_PLAIN):
+def sign_in(host, port, tls, user, password, timeout=180, version=b"RFB 003.008\n", subtype=X509_PLAIN, source=None):
     """A TLS socket on which ClientInit is to be sent next. Denied with the server's words when it refuses."""
-    raw = until_tls(host, port, timeout, version, subtype)
+    raw = until_tls(host, port, timeout, version, subtype, source)
     stream = TlsSocket(raw, tls, host, timeout)
     name, secret = user.encode(), password.encode()
     stream.sendall(struct.pack(">II", len(name), len(secret)) + name + secret)

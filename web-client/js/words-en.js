@@ -163,7 +163,7 @@ export const words = {
 	'fault.timeout': 'That took too long and was given up. Try again; if it goes on, tell your administrator.',
 	'fault.lost': 'The server does not answer. Check your network and try again; if others have this too, tell your administrator.',
 	'fault.offline': 'Your computer is offline. Connect to a network and try again.',
-	'fault.tooMany': 'Too many attempts. Wait a minute, then try again.',
+	'fault.tooMany': 'Too many tries. Try again in {seconds} s.',
 	'fault.said': 'That did not work: {message}. Try again; if it goes on, tell your administrator.',
 	'fault.other': 'That did not work. Try again; if it goes on, tell your administrator.',
 };

@@ -163,7 +163,7 @@ export const words = {
 	'fault.timeout': 'C’était trop long et a été abandonné. Réessayez ; si cela continue, prévenez votre administrateur.',
 	'fault.lost': 'Le serveur ne répond pas. Vérifiez votre réseau et réessayez ; si d’autres ont le même souci, prévenez votre administrateur.',
 	'fault.offline': 'Votre ordinateur est hors ligne. Connectez-vous à un réseau et réessayez.',
-	'fault.tooMany': 'Trop d’essais. Attendez une minute, puis réessayez.',
+	'fault.tooMany': 'Trop d’essais. Réessayez dans {seconds} s.',
 	'fault.said': 'Cela n’a pas marché : {message}. Réessayez ; si cela continue, prévenez votre administrateur.',
 	'fault.other': 'Cela n’a pas marché. Réessayez ; si cela continue, prévenez votre administrateur.',
 };
