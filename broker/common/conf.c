@@ -87,6 +87,7 @@ static const Setting table[] = {
 	{"Users", "LibvirtGroups", SETTING_LIST, AT(libvirt_groups), "libvirt"},
 	{"Gateway", "Listen", SETTING_LIST, AT(listen), "[::]:8443", .check = check_listen},
 	{"Gateway", "VncListen", SETTING_LIST, AT(vnc_listen), "[::]:5999", .check = check_listen},
+	{"Gateway", "VncTlsPlain", SETTING_BOOL, AT(vnc_tls_plain), "no"},
 	{"Gateway", "Names", SETTING_LIST, AT(names), "localhost, 127.0.0.1, ::1"},
 	{"Gateway", "Certificate", SETTING_PATH, AT(certificate)},
 	{"Gateway", "Key", SETTING_PATH, AT(key)},
