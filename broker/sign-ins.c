@@ -390,6 +390,23 @@ sign_ins_begin(SignIns *sign_ins, const char *user, const Secret *password, cons
 	return TRUE;
 }
 
+gboolean
+sign_ins_deny(SignIns *sign_ins, const char *user, const char *address, SignInDone done, void *data, GError **error)
+{
+	g_autoptr(Attempt) attempt = attempt_new(sign_ins->guard, user, address);
+	g_autoptr(Secret) none = secret_new("", 0);
+	Conversation *conversation;
+
+	if (!may_try(sign_ins, attempt, address, error))
+		return FALSE;
+	guard_denied(sign_ins->guard, attempt);
+	conversation = add_conversation(sign_ins, user, none, address, g_steal_pointer(&attempt));
+	conversation->done = done;
+	conversation->data = data;
+	tell_failure(conversation, SIGN_IN_DENIED);
+	return TRUE;
+}
+
 static Conversation *
 find(SignIns *sign_ins, const char *id, const char *address)
 {
