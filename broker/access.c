@@ -168,13 +168,14 @@ access_address(const char *text)
 	if (address == NULL)
 		return NULL;
 	bytes = g_inet_address_to_bytes(address);
-	if (g_inet_address_get_is_loopback(address))
-		return g_strdup("127.0.0.1"); /* a browser may take ::1, and the viewer 127.0.0.1 */
+	/* One host, by whichever of its two names: a browser may take ::1, and the viewer 127.0.0.1. */
+	if (strcmp(text, "::1") == 0)
+		return g_strdup("127.0.0.1");
 	if (g_inet_address_get_family(address) == G_SOCKET_FAMILY_IPV6 &&
 		memcmp(bytes, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) == 0) {
 		g_autoptr(GInetAddress) inner = g_inet_address_new_from_bytes(bytes + 12, G_SOCKET_FAMILY_IPV4);
 
-		return g_inet_address_get_is_loopback(inner) ? g_strdup("127.0.0.1") : g_inet_address_to_string(inner);
+		return g_inet_address_to_string(inner);
 	}
 	return g_inet_address_to_string(address);
 }

@@ -27,6 +27,6 @@ char *access_client_name(const char *session, const char *suffix);
 gboolean access_client_is_of(const char *client, const char *session);
 char *access_client_session(const char *client);
 
-/* An address as tickets and conversations are bound to it: IPv4 in IPv6 as IPv4, and one name for all that is this host's
- * own. NULL when @text is no numeric address. Free with g_free. */
+/* An address as tickets and conversations are bound to it: IPv4 in IPv6 as IPv4, and one name for 127.0.0.1 and
+ * ::1. NULL when @text is no numeric address. Free with g_free. */
 char *access_address(const char *text);

@@ -63,6 +63,8 @@ admin_status(Broker *broker)
 	g_variant_dict_insert(&facts, "uptime", "t", (guint64)MAX(0, broker->now() - broker->started));
 	g_variant_dict_insert(&facts, "gateway-connected", "b", gateway_service_n_connected(broker->gateway) > 0);
 	g_variant_dict_insert(&facts, "display-connected", "b", display_client_is_connected(broker->display));
+	g_variant_dict_insert_value(&facts, "sign-ins", sign_ins_counts(broker->sign_ins));
+	g_variant_dict_insert_value(&facts, "tickets", tickets_counts(broker->tickets));
 	add_faults(broker, &facts);
 	return g_variant_dict_end(&facts);
 }

@@ -8,12 +8,16 @@
 
 #define API_SEGMENTS_MAX 5
 
+/* The name's prefix makes a browser take it only over TLS, from this host, for every path of it. */
+#define API_COOKIE "__Host-carrel"
+#define API_COOKIE_RULES "; Path=/; Secure; HttpOnly; SameSite=Strict"
+
 typedef struct {
 	Broker *broker;
 	char *segments[API_SEGMENTS_MAX + 1]; /* of the path behind /api/v1/ */
 	char *address, *host;                 /* host: NULL when the client gave none */
 	SessionRow *session;                  /* NULL only where the route needs none */
-	JsonNode *body;                       /* an object, or NULL where the route takes none */
+	JsonNode *body;                       /* an object, or NULL where the route takes none or none came */
 	JsonBuilder *json;                    /* the answer's body: fill it, then api_answer_json */
 	GVariantBuilder fields;
 	ApiDone done;
@@ -36,6 +40,8 @@ const char *api_body_text(const ApiCall *call, const char *member);
 void api_post_sign_in(ApiCall *call);
 void api_post_sign_in_answers(ApiCall *call);
 void api_post_sign_out(ApiCall *call);
+void api_get_sessions(ApiCall *call);
+void api_delete_session(ApiCall *call);
 void api_get_me(ApiCall *call);
 void api_get_pools(ApiCall *call);
 void api_post_open(ApiCall *call);

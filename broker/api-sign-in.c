@@ -1,15 +1,10 @@
-/* Signing in and out, and who one is. SPDX-License-Identifier: GPL-2.0-or-later */
+/* Signing in, and who one is. SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 #include "broker/api-call.h"
 
 #include <string.h>
 
 #include "broker/auth/frame.h"
-#include "broker/endings.h"
-
-/* The name's prefix makes a browser take it only over TLS, from this host, for every path of it. */
-#define COOKIE "__Host-carrel"
-#define COOKIE_RULES "; Path=/; Secure; HttpOnly; SameSite=Strict"
 
 static void
 add_member(JsonBuilder *json, const char *name, const char *text)
@@ -40,7 +35,7 @@ answer_accepted(ApiCall *call, const SignInResult *result)
 		return;
 	}
 	broker_audit(broker, session->user, call->address, "sign-in", NULL, NULL, "portal");
-	g_autofree char *cookie = g_strdup_printf(COOKIE "=%s" COOKIE_RULES, secret_text(token));
+	g_autofree char *cookie = g_strdup_printf(API_COOKIE "=%s" API_COOKIE_RULES, secret_text(token));
 
 	api_add_field(call, "Set-Cookie", cookie);
 	explicit_bzero(cookie, strlen(cookie));
@@ -48,6 +43,16 @@ answer_accepted(ApiCall *call, const SignInResult *result)
 	add_identity(call, session);
 	json_builder_end_object(call->json);
 	api_answer_json(call, 200);
+}
+
+static void
+add_messages(JsonBuilder *json, const char *const *messages)
+{
+	json_builder_set_member_name(json, "messages");
+	json_builder_begin_array(json);
+	for (; *messages != NULL; messages++)
+		json_builder_add_string_value(json, *messages);
+	json_builder_end_array(json);
 }
 
 static void
@@ -59,11 +64,7 @@ answer_prompt(ApiCall *call, const SignInResult *result)
 	json_builder_set_member_name(json, "prompt");
 	json_builder_begin_object(json);
 	add_member(json, "id", result->id);
-	json_builder_set_member_name(json, "messages");
-	json_builder_begin_array(json);
-	for (const char *const *message = result->messages; *message != NULL; message++)
-		json_builder_add_string_value(json, *message);
-	json_builder_end_array(json);
+	add_messages(json, result->messages);
 	json_builder_set_member_name(json, "fields");
 	json_builder_begin_array(json);
 	for (guint i = 0; i < result->n_fields; i++) {
@@ -80,6 +81,35 @@ answer_prompt(ApiCall *call, const SignInResult *result)
 }
 
 static void
+audit_denial(ApiCall *call, const SignInResult *result)
+{
+	g_autofree char *detail = g_strdup_printf("portal: %s", result->reason);
+
+	broker_audit(call->broker, result->user, call->address, "sign-in-failed", NULL, NULL, detail);
+}
+
+/* An expired password that was not changed: PAM's words are all that helps, and tell the person nothing that they do not know. */
+static void
+answer_denied(ApiCall *call, const SignInResult *result)
+{
+	JsonBuilder *json = call->json;
+
+	if (result->messages == NULL) {
+		api_answer_error(call, 401, CARREL_ERROR_DENIED, "The user name or the password is wrong.");
+		return;
+	}
+	json_builder_begin_object(json);
+	json_builder_set_member_name(json, "error");
+	json_builder_begin_object(json);
+	add_member(json, "code", carrel_error_word(CARREL_ERROR_DENIED));
+	add_member(json, "message", "The password was not changed.");
+	add_messages(json, result->messages);
+	json_builder_end_object(json);
+	json_builder_end_object(json);
+	api_answer_json(call, 401);
+}
+
+static void
 on_signed_in(const SignInResult *result, void *data)
 {
 	ApiCall *call = data;
@@ -92,8 +122,8 @@ on_signed_in(const SignInResult *result, void *data)
 		answer_prompt(call, result);
 		break;
 	case SIGN_IN_DENIED:
-		broker_audit(call->broker, result->user, call->address, "sign-in-failed", NULL, NULL, "portal");
-		api_answer_error(call, 401, CARREL_ERROR_DENIED, "The user name or the password is wrong.");
+		audit_denial(call, result);
+		answer_denied(call, result);
 		break;
 	case SIGN_IN_FAILED:
 		api_answer_error(call, 503, CARREL_ERROR_FAILED,
@@ -105,7 +135,9 @@ static void
 refuse(ApiCall *call, GError *error)
 {
 	if (g_error_matches(error, CARREL_ERROR, CARREL_ERROR_EXHAUSTED)) {
-		api_add_field(call, "Retry-After", "30");
+		g_autofree char *seconds = g_strdup_printf("%u", sign_ins_retry_s(call->broker->sign_ins));
+
+		api_add_field(call, "Retry-After", seconds);
 		api_answer_error(call, 429, CARREL_ERROR_EXHAUSTED, error->message);
 		g_error_free(error);
 		return;
@@ -166,21 +198,6 @@ api_post_sign_in_answers(ApiCall *call)
 	if (!sign_ins_answer(call->broker->sign_ins, call->segments[1], call->address, (Secret *const *)answers->pdata,
 		    answers->len, on_signed_in, call, &error))
 		refuse(call, error);
-}
-
-void
-api_post_sign_out(ApiCall *call)
-{
-	GError *error = NULL;
-
-	if (!endings_end_session(call->broker, call->session, END_SIGNED_OUT, TRUE, call->session->user, "sign-out", &error)) {
-		api_answer_gerror(call, error);
-		return;
-	}
-	api_add_field(call, "Set-Cookie", COOKIE "=" COOKIE_RULES "; Max-Age=0");
-	json_builder_begin_object(call->json);
-	json_builder_end_object(call->json);
-	api_answer_json(call, 200);
 }
 
 /* The host that the client used for the portal, with the VNC port; NULL when there is no such port. */

@@ -14,21 +14,23 @@ typedef struct {
 	const char *method;
 	const char *pattern; /* "*" stands for one segment */
 	gboolean open;       /* needs no session */
-	gboolean body;       /* a JSON object must come with it */
+	enum { BODY_NONE, BODY_MAY, BODY_MUST } body; /* a JSON object */
 	void (*handle)(ApiCall *call);
 } Route;
 
 static const Route routes[] = {
-	{"POST", "sign-in", TRUE, TRUE, api_post_sign_in},
-	{"POST", "sign-in/*", TRUE, TRUE, api_post_sign_in_answers},
-	{"POST", "sign-out", FALSE, FALSE, api_post_sign_out},
-	{"GET", "me", FALSE, FALSE, api_get_me},
-	{"GET", "pools", FALSE, FALSE, api_get_pools},
-	{"POST", "pools/*/open", FALSE, FALSE, api_post_open},
-	{"GET", "desktops", FALSE, FALSE, api_get_desktops},
-	{"GET", "desktops/*", FALSE, FALSE, api_get_desktop},
-	{"POST", "desktops/*/reset", FALSE, FALSE, api_post_reset},
-	{"GET", "desktops/*/console.vv", FALSE, FALSE, api_get_console},
+	{"POST", "sign-in", TRUE, BODY_MUST, api_post_sign_in},
+	{"POST", "sign-in/*", TRUE, BODY_MUST, api_post_sign_in_answers},
+	{"POST", "sign-out", FALSE, BODY_MAY, api_post_sign_out},
+	{"GET", "sessions", FALSE, BODY_NONE, api_get_sessions},
+	{"DELETE", "sessions/*", FALSE, BODY_NONE, api_delete_session},
+	{"GET", "me", FALSE, BODY_NONE, api_get_me},
+	{"GET", "pools", FALSE, BODY_NONE, api_get_pools},
+	{"POST", "pools/*/open", FALSE, BODY_NONE, api_post_open},
+	{"GET", "desktops", FALSE, BODY_NONE, api_get_desktops},
+	{"GET", "desktops/*", FALSE, BODY_NONE, api_get_desktop},
+	{"POST", "desktops/*/reset", FALSE, BODY_NONE, api_post_reset},
+	{"GET", "desktops/*/console.vv", FALSE, BODY_NONE, api_get_console},
 };
 
 static void
@@ -192,7 +194,7 @@ read_body(ApiCall *call, const ApiRequest *request, const Route *route)
 {
 	GError *error = NULL;
 
-	if (!route->body)
+	if (route->body == BODY_NONE || (route->body == BODY_MAY && request->body_size == 0))
 		return TRUE;
 	call->body = json_body_parse(request->body, request->body_size, &error);
 	if (call->body)

@@ -63,25 +63,37 @@ fail(AuthClient *client, const char *what, const GError *error)
 	report(client, &event);
 }
 
+/* Texts of the fields with this tag, NULL-terminated. */
+static GPtrArray *
+texts_of(const Frame *frame, FieldTag tag)
+{
+	GPtrArray *texts = g_ptr_array_new_with_free_func(g_free);
+
+	for (guint i = 0; i < frame->n; i++) {
+		if (frame->fields[i].tag == tag)
+			g_ptr_array_add(texts, g_strndup(frame->fields[i].text, frame->fields[i].size));
+	}
+	g_ptr_array_add(texts, NULL);
+	return texts;
+}
+
 static void
 report_prompt(AuthClient *client, const Frame *frame)
 {
-	g_autoptr(GPtrArray) messages = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GPtrArray) messages = texts_of(frame, FIELD_MESSAGE);
 	g_autoptr(GPtrArray) labels = g_ptr_array_new_with_free_func(g_free);
 	AuthField fields[2 * FRAME_ANSWERS_MAX];
 	AuthEvent event = {.kind = AUTH_PROMPT, .fields = fields};
 
 	for (guint i = 0; i < frame->n; i++) {
-		char *text = g_strndup(frame->fields[i].text, frame->fields[i].size);
+		char *text;
 
-		if (frame->fields[i].tag == FIELD_MESSAGE) {
-			g_ptr_array_add(messages, text);
+		if (frame->fields[i].tag == FIELD_MESSAGE)
 			continue;
-		}
+		text = g_strndup(frame->fields[i].text, frame->fields[i].size);
 		g_ptr_array_add(labels, text);
 		fields[event.n_fields++] = (AuthField){text, frame->fields[i].tag == FIELD_SHOWN};
 	}
-	g_ptr_array_add(messages, NULL);
 	event.messages = (const char *const *)messages->pdata;
 	if (event.n_fields == 0 || event.n_fields > FRAME_ANSWERS_MAX) {
 		fail(client, "it asked nothing, or too much at once", NULL);
@@ -95,23 +107,26 @@ static void
 report_accepted(AuthClient *client, const Frame *frame)
 {
 	g_autofree char *user = frame_dup_field(frame, FIELD_USER);
-	g_autoptr(GPtrArray) groups = g_ptr_array_new_with_free_func(g_free);
-	AuthEvent event = {.kind = AUTH_ACCEPTED, .user = user};
+	g_autoptr(GPtrArray) groups = texts_of(frame, FIELD_GROUP);
+	const AuthEvent event = {.kind = AUTH_ACCEPTED, .user = user, .groups = (const char *const *)groups->pdata};
 
-	for (guint i = 0; i < frame->n; i++) {
-		if (frame->fields[i].tag == FIELD_GROUP)
-			g_ptr_array_add(groups, g_strndup(frame->fields[i].text, frame->fields[i].size));
-	}
-	g_ptr_array_add(groups, NULL);
-	event.groups = (const char *const *)groups->pdata;
+	report(client, &event);
+}
+
+static void
+report_denied(AuthClient *client, const Frame *frame)
+{
+	g_autofree char *reason = frame_dup_field(frame, FIELD_REASON);
+	g_autoptr(GPtrArray) messages = texts_of(frame, FIELD_MESSAGE);
+	const AuthEvent event = {.kind = AUTH_DENIED, .reason = reason ? reason : REASON_PASSWORD,
+		.messages = (const char *const *)messages->pdata};
+
 	report(client, &event);
 }
 
 static void
 handle_frame(AuthClient *client, const Frame *frame)
 {
-	const AuthEvent denied = {.kind = AUTH_DENIED};
-
 	switch (frame->kind) {
 	case FRAME_PROMPT:
 		report_prompt(client, frame);
@@ -120,7 +135,7 @@ handle_frame(AuthClient *client, const Frame *frame)
 		report_accepted(client, frame);
 		break;
 	case FRAME_DENIED:
-		report(client, &denied);
+		report_denied(client, frame);
 		break;
 	default:
 		fail(client, "PAM cannot be asked; its own log says why", NULL);

@@ -23,9 +23,10 @@ typedef struct {
 	AuthEventKind kind;
 	const char *user;          /* ACCEPTED: the account's own name */
 	const char *const *groups; /* ACCEPTED */
-	const char *const *messages; /* PROMPT: to be shown; NULL-terminated */
+	const char *const *messages; /* PROMPT, DENIED: to be shown; NULL-terminated */
 	const AuthField *fields;   /* PROMPT */
 	guint n_fields;
+	const char *reason;        /* DENIED: a word of frame.h */
 } AuthEvent;
 
 /* @event and all in it are valid during the call, which may free the client. */

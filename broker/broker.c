@@ -125,11 +125,17 @@ start_parts(Broker *broker, const BrokerOptions *options)
 {
 	const SessionRules rules = {broker->conf->session_idle, broker->conf->session_lifetime, options->now};
 	g_autofree char *auth = conf_socket_path(broker->conf, CONF_SOCKET_AUTH);
-	const SignInConfig sign_in = {auth, options->failure_ms};
+	const SignInConfig sign_in = {.socket_path = auth, .failure_ms = options->failure_ms,
+		.processes = (guint)broker->conf->sign_in_processes,
+		/* carrel-auth's own comes before. */
+		.life_s = (guint)broker->conf->sign_in_deadline + 5,
+		.free_failures = (guint)broker->conf->free_failures,
+		.address_wait_max = broker->conf->address_wait_max,
+		.user_delay_max = broker->conf->user_delay_max, .now = options->now};
 
 	broker->sessions = sessions_new(broker->store, &rules);
 	broker->tickets = tickets_new(broker->store, options->now);
-	broker->sign_ins = sign_ins_new(&sign_in);
+	broker->sign_ins = sign_ins_new(broker->store, &sign_in);
 	broker->vnc_entries = vnc_entries_new(broker);
 	broker->stream_path = conf_socket_path(broker->conf, CONF_SOCKET_STREAM);
 }

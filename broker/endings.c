@@ -22,9 +22,8 @@ endings_end_clients(Broker *broker, const char *desktop, guint16 code)
 	display_client_end_clients(broker->display, desktop);
 }
 
-/* Desktops on which a client of this session is, as new strings. */
-static GPtrArray *
-desktops_seen_by(Broker *broker, const char *session)
+GPtrArray *
+endings_desktops_of(Broker *broker, const char *session)
 {
 	const GPtrArray *viewers = display_client_viewers(broker->display);
 	GPtrArray *desktops = g_ptr_array_new_with_free_func(g_free);
@@ -39,11 +38,36 @@ desktops_seen_by(Broker *broker, const char *session)
 	return desktops;
 }
 
+/* Does somebody look at the desktop whose session goes on? The one that ended has no row any more. */
+static gboolean
+is_shared(Broker *broker, const char *desktop)
+{
+	const GPtrArray *viewers = display_client_viewers(broker->display);
+
+	for (guint i = 0; i < viewers->len; i++) {
+		const Viewer *viewer = viewers->pdata[i];
+		g_autofree char *id = access_client_session(viewer->client);
+		g_autoptr(SessionRow) session =
+			strcmp(viewer->desktop, desktop) == 0 ? sessions_by_id(broker->sessions, id) : NULL;
+
+		if (session)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* A screen's clients end together: who may stay is told to come back, and whose session is over then learns it. */
+static void
+send_away(Broker *broker, const char *desktop, guint16 code)
+{
+	endings_end_clients(broker, desktop, is_shared(broker, desktop) ? END_COME_BACK : code);
+}
+
 gboolean
 endings_end_session(Broker *broker, const SessionRow *session, guint16 code, gboolean release, const char *actor,
 	const char *action, GError **error)
 {
-	g_autoptr(GPtrArray) desktops = desktops_seen_by(broker, session->id);
+	g_autoptr(GPtrArray) desktops = endings_desktops_of(broker, session->id);
 
 	/* The row first: whatever happens from here on, the cookie opens nothing. */
 	if (!sessions_end(broker->sessions, session->id, error))
@@ -53,7 +77,19 @@ endings_end_session(Broker *broker, const SessionRow *session, guint16 code, gbo
 	if (release)
 		engine_release_user(broker->engine, session->user, code, action);
 	for (guint i = 0; i < desktops->len; i++)
-		endings_end_clients(broker, desktops->pdata[i], code);
+		send_away(broker, desktops->pdata[i], code);
+	return TRUE;
+}
+
+gboolean
+endings_end_user(Broker *broker, const char *user, guint16 code, const char *actor, const char *action, GError **error)
+{
+	g_autoptr(GPtrArray) sessions = sessions_of_user(broker->sessions, user);
+
+	for (guint i = 0; i < sessions->len; i++) {
+		if (!endings_end_session(broker, sessions->pdata[i], code, i + 1 == sessions->len, actor, action, error))
+			return FALSE;
+	}
 	return TRUE;
 }
 
@@ -138,6 +174,7 @@ endings_every_hour(Broker *broker)
 
 	if (!audit_trim(broker->store, broker->now() - AUDIT_KEPT_S, AUDIT_FAILURES_KEPT, &error))
 		g_warning("%s", error->message);
+	sign_ins_forget_old(broker->sign_ins);
 }
 
 /* Only a viewer that carrel-display kept while this process was away can be one who should have gone. */
@@ -156,7 +193,7 @@ send_strangers_away(Broker *broker)
 			continue;
 		g_message("%s is sent away from %s: %s", viewer->user, viewer->desktop,
 			session ? "it is not theirs any more" : "their session is over");
-		endings_end_clients(broker, viewer->desktop, END_SIGNED_OUT);
+		send_away(broker, viewer->desktop, END_SIGNED_OUT);
 	}
 }
 

@@ -5,9 +5,6 @@
 #include "broker/common/error.h"
 #include "broker/common/program.h"
 
-/* Every failed sign-in takes a multiple of this: longer than any of PAM's usual modules on a slow machine. */
-#define FAILURE_MS 2000
-
 static const ProgramInfo info = {
 	.name = "carrel-broker",
 	.summary = "Gives signed-in people their desktops: sessions, pools, tickets, and the portal's interface.",
@@ -37,7 +34,7 @@ on_reload(void *data)
 int
 main(int argc, char **argv)
 {
-	static const BrokerOptions options = {.now = now, .failure_ms = FAILURE_MS};
+	BrokerOptions options = {.now = now};
 	g_autoptr(GError) error = NULL;
 	g_autoptr(Store) store = NULL;
 	g_autoptr(Broker) broker = NULL;
@@ -55,6 +52,7 @@ main(int argc, char **argv)
 	store = store_open(file, &error);
 	if (store == NULL)
 		return fail(error);
+	options.failure_ms = (guint)conf->failure_delay * 1000;
 	broker = broker_new(conf, store, &options, &error);
 	if (broker == NULL)
 		return fail(error);

@@ -146,6 +146,18 @@ sessions_over(Sessions *sessions)
 	return session_rows_over(sessions->store, sessions->rules.now(), sessions->rules.idle_s);
 }
 
+GPtrArray *
+sessions_of_user(Sessions *sessions, const char *user)
+{
+	GPtrArray *rows = sessions_all(sessions);
+
+	for (guint i = rows->len; i > 0; i--) {
+		if (strcmp(((SessionRow *)rows->pdata[i - 1])->user, user) != 0)
+			g_ptr_array_remove_index(rows, i - 1);
+	}
+	return rows;
+}
+
 gboolean
 sessions_has_user(Sessions *sessions, const char *user, const char *kind)
 {

@@ -39,5 +39,8 @@ gboolean sessions_end(Sessions *sessions, const char *id, GError **error);
 GPtrArray *sessions_all(Sessions *sessions);
 GPtrArray *sessions_over(Sessions *sessions);
 
+/* The live ones of @user, oldest first. */
+GPtrArray *sessions_of_user(Sessions *sessions, const char *user);
+
 /* Does @user have a live session of this kind? */
 gboolean sessions_has_user(Sessions *sessions, const char *user, const char *kind);

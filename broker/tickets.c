@@ -2,7 +2,10 @@
 #include "config.h"
 #include "broker/tickets.h"
 
+#include "broker/common/error.h"
+#include "broker/common/log.h"
 #include "broker/common/secret.h"
+#include "broker/store/audit.h"
 
 /* libspice-server takes passwords of at most 60 characters (SPICE_MAX_PASSWORD_LENGTH); a host name's label has at most 63. */
 #define NAME_BYTES 16
@@ -11,9 +14,19 @@
 /* SPICE opens four channels at once and up to a dozen in all; virt-viewer has them within 2 s. */
 static const TicketLimits limits = {.redeem_s = 30, .channels_s = 10, .channels = 16, .per_session = 8};
 
+static const char *const refusal_words[TICKET_N_REFUSALS] = {
+	[TICKET_UNKNOWN] = "unknown",
+	[TICKET_OTHER_ADDRESS] = "other-address",
+	[TICKET_LATE] = "late",
+	[TICKET_OVER] = "over",
+	[TICKET_CHANNELS] = "channels",
+};
+
 struct Tickets {
 	Store *store;
 	gint64 (*now)(void);
+	LogRate log_rate;
+	guint64 issued, channels, refused[TICKET_N_REFUSALS];
 };
 
 Tickets *
@@ -44,13 +57,54 @@ tickets_issue(Tickets *tickets, const char *session, const char *desktop, const 
 	row->desktop = g_strdup(desktop);
 	row->address = g_strdup(address);
 	row->created = tickets->now();
-	return ticket_row_insert(tickets->store, row, &limits, error) ? g_steal_pointer(&row) : NULL;
+	if (!ticket_row_insert(tickets->store, row, &limits, error))
+		return NULL;
+	tickets->issued++;
+	return g_steal_pointer(&row);
+}
+
+/* A row is a commit to disk: whoever sends names by the thousand makes no more of them than of lines. */
+static void
+note_refusal(Tickets *tickets, const char *name, const char *address)
+{
+	g_autofree char *user = NULL;
+	TicketRefusal why = ticket_row_refusal(tickets->store, name, address, tickets->now(), &limits, &user);
+	g_autofree char *text = g_strdup_printf("ticket refused: %s", refusal_words[why]);
+	const AuditRow row = {.time = tickets->now(), .actor = user ? user : "carrel", .address = address,
+		.action = "ticket-refused", .detail = refusal_words[why]};
+
+	tickets->refused[why]++;
+	if (log_refusal(&tickets->log_rate, address, text))
+		audit_add(tickets->store, &row);
 }
 
 TicketRow *
 tickets_redeem(Tickets *tickets, const char *name, const char *address, GError **error)
 {
-	return ticket_row_redeem(tickets->store, name, address, tickets->now(), &limits, error);
+	g_autoptr(GError) problem = NULL;
+	TicketRow *row = ticket_row_redeem(tickets->store, name, address, tickets->now(), &limits, &problem);
+
+	if (row)
+		tickets->channels++;
+	else if (g_error_matches(problem, CARREL_ERROR, CARREL_ERROR_NOT_FOUND))
+		note_refusal(tickets, name, address);
+	if (row == NULL)
+		g_propagate_error(error, g_steal_pointer(&problem));
+	return row;
+}
+
+GVariant *
+tickets_counts(const Tickets *tickets)
+{
+	GVariantDict dict = G_VARIANT_DICT_INIT(NULL);
+	GVariantBuilder refused = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("a{st}"));
+
+	for (guint i = 0; i < TICKET_N_REFUSALS; i++)
+		g_variant_builder_add(&refused, "{st}", refusal_words[i], tickets->refused[i]);
+	g_variant_dict_insert(&dict, "issued", "t", tickets->issued);
+	g_variant_dict_insert(&dict, "channels", "t", tickets->channels);
+	g_variant_dict_insert_value(&dict, "refused", g_variant_builder_end(&refused));
+	return g_variant_dict_end(&dict);
 }
 
 void

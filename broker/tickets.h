@@ -17,8 +17,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Tickets, tickets_free)
  * Free with ticket_row_free. */
 TicketRow *tickets_issue(Tickets *tickets, const char *session, const char *desktop, const char *address, GError **error);
 
-/* One channel more. NOT_FOUND for every reason that it is not good. */
+/* One channel more. NOT_FOUND for every reason that it is not good; which one is counted, and as the rate allows a line in the
+ * log and a row in the audit, but never told. */
 TicketRow *tickets_redeem(Tickets *tickets, const char *name, const char *address, GError **error);
+
+/* Counts since the start: a{sv}, floating; keys as org.carrel.Broker1.Admin.Status tells them. */
+GVariant *tickets_counts(const Tickets *tickets);
 
 void tickets_end_of_desktop(Tickets *tickets, const char *desktop);
 void tickets_delete_old(Tickets *tickets);

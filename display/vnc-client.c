@@ -130,14 +130,6 @@ put_fence(VncClient *vnc, guint32 flags, const guint8 *payload, gsize size)
 }
 
 static void
-on_resize_wish(int width, int height, void *data)
-{
-	VncClient *vnc = data;
-
-	vnc->host->on_resize(width, height, vnc->host->data);
-}
-
-static void
 join(VncClient *vnc)
 {
 	const Frame *frame = vnc->host->frame(vnc->host->data);
@@ -149,7 +141,7 @@ join(VncClient *vnc)
 	g_autoptr(GError) error = NULL;
 
 	memcpy(init + 20, &be_title, 4);
-	vnc->codec = vnc_codec_new(vnc->host->screen, vnc->outbox, on_resize_wish, vnc, &error);
+	vnc->codec = vnc_codec_new(vnc->host->screen, vnc->outbox, &error);
 	if (vnc->codec == NULL) {
 		g_warning("%s", error->message);
 		leave(vnc, "it could not be served");
@@ -354,6 +346,15 @@ take_cut_text(VncClient *vnc, const RfbMessage *message)
 }
 
 static void
+take_size(VncClient *vnc, const RfbMessage *message)
+{
+	if (vnc->who->view_only)
+		return;
+	vnc_codec_expect_resize(vnc->codec);
+	vnc->host->on_resize(message->size.width, message->size.height, vnc->host->data);
+}
+
+static void
 feed(VncClient *vnc, gsize size)
 {
 	if (!vnc_codec_feed(vnc->codec, vnc->in->data + vnc->at, size))
@@ -373,8 +374,7 @@ take_message(VncClient *vnc, const RfbMessage *message, gsize size)
 		feed(vnc, size);
 		break;
 	case RFB_SET_DESKTOP_SIZE:
-		if (!vnc->who->view_only)
-			feed(vnc, size);
+		take_size(vnc, message);
 		break;
 	case RFB_SET_ENCODINGS:
 		take_encodings(vnc, message);
@@ -512,19 +512,23 @@ static gboolean
 on_send(gpointer data)
 {
 	VncClient *vnc = data;
+	gboolean fruitless = FALSE;
 
 	vnc->send_id = 0;
 	if (vnc->state == STATE_GONE)
 		return G_SOURCE_REMOVE;
-	if (may_encode(vnc))
+	if (may_encode(vnc)) {
 		encode(vnc);
+		fruitless = vnc->state != STATE_GONE && outbox_pending(vnc->outbox) == 0;
+	}
 	if (vnc->state != STATE_GONE && !outbox_flush(vnc->outbox, vnc->fd))
 		leave(vnc, "its connection broke");
 	if (vnc->state != STATE_GONE && outbox_pending(vnc->outbox) > 0) {
 		vnc->write_id = g_unix_fd_add(vnc->fd, G_IO_OUT, on_writable, vnc);
 		if (vnc->deadline_id == 0)
 			vnc->deadline_id = g_timeout_add_seconds(STALLED_S, on_stalled, vnc);
-	} else if (may_encode(vnc) && vnc_codec_has_update(vnc->codec, vnc->continuous)) {
+	} else if (!fruitless && may_encode(vnc) && vnc_codec_has_update(vnc->codec, vnc->continuous)) {
+		/* Not after a round that gave nothing: the next damage or request will tell. */
 		vnc_client_kick(vnc);
 	}
 	return G_SOURCE_REMOVE;

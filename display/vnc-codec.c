@@ -27,18 +27,7 @@ struct VncCodec {
 	int ours;   /* our end of the socketpair whose other end the library reads */
 	int theirs; /* that other end; belongs to the library */
 	int out;    /* a duplicate of the outbox's, so that the library may close it */
-	void (*on_resize)(int width, int height, void *data);
-	void *data;
 };
-
-static int
-on_desktop_size(int width, int height, int n, struct rfbExtDesktopScreen *screens, rfbClientPtr rfb)
-{
-	VncCodec *codec = rfb->clientData;
-
-	codec->on_resize(width, height, codec->data);
-	return rfbExtDesktopSize_Success;
-}
 
 /* The frame's format; the library would put red into the lowest byte. */
 static void
@@ -77,7 +66,6 @@ vnc_screen_new(const Frame *frame)
 	rfb->deferUpdateTime = 0;
 	rfb->cursor = NULL;
 	rfb->permitFileTransfer = FALSE;
-	rfb->setDesktopSizeHook = on_desktop_size;
 	set_format(rfb, frame);
 	screen->rfb = rfb;
 	return screen;
@@ -170,7 +158,6 @@ shake_hands(VncCodec *codec)
 		codec->theirs = -1; /* closed by the library */
 		return FALSE;
 	}
-	codec->rfb->clientData = codec;
 	for (int i = 0; i < 3 && codec->rfb->sock >= 0; i++)
 		rfbProcessClientMessage(codec->rfb);
 	discard_output(codec);
@@ -178,15 +165,12 @@ shake_hands(VncCodec *codec)
 }
 
 VncCodec *
-vnc_codec_new(VncScreen *screen, Outbox *outbox, void (*on_resize)(int width, int height, void *data), void *data,
-	GError **error)
+vnc_codec_new(VncScreen *screen, Outbox *outbox, GError **error)
 {
 	VncCodec *codec = g_new0(VncCodec, 1);
 	int ends[2] = {-1, -1};
 
 	codec->screen = screen;
-	codec->on_resize = on_resize;
-	codec->data = data;
 	codec->out = fcntl(outbox_fd(outbox), F_DUPFD_CLOEXEC, 0);
 	if (codec->out >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		ends[0] = ends[1] = -1;
@@ -234,6 +218,19 @@ vnc_codec_feed(VncCodec *codec, const guint8 *bytes, gsize size)
 	return codec->rfb->sock >= 0;
 }
 
+/* What the library does when it reads SetDesktopSize itself; but it leaks an iterator each time (rfbserver.c of 0.9.14). */
+void
+vnc_codec_expect_resize(VncCodec *codec)
+{
+	rfbClientIteratorPtr iterator = rfbGetClientIterator(codec->screen->rfb);
+	rfbClientPtr client;
+
+	while ((client = rfbClientIteratorNext(iterator)) != NULL)
+		client->requestedDesktopSizeChange = rfbExtDesktopSize_OtherClientRequestedChange;
+	rfbReleaseClientIterator(iterator);
+	codec->rfb->requestedDesktopSizeChange = rfbExtDesktopSize_ClientRequestedChange;
+}
+
 void
 vnc_codec_request(VncCodec *codec, const Rect *rect)
 {
@@ -243,16 +240,25 @@ vnc_codec_request(VncCodec *codec, const Rect *rect)
 	sraRgnDestroy(region);
 }
 
+static int
+slices(rfbScreenInfoPtr rfb)
+{
+	return rfb->progressiveSliceHeight > 0 ? rfb->height / rfb->progressiveSliceHeight + 1 : 1;
+}
+
 gboolean
 vnc_codec_encode(VncCodec *codec)
 {
 	rfbClientPtr rfb = codec->rfb;
+	off_t start = lseek(codec->out, 0, SEEK_CUR);
 
 	if (rfb->sock < 0)
 		return FALSE;
-	/* The library reads and writes one descriptor. During an update it only writes. */
+	/* The library reads and writes one descriptor. During an update it only writes. Of a frame in slices it may take one in
+	 * which there is nothing to send. */
 	rfb->sock = codec->out;
-	rfbUpdateClient(rfb);
+	for (int i = 0, n = slices(rfb->screen); i < n && rfb->sock >= 0 && lseek(codec->out, 0, SEEK_CUR) == start; i++)
+		rfbUpdateClient(rfb);
 	if (rfb->sock < 0) {
 		codec->out = -1; /* closed by the library */
 		return FALSE;

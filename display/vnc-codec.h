@@ -1,6 +1,6 @@
 /* libvncserver, used for what it does well: encoding rectangles, one codec a client. It never sees a client's socket nor
  * a byte of a client that has not been checked: its input is complete messages of three kinds (pixel format, encodings,
- * update request) and the wish for another desktop size, its output goes into an outbox, so it never waits.
+ * update request), its output goes into an outbox, so it never waits.
  * Its globals (client list mutex, security types, log) are this process's alone.
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
@@ -21,17 +21,17 @@ void vnc_screen_damage(VncScreen *screen, const Damage *damage);
 void vnc_screen_set_cursor(VncScreen *screen, const Cursor *cursor);
 void vnc_screen_set_pointer(VncScreen *screen, int x, int y);
 
-/* @on_resize: the client wished this size, and was told that it will be tried. */
-VncCodec *vnc_codec_new(VncScreen *screen, Outbox *outbox, void (*on_resize)(int width, int height, void *data),
-	void *data, GError **error);
+VncCodec *vnc_codec_new(VncScreen *screen, Outbox *outbox, GError **error);
 void vnc_codec_free(VncCodec *codec);
 
 /* One message as rfb_message_parse accepted it. FALSE: the library has given the client up. */
 gboolean vnc_codec_feed(VncCodec *codec, const guint8 *bytes, gsize size);
+/* The frame's next size is one that this client wished for: all clients are told so with it. */
+void vnc_codec_expect_resize(VncCodec *codec);
 /* As if the client had asked for this rectangle just now. */
 void vnc_codec_request(VncCodec *codec, const Rect *rect);
 /* Puts one update into the outbox if the client has asked and there is one. FALSE: the library has given the client up. */
 gboolean vnc_codec_encode(VncCodec *codec);
-/* There is something for vnc_codec_encode to do, given that the client has asked. @asked: it has, whatever the library
- * thinks. */
+/* There may be something for vnc_codec_encode to do, given that the client has asked: what changed can still lie outside of what
+ * it asked for. @asked: it has, whatever the library thinks. */
 gboolean vnc_codec_has_update(const VncCodec *codec, gboolean asked);

@@ -38,12 +38,21 @@ object_member(JsonObject *object, const char *name)
 	return node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
 }
 
-static gboolean
-is_true(JsonObject *object, const char *name)
+/* A text, a number or a truth value; json-glib's getters answer 0 or NULL when it is another of these. */
+static JsonNode *
+value_member(JsonObject *object, const char *name)
 {
 	JsonNode *node = object ? json_object_get_member(object, name) : NULL;
 
-	return node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_boolean(node);
+	return node && JSON_NODE_HOLDS_VALUE(node) ? node : NULL;
+}
+
+static gboolean
+is_true(JsonObject *object, const char *name)
+{
+	JsonNode *node = value_member(object, name);
+
+	return node && json_node_get_boolean(node);
 }
 
 gboolean
@@ -51,14 +60,15 @@ qcow2_check_info(const char *path, const char *json, GError **error)
 {
 	g_autoptr(JsonParser) parser = json_parser_new();
 	JsonObject *root, *specific;
-	gint64 size;
+	JsonNode *format, *size;
 
 	if (strlen(json) > JSON_MAX || !json_parser_load_from_data(parser, json, -1, NULL) ||
 		!json_parser_get_root(parser) || !JSON_NODE_HOLDS_OBJECT(json_parser_get_root(parser)))
 		return refuse(error, path, "qemu-img says nothing that can be understood about it");
 	root = json_node_get_object(json_parser_get_root(parser));
 	specific = object_member(object_member(root, "format-specific"), "data");
-	if (g_strcmp0(json_object_get_string_member_with_default(root, "format", NULL), "qcow2") != 0)
+	format = value_member(root, "format");
+	if (format == NULL || g_strcmp0(json_node_get_string(format), "qcow2") != 0)
 		return refuse(error, path, "its format is not qcow2");
 	if (json_object_has_member(root, "backing-filename") || json_object_has_member(root, "full-backing-filename"))
 		return refuse(error, path,
@@ -69,8 +79,8 @@ qcow2_check_info(const char *path, const char *json, GError **error)
 		return refuse(error, path, "it is encrypted");
 	if (is_true(specific, "corrupt"))
 		return refuse(error, path, "it is marked corrupt (qemu-img check -r all may mend it)");
-	size = json_object_get_int_member_with_default(root, "virtual-size", 0);
-	if (size <= 0 || size > QCOW2_MAX)
+	size = value_member(root, "virtual-size");
+	if (size == NULL || json_node_get_int(size) <= 0 || json_node_get_int(size) > QCOW2_MAX)
 		return refuse(error, path, "its virtual size is not between 1 byte and 16 TiB");
 	return TRUE;
 }

@@ -20,6 +20,7 @@ typedef struct {
 	GPtrArray *messages; /* char *: shown with the next question */
 	guint rounds;
 	gboolean lost;       /* the peer went away or broke the protocol */
+	const char *refusal; /* why, where PAM's status does not say it */
 } Conversation;
 
 static void
@@ -79,8 +80,10 @@ ask_person(Conversation *conversation, int n, const struct pam_message **message
 	}
 	if (questions == 0)
 		return TRUE;
-	if (++conversation->rounds > ROUNDS_MAX)
+	if (++conversation->rounds > ROUNDS_MAX) {
+		conversation->refusal = REASON_ROUNDS;
 		return FALSE;
+	}
 	if (!channel_send(conversation->channel, writer) ||
 		!channel_receive(conversation->channel, FRAME_ANSWERS, ANSWER_TIMEOUT_MS, &answers) ||
 		answers.n != questions) {
@@ -142,8 +145,17 @@ skip_delay(int status, unsigned delay_us, void *data)
 {
 }
 
+/* Keeps the reason of a refusal, for the broker's log. */
 static int
-ask_pam(pam_handle_t *pam, const char *address)
+refuse(Conversation *conversation, int status, const char *reason)
+{
+	if (status != PAM_SUCCESS && conversation->refusal == NULL)
+		conversation->refusal = reason;
+	return status;
+}
+
+static int
+ask_pam(Conversation *conversation, pam_handle_t *pam, const char *address)
 {
 	union {
 		void (*function)(int, unsigned, void *);
@@ -158,11 +170,22 @@ ask_pam(pam_handle_t *pam, const char *address)
 		status = pam_set_item(pam, PAM_TTY, "carrel");
 	if (status == PAM_SUCCESS)
 		status = pam_authenticate(pam, PAM_DISALLOW_NULL_AUTHTOK);
-	if (status == PAM_SUCCESS)
-		status = pam_acct_mgmt(pam, PAM_DISALLOW_NULL_AUTHTOK);
-	if (status == PAM_NEW_AUTHTOK_REQD)
+	if (status != PAM_SUCCESS)
+		return refuse(conversation, status, status == PAM_USER_UNKNOWN ? REASON_UNKNOWN : REASON_PASSWORD);
+	status = pam_acct_mgmt(pam, PAM_DISALLOW_NULL_AUTHTOK);
+	if (status == PAM_NEW_AUTHTOK_REQD) {
 		status = pam_chauthtok(pam, PAM_CHANGE_EXPIRED_AUTHTOK);
-	return status;
+		return refuse(conversation, status, REASON_CHANGE);
+	}
+	return refuse(conversation, status, REASON_ACCOUNT);
+}
+
+static gboolean
+send_failed(Channel *channel)
+{
+	g_autoptr(FrameWriter) writer = frame_writer_new(FRAME_FAILED);
+
+	return channel_send(channel, writer);
 }
 
 static gboolean
@@ -176,9 +199,7 @@ send_accepted(Channel *channel, pam_handle_t *pam)
 	if (pam_get_item(pam, PAM_USER, &user) != PAM_SUCCESS || user == NULL || *(const char *)user == '\0' ||
 		strlen(user) > FRAME_USER_MAX || !g_utf8_validate(user, -1, NULL)) {
 		g_warning("PAM accepted a sign-in without a usable user name");
-		g_autoptr(FrameWriter) failed = frame_writer_new(FRAME_FAILED);
-
-		return channel_send(channel, failed);
+		return send_failed(channel);
 	}
 	frame_writer_add(writer, FIELD_USER, user, strlen(user));
 	groups = groups_of_user(user, FRAME_FIELDS_MAX - 1);
@@ -189,12 +210,17 @@ send_accepted(Channel *channel, pam_handle_t *pam)
 	return channel_send(channel, writer);
 }
 
+/* A module's last words are for who has shown the right password, and chose a new one that will not do: to all others every
+ * refusal looks alike. */
 static gboolean
-send_refusal(Channel *channel, FrameKind kind)
+send_denied(Conversation *conversation, const char *reason)
 {
-	g_autoptr(FrameWriter) writer = frame_writer_new(kind);
+	g_autoptr(FrameWriter) writer = frame_writer_new(FRAME_DENIED);
 
-	return channel_send(channel, writer);
+	frame_writer_add(writer, FIELD_REASON, reason, strlen(reason));
+	for (guint i = 0; strcmp(reason, REASON_CHANGE) == 0 && i < conversation->messages->len; i++)
+		add_text(writer, FIELD_MESSAGE, conversation->messages->pdata[i]);
+	return channel_send(conversation->channel, writer);
 }
 
 static gboolean
@@ -209,14 +235,15 @@ run_pam(Conversation *conversation, const char *service, const char *folder, con
 	if (status != PAM_SUCCESS || pam == NULL) {
 		g_warning("PAM cannot start its service “%s”%s%s: see carrel-auth(8)", service, folder ? " of " : "",
 			folder ? folder : "");
-		return send_refusal(conversation->channel, FRAME_FAILED);
+		return send_failed(conversation->channel);
 	}
-	status = ask_pam(pam, address);
+	status = ask_pam(conversation, pam, address);
 	if (status == PAM_SUCCESS) {
 		sent = send_accepted(conversation->channel, pam);
 	} else {
 		g_debug("PAM refused a sign-in: %s", pam_strerror(pam, status));
-		sent = !conversation->lost && send_refusal(conversation->channel, FRAME_DENIED);
+		sent = !conversation->lost &&
+		       send_denied(conversation, conversation->refusal ? conversation->refusal : REASON_PASSWORD);
 	}
 	pam_end(pam, status);
 	return sent;
@@ -255,7 +282,7 @@ conversation_run(Channel *channel, const char *service, const char *folder)
 	if (is_plausible_user(user))
 		whole = run_pam(&conversation, service, folder, user, address);
 	else
-		whole = send_refusal(channel, FRAME_DENIED);
+		whole = send_denied(&conversation, REASON_UNKNOWN);
 	g_clear_pointer(&conversation.password, secret_free);
 	g_ptr_array_unref(conversation.messages);
 	return whole;

@@ -9,7 +9,8 @@
  *                <-  PROMPT      messages and questions, in the order of the PAM module
  *   ANSWERS  ->                  as many answers as there were questions
  *                <-  ACCEPTED    the user's canonical name and groups       (the end)
- *                <-  DENIED      for every reason that lies with the person (the end)
+ *                <-  DENIED      for every reason that lies with the person (the end); a word says which; with messages
+ *                                where an expired password was not changed: the person has shown the old one
  *                <-  FAILED      PAM could not be asked at all              (the end)
  *
  * SPDX-License-Identifier: GPL-2.0-or-later */
@@ -26,6 +27,7 @@
 #define FRAME_ADDRESS_MAX 64
 #define FRAME_ANSWER_MAX 512
 #define FRAME_TEXT_MAX 512
+#define FRAME_REASON_MAX 32
 #define FRAME_ANSWERS_MAX 16 /* questions that a PAM module may ask at once, and their answers */
 
 typedef enum {
@@ -45,7 +47,14 @@ typedef enum {
 	FIELD_MESSAGE = 'm', /* to be shown */
 	FIELD_HIDDEN = 'h',  /* a question whose answer is not echoed */
 	FIELD_SHOWN = 'q',   /* a question whose answer is */
+	FIELD_REASON = 'r',  /* of a denial, one of the words below: for the broker's log and counters, never for the person */
 } FieldTag;
+
+#define REASON_UNKNOWN "unknown-user"
+#define REASON_PASSWORD "wrong-password" /* or a wrong answer to a further question */
+#define REASON_ACCOUNT "account-closed"  /* locked, expired, or not now */
+#define REASON_CHANGE "password-not-changed"
+#define REASON_ROUNDS "too-many-questions"
 
 typedef struct {
 	FieldTag tag;

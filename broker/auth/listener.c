@@ -15,15 +15,12 @@
 #include "broker/common/error.h"
 #include "broker/common/peer.h"
 
-#define WORKERS_MAX 32
-/* A worker sets itself an alarm of 120 s; a PAM module may have taken the alarm for its own use. */
-#define WORKER_LIFE_S 130
-
 struct Listener {
 	GSocketService *service;
 	char *path;
 	char **argv;
 	uid_t broker_uid;
+	guint workers_max, life_s;
 	GPtrArray *workers; /* Worker */
 };
 
@@ -53,6 +50,8 @@ on_worker_exit(GPid pid, int status, gpointer data)
 		g_warning("a sign-in's process ended by signal %d (%s)", WTERMSIG(status), g_strsignal(WTERMSIG(status)));
 	worker->watch_id = 0;
 	g_spawn_close_pid(pid);
+	/* Who waited is taken now. */
+	g_socket_service_start(worker->listener->service);
 	g_ptr_array_remove_fast(worker->listener->workers, worker);
 }
 
@@ -99,8 +98,10 @@ start_worker(Listener *listener, int fd)
 	}
 	worker->listener = listener;
 	worker->watch_id = g_child_watch_add(worker->pid, on_worker_exit, worker);
-	worker->deadline_id = g_timeout_add_seconds(WORKER_LIFE_S, on_worker_deadline, worker);
+	worker->deadline_id = g_timeout_add_seconds(listener->life_s, on_worker_deadline, worker);
 	g_ptr_array_add(listener->workers, worker);
+	if (listener->workers->len >= listener->workers_max)
+		g_socket_service_stop(listener->service);
 }
 
 static gboolean
@@ -109,13 +110,8 @@ on_incoming(GSocketService *service, GSocketConnection *stream, GObject *source,
 	Listener *listener = data;
 	int fd = g_socket_get_fd(g_socket_connection_get_socket(stream));
 
-	if (!listener_is_welcome(fd, listener->broker_uid))
-		return TRUE;
-	if (listener->workers->len >= WORKERS_MAX) {
-		g_warning("%d sign-ins are under way already: one more was turned away", WORKERS_MAX);
-		return TRUE;
-	}
-	start_worker(listener, fd);
+	if (listener_is_welcome(fd, listener->broker_uid))
+		start_worker(listener, fd);
 	return TRUE;
 }
 
@@ -142,14 +138,16 @@ listen_on(Listener *listener, GError **error)
 }
 
 Listener *
-listener_new(const char *path, uid_t broker_uid, const char *const *argv, GError **error)
+listener_new(const ListenerConfig *config, GError **error)
 {
 	g_autoptr(Listener) listener = g_new0(Listener, 1);
 
 	listener->service = g_socket_service_new();
-	listener->path = g_strdup(path);
-	listener->argv = g_strdupv((char **)argv);
-	listener->broker_uid = broker_uid;
+	listener->path = g_strdup(config->path);
+	listener->argv = g_strdupv((char **)config->argv);
+	listener->broker_uid = config->broker_uid;
+	listener->workers_max = config->workers;
+	listener->life_s = config->life_s;
 	listener->workers = g_ptr_array_new_with_free_func(worker_free);
 	if (!listen_on(listener, error))
 		return NULL;

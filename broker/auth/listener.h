@@ -6,10 +6,17 @@
 
 typedef struct Listener Listener;
 
-/* Listens on @path. Peers are root, @broker_uid, or whoever runs this program; others are turned away. For each, @argv
- * (NULL-terminated; copied) is started with the connection as its standard input, at most 32 at once: beyond that a peer is
- * closed at once and tries again. A process that lives longer than 130 s is killed. */
-Listener *listener_new(const char *path, uid_t broker_uid, const char *const *argv, GError **error);
+typedef struct {
+	const char *path;        /* of the socket */
+	uid_t broker_uid;
+	const char *const *argv; /* of a sign-in's process; NULL-terminated */
+	guint workers;           /* at once: further connections wait in the kernel until one ends */
+	guint life_s;            /* a process that lives longer is killed */
+} ListenerConfig;
+
+/* Listens. Peers are root, the broker's user, or whoever runs this program; others are turned away. For each, a process is
+ * started with the connection as its standard input. @config is copied. */
+Listener *listener_new(const ListenerConfig *config, GError **error);
 void listener_free(Listener *listener);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Listener, listener_free)
 

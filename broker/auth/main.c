@@ -8,8 +8,8 @@
 #include "broker/auth/listener.h"
 #include "broker/common/program.h"
 
-/* A sign-in takes no longer, whatever the modules and the person do. */
-#define SIGN_IN_LIFE_S 120
+/* A sign-in's process sets itself an alarm; a PAM module may have taken the alarm for its own use. */
+#define ALARM_GRACE_S 10
 
 static const ProgramInfo info = {
 	.name = "carrel-auth",
@@ -49,7 +49,7 @@ run_one(const Conf *conf)
 {
 	g_autoptr(Channel) channel = NULL;
 
-	alarm(SIGN_IN_LIFE_S);
+	alarm((guint)conf->sign_in_deadline);
 	if (!listener_is_welcome(STDIN_FILENO, broker_uid(conf)))
 		return 1;
 	channel = channel_new(STDIN_FILENO);
@@ -65,7 +65,9 @@ run_listener(Program *program)
 	/* A fresh image a sign-in: no memory of another one's password, and the same way in as a socket unit's. */
 	const char *const argv[] = {"/proc/self/exe", "carrel-auth", "--stdin", "--config", conf->file, verbose, NULL};
 	g_autoptr(GError) error = NULL;
-	g_autoptr(Listener) listener = listener_new(path, broker_uid(conf), argv, &error);
+	const ListenerConfig config = {path, broker_uid(conf), argv, (guint)conf->sign_in_processes,
+		(guint)conf->sign_in_deadline + ALARM_GRACE_S};
+	g_autoptr(Listener) listener = listener_new(&config, &error);
 
 	if (listener == NULL) {
 		g_warning("%s", error->message);

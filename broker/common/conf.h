@@ -54,6 +54,12 @@ typedef struct {
 	/* [Auth] */
 	char *pam_service;
 	char *pam_folder; /* NULL: the system's /etc/pam.d */
+	gint64 sign_in_processes; /* at once */
+	gint64 sign_in_deadline;  /* seconds: for one sign-in, what the person types included */
+	gint64 failure_delay;     /* seconds: a failure is told at a multiple of it */
+	gint64 free_failures;     /* that cost nothing */
+	gint64 address_wait_max;  /* seconds: an address that failed often is refused for this long at most */
+	gint64 user_delay_max;    /* seconds: a sign-in to a name that failed often is held for this long at most */
 
 	/* [Libvirt] */
 	char *libvirt_uri;

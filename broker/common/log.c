@@ -131,3 +131,17 @@ log_rate_take(LogRate *rate, gint64 now, guint *left_out)
 	rate->left_out = 0;
 	return TRUE;
 }
+
+gboolean
+log_refusal(LogRate *rate, const char *address, const char *text)
+{
+	guint left_out;
+
+	if (!log_rate_take(rate, g_get_monotonic_time(), &left_out))
+		return FALSE;
+	if (left_out > 0)
+		g_message("%s: %s (%u more lines like this were left out before)", address, text, left_out);
+	else
+		g_message("%s: %s", address, text);
+	return TRUE;
+}

@@ -20,3 +20,6 @@ typedef struct {
 } LogRate;
 
 gboolean log_rate_take(LogRate *rate, gint64 now, guint *left_out);
+
+/* "ADDRESS: TEXT", as the rate allows. @text holds no secret. TRUE: it was written. */
+gboolean log_refusal(LogRate *rate, const char *address, const char *text);

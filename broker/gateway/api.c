@@ -152,13 +152,16 @@ api_forward(Client *client)
 		http_reply_error(client, 404, "not-found", "there is no such resource");
 		return;
 	}
-	if ((head->method == HTTP_POST && !http_origin_is_ours(client)) || !http_session_cookie(client, &session))
+	gboolean reads = head->method == HTTP_GET || head->method == HTTP_HEAD;
+
+	if ((!reads && !http_origin_is_ours(client)) || !http_session_cookie(client, &session))
 		return;
 	if (!broker_link_is_up(broker)) {
 		http_reply_error(client, 503, "busy", "the broker is away: try again soon");
 		return;
 	}
-	const char *method = head->method == HTTP_POST ? "POST" : "GET"; /* HEAD: http_reply keeps the body back */
+	/* HEAD: http_reply keeps the body back. */
+	const char *method = reads ? "GET" : head->method == HTTP_POST ? "POST" : "DELETE";
 	g_autofree char *path = http_head_dup(bytes, head->path);
 	g_autofree char *query = http_head_dup(bytes, head->query);
 

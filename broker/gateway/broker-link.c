@@ -273,12 +273,14 @@ broker_link_request(BrokerLink *link, const char *method, const char *path, cons
 	GVariant *body, GCancellable *cancellable, GAsyncReadyCallback callback, void *data)
 {
 	GTask *task = begin(link, cancellable, callback, data);
+	/* PAM may wait for somebody's telephone. */
+	int timeout_ms = g_str_has_prefix(path, "/api/v1/sign-in") ? SIGN_IN_MS : REQUEST_MS;
 
 	g_variant_ref_sink(context);
 	g_variant_ref_sink(body);
 	if (task)
 		carrel_broker1_gateway_call_request(link->proxy, method, path, query, context, body, G_DBUS_CALL_FLAGS_NONE,
-			REQUEST_MS, cancellable, on_request, task);
+			timeout_ms, cancellable, on_request, task);
 	g_variant_unref(context);
 	g_variant_unref(body);
 }

@@ -99,7 +99,7 @@ client_close(Client *client)
 static gboolean
 has_unsent(const Client *client)
 {
-	return queue_length(&client->out) > 0 || client->body != NULL;
+	return queue_length(&client->out) > 0 || client->body != NULL || transport_unsent(client->transport) > 0;
 }
 
 static void
@@ -141,8 +141,15 @@ send_some(Client *client, const guint8 *bytes, gsize n, gsize *sent)
 static gboolean
 flush(Client *client)
 {
-	gsize sent;
+	gsize sent, waited = transport_unsent(client->transport);
+	int result = transport_flush(client->transport);
 
+	if (transport_unsent(client->transport) < waited)
+		client->progress = g_get_monotonic_time();
+	if (result == TRANSPORT_BROKEN) {
+		client_close(client);
+		return FALSE;
+	}
 	if (queue_length(&client->out) > 0) {
 		if (!send_some(client, queue_bytes(&client->out), queue_length(&client->out), &sent))
 			return FALSE;
@@ -371,7 +378,10 @@ client_send_body(Client *client, GBytes *body)
 gsize
 client_unsent(const Client *client)
 {
-	return queue_length(&client->out) + (client->body ? g_bytes_get_size(client->body) - client->body_sent : 0);
+	if (client->closed)
+		return 0;
+	return queue_length(&client->out) + transport_unsent(client->transport) +
+	       (client->body ? g_bytes_get_size(client->body) - client->body_sent : 0);
 }
 
 typedef struct {

@@ -42,7 +42,8 @@ method_of(const guint8 *bytes, HttpSlice word)
 	static const struct {
 		const char *word;
 		HttpMethod method;
-	} methods[] = {{"GET", HTTP_GET}, {"HEAD", HTTP_HEAD}, {"POST", HTTP_POST}, {"CONNECT", HTTP_CONNECT}};
+	} methods[] = {{"GET", HTTP_GET}, {"HEAD", HTTP_HEAD}, {"POST", HTTP_POST},
+		{"DELETE", HTTP_DELETE}, {"CONNECT", HTTP_CONNECT}};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(methods); i++) {
 		if (strlen(methods[i].word) == word.size &&

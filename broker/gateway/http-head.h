@@ -9,7 +9,7 @@
 #define HTTP_BODY_MAX (1024 * 1024)  /* of Content-Length; the same */
 
 typedef enum { HTTP_MORE, HTTP_DONE, HTTP_BAD } HttpResult;
-typedef enum { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_CONNECT, HTTP_OTHER } HttpMethod;
+typedef enum { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_DELETE, HTTP_CONNECT, HTTP_OTHER } HttpMethod;
 
 /* Into the bytes that were parsed, wherever they lie now. */
 typedef struct {

@@ -86,12 +86,12 @@ http_route(Client *client)
 	} else if (!client_is_tls(client)) {
 		http_redirect_to_https(client);
 	} else if (head->method == HTTP_OTHER) {
-		http_refuse(client, REFUSAL_METHOD, 405, "invalid", "only GET, HEAD and POST are understood here");
+		http_refuse(client, REFUSAL_METHOD, 405, "invalid", "only GET, HEAD, POST and DELETE are understood here");
 	} else if ((desktop = http_check_screen_path(path, head->path.size)) != NULL) {
 		screen_start(client, desktop);
 	} else if (head->path.size >= 5 && memcmp(path, "/api/", 5) == 0) {
 		api_forward(client);
-	} else if (head->method == HTTP_POST) {
+	} else if (head->method == HTTP_POST || head->method == HTTP_DELETE) {
 		http_refuse(client, REFUSAL_METHOD, 405, "invalid", "this can only be read");
 	} else if (path_is(client, "/healthz")) {
 		answer_health(client);

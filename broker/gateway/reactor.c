@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define BATCH 256
+#define TURNS 16 /* batches before GLib's other sources get their turn */
 
 struct Reactor {
 	GSource source;
@@ -55,13 +56,18 @@ dispatch(GSource *source, GSourceFunc callback, gpointer data)
 {
 	Reactor *reactor = (Reactor *)source;
 
-	dispatch_poked(reactor);
-	reactor->n = epoll_wait(reactor->epoll, reactor->batch, BATCH, 0);
-	for (int i = 0; i < reactor->n; i++) {
-		Watch *watch = reactor->batch[i].data.ptr;
+	/* While there is much to do, one system call a batch: GLib's loop would add a poll(2) to each. */
+	for (int turn = 0; turn < TURNS; turn++) {
+		dispatch_poked(reactor);
+		reactor->n = epoll_wait(reactor->epoll, reactor->batch, BATCH, 0);
+		if (reactor->n <= 0)
+			break;
+		for (int i = 0; i < reactor->n; i++) {
+			Watch *watch = reactor->batch[i].data.ptr;
 
-		if (watch)
-			watch->on_ready(watch->data, reactor->batch[i].events);
+			if (watch)
+				watch->on_ready(watch->data, reactor->batch[i].events);
+		}
 	}
 	reactor->n = 0;
 	return G_SOURCE_CONTINUE;

@@ -156,7 +156,7 @@ client_has_ended(Relay *relay)
 	flush_to_stream(relay);
 }
 
-/* FALSE when there is nothing more to read, now or ever. */
+/* FALSE when there is nothing more to read, now or ever: less than was asked for was all there is. */
 static gboolean
 read_client(Relay *relay)
 {
@@ -175,7 +175,7 @@ read_client(Relay *relay)
 	}
 	relay->heard = g_get_monotonic_time();
 	if (relay->ws == NULL)
-		return send_to_stream(relay, raw, (gsize)n);
+		return send_to_stream(relay, raw, (gsize)n) && (gsize)n == relay->buffer;
 	gboolean open = ws_feed(relay->ws, raw, (gsize)n, plain, &payload);
 
 	if (client_is_closed(relay->client) || !send_to_stream(relay, plain, payload))
@@ -186,7 +186,7 @@ read_client(Relay *relay)
 				ws_fault(relay->ws) == WS_TOO_BIG ? REFUSAL_FRAME_SIZE : REFUSAL_FRAME_SYNTAX, NULL);
 		finish(relay, WS_NORMAL, "");
 	}
-	return open;
+	return open && (gsize)n == relay->buffer;
 }
 
 static void
@@ -201,12 +201,14 @@ on_input(Client *client)
 	update(relay);
 }
 
-/* FALSE when there is nothing more to read now. */
+/* The same for the stream. */
 static gboolean
 read_stream(Relay *relay)
 {
 	guint8 *payload = framed + WS_HEADER_MAX, *start = payload;
-	ssize_t n = recv(relay->fd, payload, relay->buffer, 0);
+	/* With its header a frame fills four TLS records, and not four and a bit. */
+	gsize size = relay->ws ? relay->buffer - WS_HEADER_MAX : relay->buffer;
+	ssize_t n = recv(relay->fd, payload, size, 0);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return FALSE;
@@ -219,7 +221,7 @@ read_stream(Relay *relay)
 	if (relay->ws)
 		start = ws_wrap(payload, (gsize)n);
 	client_send(relay->client, start, (gsize)(payload + n - start));
-	return !client_is_closed(relay->client);
+	return !client_is_closed(relay->client) && (gsize)n == size;
 }
 
 static void

@@ -2,11 +2,17 @@
 #include "config.h"
 #include "broker/gateway/transport.h"
 
+#include "broker/gateway/queue.h"
+
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define LAYERS_MAX 2
+#define HANDSHAKE_MAX 4096       /* received at once while hands are shaken */
+#define SEND_MAX 65536           /* taken by one transport_send */
+#define SEALED_MAX (SEND_MAX + 4096) /* the same in records, of 16 KiB or one byte, in two layers */
 
 typedef struct {
 	gnutls_session_t session;
@@ -19,7 +25,23 @@ struct Transport {
 	Layer layers[LAYERS_MAX];
 	gboolean last_byte_apart;
 	const char *fault;
+	Queue ahead;  /* received, and not yet asked for by TLS */
+	Queue sealed; /* records that the socket did not take */
+	gssize ending; /* TRANSPORT_END or _BROKEN, found behind bytes that were to be given out first; else 1 */
 };
+
+/* What one call receives or sends, so that it takes one system call and not one or two a record. One thread, so one of each is
+ * enough for all; they are empty between two calls. */
+static struct {
+	guint8 bytes[65536];
+	gsize start, end;
+	gsize most;       /* to receive: no more than the caller asked for, so that little is left over */
+	gboolean drained; /* the socket gave less than it was asked for: asking again would be in vain */
+} inbox;
+static struct {
+	guint8 bytes[SEALED_MAX];
+	gsize n;
+} outbox;
 
 Transport *
 transport_new(int fd)
@@ -28,6 +50,7 @@ transport_new(int fd)
 
 	transport->fd = fd;
 	transport->fault = "none";
+	transport->ending = 1;
 	return transport;
 }
 
@@ -42,6 +65,8 @@ transport_free(Transport *transport)
 		gnutls_deinit(layer->session);
 		tls_unref(layer->tls);
 	}
+	queue_clear(&transport->ahead);
+	queue_clear(&transport->sealed);
 	close(transport->fd);
 	g_free(transport);
 }
@@ -68,6 +93,81 @@ judge(Transport *transport, gssize result)
 	/* Renegotiation is among these: it has no use here and a history of holes. */
 	transport->fault = gnutls_strerror((int)result);
 	return TRANSPORT_BROKEN;
+}
+
+/* The lowest layer reads what is there at once, and is given it piece by piece. */
+static ssize_t
+pull(gnutls_transport_ptr_t data, void *bytes, size_t size)
+{
+	Transport *transport = data;
+	gsize n;
+
+	if (queue_length(&transport->ahead) > 0) {
+		n = MIN(size, queue_length(&transport->ahead));
+		memcpy(bytes, queue_bytes(&transport->ahead), n);
+		queue_consume(&transport->ahead, n);
+		return (ssize_t)n;
+	}
+	if (inbox.start == inbox.end) {
+		ssize_t got = -1;
+
+		errno = EAGAIN;
+		if (!inbox.drained)
+			got = recv(transport->fd, inbox.bytes, inbox.most, 0);
+		if (got <= 0)
+			return got;
+		inbox.start = 0;
+		inbox.end = (gsize)got;
+		inbox.drained = inbox.end < inbox.most;
+	}
+	n = MIN(size, inbox.end - inbox.start);
+	memcpy(bytes, inbox.bytes + inbox.start, n);
+	inbox.start += n;
+	return (ssize_t)n;
+}
+
+static ssize_t
+push(gnutls_transport_ptr_t data, const void *bytes, size_t size)
+{
+	if (size > sizeof outbox.bytes - outbox.n) {
+		errno = EAGAIN;
+		return -1;
+	}
+	memcpy(outbox.bytes + outbox.n, bytes, size);
+	outbox.n += size;
+	return (ssize_t)size;
+}
+
+/* After each call into TLS that may have sent. FALSE: the connection is broken. */
+static gboolean
+send_outbox(Transport *transport)
+{
+	gsize n = outbox.n;
+	ssize_t sent = 0;
+
+	outbox.n = 0;
+	if (n > 0 && queue_length(&transport->sealed) == 0)
+		sent = send(transport->fd, outbox.bytes, n, MSG_NOSIGNAL);
+	if (sent < 0 && errno != EAGAIN && errno != EINTR)
+		return FALSE;
+	sent = MAX(sent, 0);
+	queue_append(&transport->sealed, outbox.bytes + sent, n - (gsize)sent);
+	return TRUE;
+}
+
+static void
+open_inbox(gsize most)
+{
+	inbox.most = MIN(most, sizeof inbox.bytes);
+	inbox.drained = FALSE;
+}
+
+/* After each call into TLS that may have received. */
+static void
+keep_inbox(Transport *transport)
+{
+	queue_append(&transport->ahead, inbox.bytes + inbox.start, inbox.end - inbox.start);
+	inbox.start = inbox.end = 0;
 }
 
 /* The inner layer's socket is the outer layer. */
@@ -105,13 +205,9 @@ transport_start_tls(Transport *transport, Tls *tls, gboolean web)
 	g_assert(transport->n < LAYERS_MAX);
 	layer->session = tls_session_new(tls, web);
 	layer->tls = tls_ref(tls);
-	if (transport->n == 0) {
-		gnutls_transport_set_int(layer->session, transport->fd);
-	} else {
-		gnutls_transport_set_ptr(layer->session, transport);
-		gnutls_transport_set_pull_function(layer->session, pull_from_outer);
-		gnutls_transport_set_push_function(layer->session, push_to_outer);
-	}
+	gnutls_transport_set_ptr(layer->session, transport);
+	gnutls_transport_set_pull_function(layer->session, transport->n == 0 ? pull : pull_from_outer);
+	gnutls_transport_set_push_function(layer->session, transport->n == 0 ? push : push_to_outer);
 	transport->n++;
 }
 
@@ -120,25 +216,29 @@ transport_handshake(Transport *transport)
 {
 	int result;
 
+	open_inbox(HANDSHAKE_MAX);
 	/* A warning alert is no reason to wait for the socket: what follows it may be in memory. */
 	do {
 		result = gnutls_handshake(top(transport));
 	} while (result < 0 && result != GNUTLS_E_AGAIN && !gnutls_error_is_fatal(result));
+	keep_inbox(transport);
+	/* Tell an honest client what it was ("no common version"); one packet, no wait. */
+	if (result < 0 && result != GNUTLS_E_AGAIN)
+		gnutls_alert_send_appropriate(top(transport), result);
+	if (!send_outbox(transport))
+		result = GNUTLS_E_PUSH_ERROR;
 	if (result == GNUTLS_E_SUCCESS)
 		return 1;
 	if (result == GNUTLS_E_AGAIN)
 		return TRANSPORT_AGAIN;
 	transport->fault = gnutls_strerror(result);
-	/* Tell an honest client what it was ("no common version"); one packet, no wait. */
-	gnutls_alert_send_appropriate(top(transport), result);
 	return TRANSPORT_BROKEN;
 }
 
 gboolean
 transport_wants_write(const Transport *transport)
 {
-	/* The top layer alone: one below it that is full blocks it, and one that is not says what it did last. */
-	return transport->n > 0 && gnutls_record_get_direction(top(transport)) == 1;
+	return queue_length(&transport->sealed) > 0;
 }
 
 const char *
@@ -147,17 +247,41 @@ transport_fault(const Transport *transport)
 	return transport->fault;
 }
 
+static gssize
+recv_records(Transport *transport, guint8 *bytes, gsize size)
+{
+	gsize done = 0;
+	gssize n;
+
+	open_inbox(size);
+	do {
+		do {
+			n = gnutls_record_recv(top(transport), bytes + done, size - done);
+		} while (n == GNUTLS_E_INTERRUPTED);
+		n = judge(transport, n);
+		done += (gsize)MAX(n, 0);
+	} while (n > 0 && done < size && (inbox.start < inbox.end || transport_is_pending(transport)));
+	keep_inbox(transport);
+	/* TLS 1.3 may have had an update of its keys to answer. */
+	if (!send_outbox(transport))
+		n = TRANSPORT_BROKEN;
+	if (done == 0)
+		return n;
+	if (n == TRANSPORT_END || n == TRANSPORT_BROKEN)
+		transport->ending = n;
+	return (gssize)done;
+}
+
 gssize
 transport_recv(Transport *transport, void *bytes, gsize size)
 {
-	gssize n;
+	gssize n = transport->ending;
 
-	if (transport->n > 0) {
-		do {
-			n = gnutls_record_recv(top(transport), bytes, size);
-		} while (n == GNUTLS_E_INTERRUPTED);
-		return judge(transport, n);
-	}
+	transport->ending = 1;
+	if (n <= 0)
+		return n;
+	if (transport->n > 0)
+		return recv_records(transport, bytes, size);
 	n = recv(transport->fd, bytes, size, 0);
 	if (n >= 0)
 		return n;
@@ -170,15 +294,53 @@ transport_set_last_byte_apart(Transport *transport)
 	transport->last_byte_apart = TRUE;
 }
 
+static gssize
+send_records(Transport *transport, const guint8 *bytes, gsize size)
+{
+	gsize done = 0;
+	gssize n = 1;
+
+	size = MIN(size, SEND_MAX);
+	while (n > 0 && done < size) {
+		gsize left = size - done;
+
+		n = gnutls_record_send(top(transport), bytes + done, transport->last_byte_apart && left > 1 ? left - 1 : left);
+		done += (gsize)MAX(n, 0);
+	}
+	if (!send_outbox(transport))
+		return TRANSPORT_BROKEN;
+	return done > 0 ? (gssize)done : judge(transport, n);
+}
+
+int
+transport_flush(Transport *transport)
+{
+	ssize_t sent;
+
+	if (queue_length(&transport->sealed) == 0)
+		return 1;
+	sent = send(transport->fd, queue_bytes(&transport->sealed), queue_length(&transport->sealed), MSG_NOSIGNAL);
+	if (sent < 0)
+		return errno == EAGAIN || errno == EINTR ? TRANSPORT_AGAIN : TRANSPORT_BROKEN;
+	queue_consume(&transport->sealed, (gsize)sent);
+	return queue_length(&transport->sealed) == 0 ? 1 : TRANSPORT_AGAIN;
+}
+
+gsize
+transport_unsent(const Transport *transport)
+{
+	return queue_length(&transport->sealed);
+}
+
 gssize
 transport_send(Transport *transport, const void *bytes, gsize size)
 {
 	gssize n;
 
-	if (transport->last_byte_apart && size > 1)
-		size--;
-	if (transport->n > 0)
-		return judge(transport, gnutls_record_send(top(transport), bytes, size));
+	if (transport->n > 0) {
+		n = transport_flush(transport);
+		return n == 1 ? send_records(transport, bytes, size) : n;
+	}
 	n = send(transport->fd, bytes, size, MSG_NOSIGNAL);
 	if (n >= 0)
 		return n;
@@ -188,6 +350,8 @@ transport_send(Transport *transport, const void *bytes, gsize size)
 gboolean
 transport_is_pending(const Transport *transport)
 {
+	if (transport->ending != 1 || queue_length(&transport->ahead) > 0)
+		return TRUE;
 	for (int i = 0; i < transport->n; i++) {
 		if (gnutls_record_check_pending(transport->layers[i].session) > 0)
 			return TRUE;
@@ -200,5 +364,7 @@ transport_end(Transport *transport)
 {
 	for (int i = transport->n - 1; i >= 0; i--)
 		gnutls_bye(transport->layers[i].session, GNUTLS_SHUT_WR);
+	send_outbox(transport);
+	queue_clear(&transport->sealed);
 	shutdown(transport->fd, SHUT_WR);
 }

@@ -34,12 +34,16 @@ void transport_set_last_byte_apart(Transport *transport);
 /* Bytes received (1 to @size), or one of the values above. */
 gssize transport_recv(Transport *transport, void *bytes, gsize size);
 
-/* Bytes sent (1 to @size), TRANSPORT_AGAIN or TRANSPORT_BROKEN. After TRANSPORT_AGAIN the same bytes must come first in the
- * next call: TLS has sealed them in a record already. */
+/* Bytes taken (1 to @size), TRANSPORT_AGAIN or TRANSPORT_BROKEN. Under TLS up to 64 KiB are taken at once, sealed, and sent
+ * together; what the socket does not take of them waits here, and nothing more is taken before it has gone. */
 gssize transport_send(Transport *transport, const void *bytes, gsize size);
+
+/* Sends what waits here. 1: nothing is left. TRANSPORT_AGAIN, TRANSPORT_BROKEN. */
+int transport_flush(Transport *transport);
+gsize transport_unsent(const Transport *transport);
 
 /* TRUE when bytes wait in a library's memory, of which epoll knows nothing. */
 gboolean transport_is_pending(const Transport *transport);
 
-/* Says that no more will be sent: close_notify where there is TLS, as far as the socket takes it, and FIN. */
+/* Says that no more will be sent, when nothing waits any more: close_notify where there is TLS, as far as the socket takes it, and FIN. */
 void transport_end(Transport *transport);

@@ -5,12 +5,21 @@
 #include <string.h>
 #include <wslay/wslay.h>
 
+#define HEAD_MAX 14 /* RFC 6455, section 5.2: two bytes, eight of length, four of mask */
+
 struct Ws {
-	wslay_event_context_ptr context;
+	wslay_event_context_ptr context; /* NULL while it is not needed: it keeps 4 KiB for what it reads */
 	void (*send)(const guint8 *bytes, gsize n, void *data);
 	void *data;
+	/* The frame that is being read: its head as far as it is there, then what is left of it. */
+	guint8 head[HEAD_MAX];
+	gsize head_size;
+	guint64 left;
+	gboolean ours;      /* read here, not by wslay */
+	gboolean in_pieces; /* amid a message of several frames */
+	guint8 mask[4];     /* of the next byte on */
 	/* During ws_feed. */
-	const guint8 *bytes;
+	const guint8 *bytes; /* for wslay */
 	gsize n;
 	guint8 *payload;
 	gsize payload_size;
@@ -73,20 +82,38 @@ on_chunk(wslay_event_context_ptr context, const struct wslay_event_on_frame_recv
 Ws *
 ws_new(void (*send)(const guint8 *bytes, gsize n, void *data), void *data)
 {
-	static const struct wslay_event_callbacks callbacks = {.recv_callback = on_recv,
-		.send_callback = on_send,
-		.on_frame_recv_start_callback = on_frame,
-		.on_frame_recv_chunk_callback = on_chunk};
 	Ws *ws = g_new0(Ws, 1);
 
 	ws->send = send;
 	ws->data = data;
 	ws->frame_max = WS_FRAME_MAX;
+	return ws;
+}
+
+static wslay_event_context_ptr
+need_wslay(Ws *ws)
+{
+	static const struct wslay_event_callbacks callbacks = {.recv_callback = on_recv,
+		.send_callback = on_send,
+		.on_frame_recv_start_callback = on_frame,
+		.on_frame_recv_chunk_callback = on_chunk};
+
+	if (ws->context)
+		return ws->context;
 	if (wslay_event_context_server_init(&ws->context, &callbacks, ws) != 0)
 		g_error("wslay has no memory");
 	/* Frames are passed on as they come. */
 	wslay_event_config_set_no_buffering(ws->context, 1);
-	return ws;
+	return ws->context;
+}
+
+/* Between two messages it knows nothing that has to be kept. */
+static void
+free_wslay(Ws *ws)
+{
+	if (ws->context)
+		wslay_event_context_free(ws->context);
+	ws->context = NULL;
 }
 
 void
@@ -94,7 +121,7 @@ ws_free(Ws *ws)
 {
 	if (ws == NULL)
 		return;
-	wslay_event_context_free(ws->context);
+	free_wslay(ws);
 	g_free(ws);
 }
 
@@ -109,28 +136,135 @@ ws_fault(const Ws *ws)
 {
 	if (ws->refused)
 		return ws->refused;
-	return wslay_event_get_close_received(ws->context) ? 0 : WS_PROTOCOL;
+	return ws->context == NULL || wslay_event_get_close_received(ws->context) ? 0 : WS_PROTOCOL;
+}
+
+/* Its bytes are the next that wslay reads. */
+static void
+give_wslay(Ws *ws, const guint8 *bytes, gsize n)
+{
+	wslay_event_context_ptr context = need_wslay(ws);
+
+	ws->bytes = bytes;
+	ws->n = n;
+	if (wslay_event_recv(context) != 0 || wslay_event_get_close_received(context) ||
+		!wslay_event_get_read_enabled(context)) {
+		ws->over = TRUE;
+	} else if (ws->refused) {
+		ws_close(ws, ws->refused, ws->refused == WS_TOO_BIG ? "the frame is too long" : "only binary frames are taken here");
+		ws->over = TRUE;
+	}
+	/* Pongs, and the answer to a close. */
+	if (wslay_event_want_write(context))
+		wslay_event_send(context);
+	if (ws->left == 0 && !ws->in_pieces && !ws->over && !wslay_event_get_close_sent(context))
+		free_wslay(ws);
+}
+
+/* How long the head is that begins with @head, of which two bytes are there. */
+static gsize
+head_length(const guint8 *head)
+{
+	guint length = head[1] & 0x7f;
+
+	return 2 + (length == 126 ? 2 : length == 127 ? 8 : 0) + (head[1] & 0x80 ? 4 : 0);
+}
+
+static guint64
+payload_length(const guint8 *head)
+{
+	guint64 length = head[1] & 0x7f;
+
+	if (length == 126)
+		return (guint64)head[2] << 8 | head[3];
+	if (length == 127) {
+		memcpy(&length, head + 2, 8);
+		return GUINT64_FROM_BE(length);
+	}
+	return length;
+}
+
+/* What a browser sends, and little else: a whole binary message, masked, its length within bounds and in its shortest form. It is read
+ * here, eight bytes at a time. All else is wslay's, which reads a byte at a time and knows all rules. */
+static gboolean
+is_plain(const Ws *ws, guint64 length)
+{
+	guint form = ws->head[1] & 0x7f;
+
+	return ws->head[0] == (0x80 | WSLAY_BINARY_FRAME) && (ws->head[1] & 0x80) && !ws->in_pieces && length <= ws->frame_max &&
+	       (form < 126 || length >= (form == 126 ? 126 : 65536));
+}
+
+static gsize
+read_head(Ws *ws, const guint8 *bytes, gsize n)
+{
+	gsize taken = 0;
+
+	while (taken < n && (ws->head_size < 2 || ws->head_size < head_length(ws->head)))
+		ws->head[ws->head_size++] = bytes[taken++];
+	if (ws->head_size < 2 || ws->head_size < head_length(ws->head))
+		return taken;
+	ws->left = payload_length(ws->head);
+	ws->ours = is_plain(ws, ws->left);
+	if (ws->ours) {
+		memcpy(ws->mask, ws->head + ws->head_size - 4, 4);
+	} else {
+		if (!wslay_is_ctrl_frame(ws->head[0] & 0x0f))
+			ws->in_pieces = !(ws->head[0] & 0x80);
+		give_wslay(ws, ws->head, ws->head_size);
+	}
+	ws->head_size = 0;
+	return taken;
+}
+
+static void
+unmask(guint8 *to, const guint8 *from, gsize n, guint8 mask[4])
+{
+	guint8 rotated[4];
+	guint32 four;
+	guint64 key, word;
+	gsize i = 0;
+
+	memcpy(&four, mask, 4);
+	key = (guint64)four << 32 | four;
+	for (; i + 8 <= n; i += 8) {
+		memcpy(&word, from + i, 8);
+		word ^= key;
+		memcpy(to + i, &word, 8);
+	}
+	for (; i < n; i++)
+		to[i] = from[i] ^ mask[i % 4];
+	for (i = 0; i < 4; i++)
+		rotated[i] = mask[(n + i) % 4];
+	memcpy(mask, rotated, 4);
+}
+
+static gsize
+read_payload(Ws *ws, const guint8 *bytes, gsize n)
+{
+	n = (gsize)MIN((guint64)n, ws->left);
+	ws->left -= n;
+	if (ws->ours) {
+		unmask(ws->payload + ws->payload_size, bytes, n, ws->mask);
+		ws->payload_size += n;
+	} else {
+		give_wslay(ws, bytes, n);
+	}
+	return n;
 }
 
 gboolean
 ws_feed(Ws *ws, const guint8 *bytes, gsize n, guint8 *payload, gsize *payload_size)
 {
-	ws->bytes = bytes;
-	ws->n = n;
 	ws->payload = payload;
 	ws->payload_size = 0;
-	if (!ws->over && (wslay_event_recv(ws->context) != 0 || wslay_event_get_close_received(ws->context) ||
-				 !wslay_event_get_read_enabled(ws->context)))
-		ws->over = TRUE;
-	*payload_size = ws->payload_size;
-	if (ws->refused && !ws->over) {
-		ws_close(ws, ws->refused,
-			ws->refused == WS_TOO_BIG ? "the frame is too long" : "only binary frames are taken here");
-		ws->over = TRUE;
+	while (n > 0 && !ws->over) {
+		gsize taken = ws->left > 0 ? read_payload(ws, bytes, n) : read_head(ws, bytes, n);
+
+		bytes += taken;
+		n -= taken;
 	}
-	/* Pongs, and the answer to a close. */
-	if (wslay_event_want_write(ws->context))
-		wslay_event_send(ws->context);
+	*payload_size = ws->payload_size;
 	return !ws->over;
 }
 
@@ -161,17 +295,17 @@ ws_wrap(guint8 *payload, gsize n)
 void
 ws_close(Ws *ws, guint code, const char *reason)
 {
-	if (wslay_event_queue_close(ws->context, (uint16_t)code, (const uint8_t *)reason, strlen(reason)) == 0)
+	if (wslay_event_queue_close(need_wslay(ws), (uint16_t)code, (const uint8_t *)reason, strlen(reason)) == 0)
 		wslay_event_send(ws->context);
 }
 
 void
 ws_ping(Ws *ws)
 {
-	struct wslay_event_msg ping = {.opcode = WSLAY_PING};
+	static const guint8 ping[] = {0x80 | WSLAY_PING, 0};
 
-	if (wslay_event_queue_msg(ws->context, &ping) == 0)
-		wslay_event_send(ws->context);
+	if (ws->context == NULL || !wslay_event_get_close_sent(ws->context))
+		ws->send(ping, sizeof ping, ws->data);
 }
 
 gboolean

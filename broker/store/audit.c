@@ -20,7 +20,8 @@ audit_trim(Store *store, gint64 before, gint64 failures, GError **error)
 {
 	return store_run(store, error, "DELETE FROM audit WHERE time < ?", "i", before) >= 0 &&
 	       store_run(store, error,
-		       "DELETE FROM audit WHERE action = 'sign-in-failed' AND id <="
-		       " (SELECT id FROM audit WHERE action = 'sign-in-failed' ORDER BY id DESC LIMIT 1 OFFSET ?)",
+		       "DELETE FROM audit WHERE action IN ('sign-in-failed', 'ticket-refused') AND id <="
+		       " (SELECT id FROM audit WHERE action IN ('sign-in-failed', 'ticket-refused')"
+		       " ORDER BY id DESC LIMIT 1 OFFSET ?)",
 		       "i", failures) >= 0;
 }

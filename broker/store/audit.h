@@ -8,13 +8,15 @@ typedef struct {
 	gint64 time;         /* UTC seconds */
 	const char *actor;   /* a user's name, or "carrel" */
 	const char *address; /* NULL: none */
-	const char *action;  /* sign-in, sign-in-failed, sign-out, session-over, open, connect, disconnect, reset, stop, drain, message */
+	/* sign-in, sign-in-failed, sign-out, end-session, session-over, ticket, ticket-refused, open, connect, disconnect, reset, stop,
+	 * drain, apply, message, screenshot */
+	const char *action;
 	const char *desktop, *pool, *detail; /* NULL: none */
 } AuditRow;
 
 /* A failure is logged with the row's text, so that it is not lost: nothing is undone for it. */
 void audit_add(Store *store, const AuditRow *row);
 
-/* Deletes the rows of before @before, and all but the newest @failures failed sign-ins: anyone can make those. Reads the whole
- * table: not for every minute. */
+/* Deletes the rows of before @before, and all but the newest @failures failed sign-ins and refused tickets: anyone can make
+ * those. Reads the whole table: not for every minute. */
 gboolean audit_trim(Store *store, gint64 before, gint64 failures, GError **error);

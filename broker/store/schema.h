@@ -62,4 +62,9 @@ static const char *const schema_steps[] = {
 
 	/* Names, a line each, as they were at sign-in: entitlement is by group, and a session outlives the broker's process. */
 	"ALTER TABLE sessions ADD COLUMN groups TEXT NOT NULL DEFAULT '';",
+
+	/* From where a person signed in, and when last: an address, or an IPv6 network of 64 bits. */
+	"CREATE TABLE origins (user TEXT NOT NULL, origin TEXT NOT NULL, seen INTEGER NOT NULL,"
+	" PRIMARY KEY (user, origin)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX origins_by_seen ON origins (seen);",
 };

@@ -77,6 +77,52 @@ ticket_row_redeem(Store *store, const char *name, const char *address, gint64 no
 	return g_steal_pointer(&row);
 }
 
+static TicketRefusal
+judge(sqlite3_stmt *row, const char *address, gint64 now, const TicketLimits *limits)
+{
+	g_autofree char *bound = store_text(row, 0);
+	gint64 redeemed = sqlite3_column_int64(row, 2);
+
+	if (g_strcmp0(bound, address) != 0)
+		return TICKET_OTHER_ADDRESS;
+	if (redeemed == 0)
+		return now - sqlite3_column_int64(row, 1) > limits->redeem_s ? TICKET_LATE : TICKET_UNKNOWN;
+	if (now - redeemed > limits->channels_s)
+		return TICKET_OVER;
+	return sqlite3_column_int64(row, 3) >= limits->channels ? TICKET_CHANNELS : TICKET_UNKNOWN;
+}
+
+TicketRefusal
+ticket_row_refusal(Store *store, const char *name, const char *address, gint64 now, const TicketLimits *limits, char **user)
+{
+	g_autoptr(GError) error = NULL;
+	TicketRefusal refusal = TICKET_UNKNOWN;
+	sqlite3_stmt *statement = store_prepare(store,
+		"SELECT t.address, t.created, t.redeemed, t.channels, s.user FROM tickets t"
+		" JOIN sessions s ON s.id = t.session WHERE t.name = ?",
+		&error);
+
+	*user = NULL;
+	if (statement == NULL) {
+		g_warning("%s", error->message);
+		return refusal;
+	}
+	store_bind(statement, "s", name);
+	switch (store_step(store, statement, &error)) {
+	case STORE_ROW:
+		refusal = judge(statement, address, now, limits);
+		*user = store_text(statement, 4);
+		store_reset(statement);
+		break;
+	case STORE_DONE:
+		store_reset(statement);
+		break;
+	case STORE_FAILED:
+		g_warning("%s", error->message);
+	}
+	return refusal;
+}
+
 gboolean
 ticket_rows_delete_of_desktop(Store *store, const char *desktop, GError **error)
 {

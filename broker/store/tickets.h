@@ -30,5 +30,19 @@ gboolean ticket_row_insert(Store *store, const TicketRow *row, const TicketLimit
 TicketRow *ticket_row_redeem(Store *store, const char *name, const char *address, gint64 now, const TicketLimits *limits,
 	GError **error);
 
+/* Why a ticket of that name would not be redeemed. */
+typedef enum {
+	TICKET_UNKNOWN, /* there never was one, or it ended: by its time, or with its session or its desktop's clients */
+	TICKET_OTHER_ADDRESS,
+	TICKET_LATE,     /* no channel came in time */
+	TICKET_OVER,     /* the time for channels is over */
+	TICKET_CHANNELS, /* there were as many as it is good for */
+	TICKET_N_REFUSALS
+} TicketRefusal;
+
+/* *@user: whose it is, or NULL. Free with g_free. */
+TicketRefusal ticket_row_refusal(Store *store, const char *name, const char *address, gint64 now, const TicketLimits *limits,
+	char **user);
+
 gboolean ticket_rows_delete_of_desktop(Store *store, const char *desktop, GError **error);
 gboolean ticket_rows_delete_old(Store *store, gint64 now, const TicketLimits *limits, GError **error);

@@ -1,4 +1,5 @@
-/* A browser's frames, whole and in pieces whose size the first byte gives. SPDX-License-Identifier: GPL-2.0-or-later */
+/* A browser's frames, whole and in pieces whose size the first byte gives: both must come to the same.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
 #include <stdint.h>
@@ -7,33 +8,61 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+typedef struct {
+	GByteArray *payload, *answers;
+	gboolean good;
+} Outcome;
+
 static void
 on_send(const guint8 *bytes, gsize n, void *data)
 {
-	*(gsize *)data += n;
+	g_byte_array_append(((Outcome *)data)->answers, bytes, (guint)n);
+}
+
+static void
+feed(Outcome *outcome, const uint8_t *data, size_t size, size_t step)
+{
+	g_autoptr(Ws) ws = ws_new(on_send, outcome);
+
+	outcome->payload = g_byte_array_new();
+	outcome->answers = g_byte_array_new();
+	outcome->good = TRUE;
+	for (size_t at = 0; at < size && outcome->good; at += step) {
+		size_t n = MIN(step, size - at);
+		g_autofree guint8 *payload = g_malloc(n);
+		gsize payload_size;
+
+		outcome->good = ws_feed(ws, data + at, n, payload, &payload_size);
+		if (payload_size > n)
+			g_error("more came out than went in");
+		g_byte_array_append(outcome->payload, payload, (guint)payload_size);
+	}
+	/* A pong is as long as its ping; a close says at most a few words. */
+	if (outcome->answers->len > size + 256)
+		g_error("answers grow");
+}
+
+static gboolean
+equal(GByteArray *a, GByteArray *b)
+{
+	g_autoptr(GBytes) x = g_byte_array_free_to_bytes(a), y = g_byte_array_free_to_bytes(b);
+
+	return g_bytes_equal(x, y);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	gsize answered = 0;
-	g_autoptr(Ws) ws = ws_new(on_send, &answered);
-	size_t step = size > 0 && data[0] > 0 ? data[0] : 1;
+	Outcome whole, pieces;
 	char accept[29];
 
-	for (size_t done = 1; done < size; done += step) {
-		size_t n = MIN(step, size - done);
-		g_autofree guint8 *payload = g_malloc(n);
-		gsize payload_size;
-
-		if (!ws_feed(ws, data + done, n, payload, &payload_size))
-			break;
-		if (payload_size > n)
-			g_error("more came out than went in");
-	}
-	/* A pong is as long as its ping; a close says at most a few words. */
-	if (answered > size + 256)
-		g_error("answers grow");
-	ws_accept_key((const char *)data, size, accept);
+	if (size < 2)
+		return 0;
+	ws_accept_key((const char *)data + 1, size - 1, accept);
+	feed(&whole, data + 1, size - 1, size);
+	feed(&pieces, data + 1, size - 1, MAX(data[0], 1));
+	/* All of both is compared, for its memory's sake too. */
+	if (!equal(whole.payload, pieces.payload) | !equal(whole.answers, pieces.answers) | (whole.good != pieces.good))
+		g_error("cut into pieces it is something else");
 	return 0;
 }

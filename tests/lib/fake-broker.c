@@ -1,7 +1,8 @@
 /* A broker and a display server for tests of the gateway alone: answers at RUNTIME/broker/gateway.sock by fixed rules, and
  * serves RUNTIME/display/stream.sock with an echo, or with a VNC server's bytes.
  *
- *   fake-broker --config FILE [--vnc PORT]     PORT: a VNC server without security, or a SPICE server, on 127.0.0.1
+ *   fake-broker --config FILE [--vnc PORT] [--stream SOCKET]     PORT: a VNC server without security, or a SPICE server, on
+ *                                                                 127.0.0.1; SOCKET: where grants lead to instead of here
  *
  * Request answers with JSON of what it was asked; below /api/v1/slow not at all, at /api/v1/gateway-status with what
  * the gateway tells of itself; /api/v1/end/CODE ends the streams of the desktop "echo" with that code. OpenScreen: the session must be "good"; the
@@ -30,7 +31,7 @@
 #include <unistd.h>
 
 static CarrelBroker1Gateway *skeleton;
-static char *stream_path;
+static char *stream_path, *other_stream_path;
 static int vnc_port;
 static GMutex lock;
 static GArray *streams; /* int: open descriptors of streams */
@@ -91,6 +92,12 @@ on_request(CarrelBroker1Gateway *object, GDBusMethodInvocation *call, const char
 	return TRUE;
 }
 
+static const char *
+granted_path(void)
+{
+	return other_stream_path ? other_stream_path : stream_path;
+}
+
 static GVariant *
 make_grant(char kind)
 {
@@ -125,7 +132,7 @@ on_open_screen(CarrelBroker1Gateway *object, GDBusMethodInvocation *call, const 
 {
 	if (!failed(call, strcmp(session, "good") == 0 ? desktop : "denied"))
 		carrel_broker1_gateway_complete_open_screen(object, call, make_grant(strcmp(desktop, "vnc") == 0 ? 'v' : 'e'),
-			stream_path);
+			granted_path());
 	return TRUE;
 }
 
@@ -134,7 +141,7 @@ on_redeem_ticket(CarrelBroker1Gateway *object, GDBusMethodInvocation *call, cons
 	gpointer data)
 {
 	if (!failed(call, g_str_has_prefix(name, "t-") || strcmp(name, "denied") == 0 || strcmp(name, "busy") == 0 ? name : "gone"))
-		carrel_broker1_gateway_complete_redeem_ticket(object, call, make_grant(strcmp(name, "t-tcp") == 0 ? 'v' : 'e'), stream_path,
+		carrel_broker1_gateway_complete_redeem_ticket(object, call, make_grant(strcmp(name, "t-tcp") == 0 ? 'v' : 'e'), granted_path(),
 			"echo");
 	return TRUE;
 }
@@ -307,7 +314,8 @@ main(int argc, char **argv)
 {
 	g_autofree char *file = NULL;
 	const GOptionEntry options[] = {{"config", 'c', 0, G_OPTION_ARG_FILENAME, &file, "Configuration", "FILE"},
-		{"vnc", 0, 0, G_OPTION_ARG_INT, &vnc_port, "A VNC server's port on 127.0.0.1", "PORT"}, {NULL}};
+		{"vnc", 0, 0, G_OPTION_ARG_INT, &vnc_port, "A VNC server's port on 127.0.0.1", "PORT"},
+		{"stream", 0, 0, G_OPTION_ARG_FILENAME, &other_stream_path, "Where grants lead to", "SOCKET"}, {NULL}};
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);

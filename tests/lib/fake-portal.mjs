@@ -105,8 +105,18 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 			return refuse(401, 'denied', 'Not signed in');
 		if (path === 'me')
 			return answer(200, { user, admin: USERS[user].admin === true, vnc: '127.0.0.1:5999' });
+		if (path === 'sessions')
+			return answer(200, [...sessions].filter(([, one]) => one === user).map(([one]) => ({ id: idOf(one), kind: 'portal', address: '192.0.2.1',
+				created: Math.floor(Date.now() / 1000) - 60, seen: Math.floor(Date.now() / 1000), current: one === key, desktops: [...desktops.values()].filter((desktop) => desktop.user === user).map(({ id }) => id) })));
+		if (request.method === 'DELETE' && path.startsWith('sessions/')) {
+			const [found] = [...sessions].find(([one, name]) => name === user && `sessions/${idOf(one)}` === path) ?? [];
+			sessions.delete(found);
+			return found ? answer(200, {}) : refuse(404, 'not-found', 'No such session');
+		}
 		if (path === 'sign-out') {
-			sessions.delete(key);
+			for (const [one, name] of sessions)
+				if (one === key || (body.everywhere && name === user))
+					sessions.delete(one);
 			for (const [id, desktop] of desktops)
 				if (desktop.user === user)
 					desktops.delete(id);
@@ -160,10 +170,15 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 		if (told.user === 'otp')
 			return body.answers[0] === '123456' ? welcome('otp') : refuse(401, 'denied', 'Sign-in failed');
 		if (told.round === 1)
+			conversations.chosen = body.answers[0];
+		if (told.round === 2 && body.answers[0] !== conversations.chosen)
+			return answer(401, { error: { code: 'denied', message: 'The password was not changed.', messages: ['Sorry, passwords do not match.'] } });
+		if (told.round === 1)
 			return ask('expired', 2, [], [{ label: 'Retype new password: ', echo: false }]);
 		return welcome('expired');
 	}
 
+	const idOf = (key) => key.split('-')[0];
 	const held = (user, pool) => [...desktops.values()].find((desktop) => desktop.user === user && desktop.pool === pool) ?? null;
 	const brief = (desktop) => desktop && (({ id, state, step, usable }) => ({ id, state, step, usable }))(view(desktop));
 

@@ -11,7 +11,8 @@ import time
 class TlsSocket:
     def __init__(self, raw, context, host, timeout=60):
         raw.settimeout(timeout)
-        self.tls = context.wrap_socket(raw, server_hostname=host)
+        # Without a host it is the server's side.
+        self.tls = context.wrap_socket(raw, server_hostname=host, server_side=host is None)
         self.tls.setblocking(False)
         self.timeout, self.lock = timeout, threading.Lock()
 

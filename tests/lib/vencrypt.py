@@ -20,8 +20,8 @@ def receive(stream, count):
     return data
 
 
-def sign_in(host, port, tls, user, password, timeout=180):
-    """A TLS socket on which ClientInit is to be sent next. Denied with the server's words when it refuses."""
+def until_tls(host, port, timeout=180):
+    """A connection on which the TLS hand-shake is to come next."""
     raw = socket.create_connection((host, port), timeout)
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     assert receive(raw, 12) == b"RFB 003.008\n"
@@ -36,6 +36,12 @@ def sign_in(host, port, tls, user, password, timeout=180):
     assert 262 in subtypes, f"subtypes {subtypes}"
     raw.sendall(struct.pack(">I", 262))
     assert receive(raw, 1) == b"\x01"
+    return raw
+
+
+def sign_in(host, port, tls, user, password, timeout=180):
+    """A TLS socket on which ClientInit is to be sent next. Denied with the server's words when it refuses."""
+    raw = until_tls(host, port, timeout)
     stream = TlsSocket(raw, tls, host, timeout)
     name, secret = user.encode(), password.encode()
     stream.sendall(struct.pack(">II", len(name), len(secret)) + name + secret)

@@ -36,7 +36,7 @@ def plain_socket(stream, preface=None):
     return near
 
 
-def _security_none(far):
+def security_none(far):
     """The hand-shake that VeNCrypt has done already, once more for a client that expects one."""
     far.sendall(b"RFB 003.008\n")
     vencrypt.receive(far, 12)
@@ -59,4 +59,4 @@ def by_vnc(portal, name, pool=None, password=None, **options):
     host, port = portal.instance["vnc"].split(":")
     user = name if pool is None else f"{name}/{pool}"
     stream = vencrypt.sign_in(host, int(port), portal.tls, user, portal.user(name)["password"] if password is None else password)
-    return Rfb(plain_socket(stream, _security_none), **options)
+    return Rfb(plain_socket(stream, security_none), **options)

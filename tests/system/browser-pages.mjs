@@ -138,6 +138,15 @@ const steps = [
 		await waitState(page, 'portal');
 		await signOut();
 		await seen('You are signed out');
+		await signIn('expired');
+		await page.getByLabel('New password', { exact: true }).fill('a');
+		check(await page.evaluate(() => /** @type {any} */ (document.activeElement)?.type === 'password'), 'the new password’s field has no focus, or echoes');
+		await axe('new-password');
+		await press('Continue');
+		await page.getByLabel('Retype new password').fill('b');
+		await press('Continue');
+		await seen('passwords do not match');
+		check(await page.evaluate(() => document.activeElement?.id === 'user'), 'the name’s field has no focus');
 	}],
 	['a person without pools is told whom to ask', async () => {
 		await signIn('empty');
@@ -243,6 +252,41 @@ const steps = [
 		await seen('The server does not answer');
 		await axe('lost-server');
 		fake.trouble = '';
+	}],
+	['one sees where one is signed in, and ends a session there', async () => {
+		const elsewhere = await person(browser, fake.url);
+		const tab = await elsewhere.newPage();
+		await tab.goto('/');
+		await tab.fill('#user', 'demo1');
+		await tab.fill('#password', 'carrel');
+		await tab.press('#password', 'Enter');
+		await waitState(tab, 'portal');
+		await page.goto('/#/');
+		await waitState(page, 'portal');
+		await page.locator('.sessions summary').focus();
+		await page.keyboard.press('Enter');
+		await seen('This browser');
+		await axe('sessions');
+		await page.getByRole('button', { name: /Sign out there/ }).last().focus();
+		await page.keyboard.press('Enter');
+		await seen('Signed out there.');
+		check(await page.evaluate(() => document.activeElement?.tagName === 'SUMMARY'), 'the focus is lost');
+		await tab.reload();
+		await waitState(tab, 'signed-out');
+		await elsewhere.close();
+		await page.reload();
+		await waitState(page, 'portal');
+	}],
+	['a sign-out everywhere asks first, and ends all', async () => {
+		await page.locator('.sessions summary').click();
+		await press('Sign out everywhere');
+		await seen('this one too');
+		await axe('sign-out-everywhere');
+		await page.locator('dialog .danger').click();
+		await waitState(page, 'signed-out');
+		check(![...fake.sessions.values()].includes('demo1'), 'a session is left');
+		await signIn('demo1');
+		await waitState(page, 'portal');
 	}],
 	['French is spoken where it is wished for', async () => {
 		const french = await person(browser, fake.url, { locale: 'fr-CA' });

@@ -132,17 +132,19 @@ START_TEST(the_accounts_own_name_is_told)
 END_TEST
 
 static const struct {
-	const char *user, *password;
-} refused[] = {{"good", "wrong"}, {"good", ""}, {"nobody", "right"}, {"locked", "right"}, {"locked", "wrong"},
-	{"a/b", "right"}, {"-x", "right"}, {"g\x01od", "right"}};
+	const char *user, *password, *reason;
+} refused[] = {{"good", "wrong", REASON_PASSWORD}, {"good", "", REASON_PASSWORD}, {"nobody", "right", REASON_UNKNOWN},
+	{"locked", "right", REASON_ACCOUNT}, {"locked", "wrong", REASON_PASSWORD}, {"a/b", "right", REASON_UNKNOWN},
+	{"-x", "right", REASON_UNKNOWN}, {"g\x01od", "right", REASON_UNKNOWN}};
 
-START_TEST(every_refusal_is_the_same_frame_and_no_module_delays_it)
+START_TEST(a_refusal_says_its_reason_and_no_module_delays_it)
 {
 	gint64 began_us = g_get_monotonic_time();
 
 	start(refused[_i].user, refused[_i].password);
 	ck_assert_int_eq(next_frame(), FRAME_DENIED);
-	ck_assert_uint_eq(frame.n, 0);
+	ck_assert_uint_eq(frame.n, 1);
+	assert_field(0, FIELD_REASON, refused[_i].reason);
 	ck_assert_int_lt(g_get_monotonic_time() - began_us, 4 * G_USEC_PER_SEC);
 }
 END_TEST
@@ -211,6 +213,8 @@ START_TEST(an_expired_password_that_is_not_changed_is_denied)
 	ck_assert_int_eq(next_frame(), FRAME_PROMPT);
 	answer("other", NULL);
 	ck_assert_int_eq(next_frame(), FRAME_DENIED);
+	assert_field(0, FIELD_REASON, REASON_CHANGE);
+	assert_field(1, FIELD_MESSAGE, "The two differ");
 }
 END_TEST
 
@@ -225,6 +229,7 @@ START_TEST(a_module_that_asks_for_ever_is_stopped)
 	}
 	ck_assert_int_eq(rounds, 16);
 	ck_assert_int_eq(frame.kind, FRAME_DENIED);
+	assert_field(0, FIELD_REASON, REASON_ROUNDS);
 }
 END_TEST
 
@@ -257,7 +262,7 @@ main(void)
 	tcase_set_timeout(tcase, 30);
 	tcase_add_test(tcase, a_right_password_is_accepted);
 	tcase_add_test(tcase, the_accounts_own_name_is_told);
-	tcase_add_loop_test(tcase, every_refusal_is_the_same_frame_and_no_module_delays_it, 0, G_N_ELEMENTS(refused));
+	tcase_add_loop_test(tcase, a_refusal_says_its_reason_and_no_module_delays_it, 0, G_N_ELEMENTS(refused));
 	tcase_add_test(tcase, a_second_question_goes_to_the_person_with_its_message);
 	tcase_add_test(tcase, a_wrong_second_answer_is_denied);
 	tcase_add_test(tcase, two_questions_at_once_are_asked_at_once);

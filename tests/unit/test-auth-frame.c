@@ -81,7 +81,7 @@ static const struct {
 	{"A\0\0\0\4s\0\2a", 9, FRAME_FROM_BROKER},                     /* a field longer than its frame */
 	{"A\0\0\0\4s\0\1\0", 9, FRAME_FROM_BROKER},                    /* a NUL */
 	{"A\0\0\0\4u\0\1a", 9, FRAME_FROM_BROKER},                     /* a field of another frame */
-	{"N\0\0\0\4m\0\1a", 9, FRAME_FROM_AUTH},                       /* a field where there is none */
+	{"F\0\0\0\4m\0\1a", 9, FRAME_FROM_AUTH},                       /* a field where there is none */
 	{"Y\0\0\0\10u\0\1au\0\1b", 13, FRAME_FROM_AUTH},               /* two of what there is one */
 };
 

@@ -137,6 +137,18 @@ START_TEST(an_expired_password_is_renewed)
 }
 END_TEST
 
+START_TEST(a_password_that_was_not_renewed_is_told_why)
+{
+	g_autoptr(Answer) first =
+		fixture_request(&fixture, "POST", "sign-in", NULL, "{\"user\":\"expired\",\"password\":\"right\"}");
+	g_autoptr(Answer) second = answer_prompt(first, "192.0.2.1", "{\"answers\":[\"newer\"]}");
+	g_autoptr(Answer) third = answer_prompt(second, "192.0.2.1", "{\"answers\":[\"other\"]}");
+
+	ck_assert_uint_eq(third->status, 401);
+	ck_assert_ptr_nonnull(strstr(third->text, "\"messages\":[\"The two differ\"]"));
+}
+END_TEST
+
 START_TEST(an_address_has_a_bounded_number_of_sign_ins_at_once)
 {
 	for (int i = 0; i < 8; i++)
@@ -145,6 +157,52 @@ START_TEST(an_address_has_a_bounded_number_of_sign_ins_at_once)
 	g_autoptr(Answer) elsewhere = fixture_request_from(&fixture, "192.0.2.2", "POST", "sign-in", NULL,
 		"{\"user\":\"demo1\",\"password\":\"right\"}", NULL);
 	ck_assert_uint_eq(elsewhere->status, 200);
+}
+END_TEST
+
+static void
+fail_from(const char *address, const char *user, int times)
+{
+	g_autofree char *body = g_strdup_printf("{\"user\":\"%s\",\"password\":\"wrong\"}", user);
+
+	for (int i = 0; i < times; i++) {
+		g_autoptr(Answer) answer = fixture_request_from(&fixture, address, "POST", "sign-in", NULL, body, NULL);
+
+		ck_assert_uint_eq(answer->status, 401);
+	}
+}
+
+START_TEST(an_address_that_fails_often_is_told_to_wait_and_others_are_not)
+{
+	static const char right[] = "{\"user\":\"demo2\",\"password\":\"right\"}";
+
+	fail_from("192.0.2.9", "demo1", 6);
+	g_autoptr(Answer) refused = fixture_request_from(&fixture, "192.0.2.9", "POST", "sign-in", NULL, right, NULL);
+	ck_assert_uint_eq(refused->status, 429);
+	ck_assert_str_eq(refused->retry_after, "1");
+	g_autoptr(Answer) elsewhere = fixture_request_from(&fixture, "192.0.2.2", "POST", "sign-in", NULL, right, NULL);
+	ck_assert_uint_eq(elsewhere->status, 200);
+	fixture_pass(1);
+	g_autoptr(Answer) later = fixture_request_from(&fixture, "192.0.2.9", "POST", "sign-in", NULL, right, NULL);
+	ck_assert_uint_eq(later->status, 200);
+}
+END_TEST
+
+START_TEST(a_name_that_fails_often_is_held_but_not_from_where_its_person_signs_in)
+{
+	static const char right[] = "{\"user\":\"demo1\",\"password\":\"right\"}";
+	g_autofree char *first = fixture_sign_in(&fixture, "demo1");
+
+	ck_assert_ptr_nonnull(first);
+	fail_from("192.0.2.8", "demo1", 4);
+	fail_from("192.0.2.9", "demo1", 3);
+	g_autoptr(Answer) here = fixture_request(&fixture, "POST", "sign-in", NULL, right);
+	ck_assert_uint_eq(here->status, 200);
+	ck_assert_int_lt(here->took_ms, 2000);
+	g_autoptr(Answer) elsewhere = fixture_request_from(&fixture, "192.0.2.2", "POST", "sign-in", NULL, right, NULL);
+	ck_assert_uint_eq(elsewhere->status, 200);
+	/* Timers of whole seconds may fire up to one early. */
+	ck_assert_int_ge(elsewhere->took_ms, 1000);
 }
 END_TEST
 
@@ -346,6 +404,95 @@ START_TEST(sign_out_ends_session_tickets_and_desktop)
 }
 END_TEST
 
+static char *
+session_id(const char *token)
+{
+	g_autoptr(SessionRow) row = sessions_find(fixture.broker->sessions, token);
+
+	return g_strdup(row->id);
+}
+
+START_TEST(ones_own_sessions_are_listed_and_nobody_elses)
+{
+	g_autofree char *first = fixture_sign_in(&fixture, "demo1"), *second = fixture_sign_in(&fixture, "demo1");
+	g_autofree char *other = fixture_sign_in(&fixture, "demo2"), *id = session_id(first), *others = session_id(other);
+	g_autoptr(Answer) list = fixture_request(&fixture, "GET", "sessions", second, NULL);
+	JsonArray *rows = json_node_get_array(list->json);
+	JsonObject *row = json_array_get_object_element(rows, 0);
+	const char *listed = json_object_get_string_member(row, "id");
+
+	ck_assert_uint_eq(json_array_get_length(rows), 2);
+	ck_assert_ptr_null(strstr(list->text, others));
+	ck_assert_ptr_null(strstr(list->text, first));
+	ck_assert_ptr_null(strstr(list->text, second));
+	ck_assert_str_eq(json_object_get_string_member(row, "kind"), "portal");
+	ck_assert_str_eq(json_object_get_string_member(row, "address"), "192.0.2.1");
+	ck_assert_int_eq(json_object_get_boolean_member(row, "current"), strcmp(listed, id) != 0);
+	ck_assert_int_gt(json_object_get_int_member(row, "seen"), 0);
+}
+END_TEST
+
+START_TEST(one_ends_another_session_of_ones_own_and_keeps_the_desktop)
+{
+	g_autofree char *here = fixture_sign_in(&fixture, "demo1"), *there = fixture_sign_in(&fixture, "demo1");
+	g_autofree char *desktop = fixture_open(&fixture, here, "office"), *id = session_id(there);
+	g_autofree char *path = g_strconcat("sessions/", id, NULL);
+
+	assert_status("DELETE", path, here, NULL, 200);
+	assert_status("GET", "me", there, NULL, 401);
+	assert_status("GET", "me", here, NULL, 200);
+	ck_assert_ptr_nonnull(engine_desktop(fixture.broker->engine, desktop));
+	assert_status("DELETE", path, here, NULL, 404);
+}
+END_TEST
+
+START_TEST(nobody_ends_anothers_session)
+{
+	g_autofree char *mine = fixture_sign_in(&fixture, "demo1"), *theirs = fixture_sign_in(&fixture, "demo2");
+	g_autofree char *id = session_id(theirs), *path = g_strconcat("sessions/", id, NULL);
+	g_autoptr(Answer) foreign = fixture_request(&fixture, "DELETE", path, mine, NULL);
+	g_autoptr(Answer) nothing = fixture_request(&fixture, "DELETE", "sessions/0123456789ab", mine, NULL);
+
+	ck_assert_uint_eq(foreign->status, 404);
+	ck_assert_str_eq(foreign->text, nothing->text);
+	assert_status("GET", "me", theirs, NULL, 200);
+	g_autofree char *own_path = session_id(mine), *own = g_strconcat("sessions/", own_path, NULL);
+	g_autoptr(Answer) from_elsewhere = fixture_request_from(&fixture, "192.0.2.1", "DELETE", own, mine, NULL,
+		"https://evil.example");
+	ck_assert_uint_eq(from_elsewhere->status, 403);
+}
+END_TEST
+
+START_TEST(to_end_the_session_at_hand_is_to_sign_out)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1");
+	g_autofree char *desktop = fixture_open(&fixture, session, "office"), *id = session_id(session);
+	g_autofree char *path = g_strconcat("sessions/", id, NULL);
+	g_autoptr(Answer) out = fixture_request(&fixture, "DELETE", path, session, NULL);
+
+	ck_assert_uint_eq(out->status, 200);
+	ck_assert_str_eq(out->cookie, "");
+	ck_assert_ptr_null(engine_desktop(fixture.broker->engine, desktop));
+}
+END_TEST
+
+START_TEST(sign_out_everywhere_ends_all_of_ones_sessions_with_tickets_and_desktop)
+{
+	g_autofree char *here = fixture_sign_in(&fixture, "demo1"), *there = fixture_sign_in(&fixture, "demo1");
+	g_autofree char *other = fixture_sign_in(&fixture, "demo2"), *desktop = fixture_open(&fixture, there, "office");
+	g_autofree char *id = session_id(there);
+	g_autoptr(TicketRow) ticket = tickets_issue(fixture.broker->tickets, id, desktop, "192.0.2.1", NULL);
+
+	assert_status("POST", "sign-out", here, "{\"everywhere\":1}", 400);
+	assert_status("POST", "sign-out", here, "{\"everywhere\":true}", 200);
+	assert_status("GET", "me", here, NULL, 401);
+	assert_status("GET", "me", there, NULL, 401);
+	assert_status("GET", "me", other, NULL, 200);
+	ck_assert_ptr_null(tickets_redeem(fixture.broker->tickets, ticket->name, "192.0.2.1", NULL));
+	ck_assert_ptr_null(engine_desktop(fixture.broker->engine, desktop));
+}
+END_TEST
+
 START_TEST(a_session_outlives_the_broker)
 {
 	g_autofree char *session = fixture_sign_in(&fixture, "demo1");
@@ -375,7 +522,10 @@ add_sign_in_tests(TCase *tcase)
 	tcase_add_test(tcase, nobody_else_answers_ones_question);
 	tcase_add_test(tcase, a_wrong_answer_is_a_refusal_like_any_other);
 	tcase_add_test(tcase, an_expired_password_is_renewed);
+	tcase_add_test(tcase, a_password_that_was_not_renewed_is_told_why);
 	tcase_add_test(tcase, an_address_has_a_bounded_number_of_sign_ins_at_once);
+	tcase_add_test(tcase, an_address_that_fails_often_is_told_to_wait_and_others_are_not);
+	tcase_add_test(tcase, a_name_that_fails_often_is_held_but_not_from_where_its_person_signs_in);
 	tcase_add_test(tcase, a_session_outlives_the_broker);
 	tcase_add_test(tcase, without_carrel_auth_nobody_signs_in_and_all_are_told_so);
 }
@@ -402,6 +552,11 @@ main(void)
 	tcase_add_test(tcase, a_desktop_that_is_not_ready_has_no_console_file);
 	tcase_add_test(tcase, reset_takes_the_desktop_and_its_tickets_away);
 	tcase_add_test(tcase, sign_out_ends_session_tickets_and_desktop);
+	tcase_add_test(tcase, ones_own_sessions_are_listed_and_nobody_elses);
+	tcase_add_test(tcase, one_ends_another_session_of_ones_own_and_keeps_the_desktop);
+	tcase_add_test(tcase, nobody_ends_anothers_session);
+	tcase_add_test(tcase, to_end_the_session_at_hand_is_to_sign_out);
+	tcase_add_test(tcase, sign_out_everywhere_ends_all_of_ones_sessions_with_tickets_and_desktop);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

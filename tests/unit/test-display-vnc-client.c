@@ -139,6 +139,30 @@ START_TEST(a_client_that_asks_and_never_reads_is_sent_away)
 }
 END_TEST
 
+START_TEST(a_change_outside_of_what_was_asked_for_is_waited_out)
+{
+	static const guint8 ask[] = {3, 1, 0, 0, 0, 0, 0, 8, 0, 8};
+	Damage damage = {.n = 1, .rects = {{32, 32, 8, 8}}};
+	guint8 buffer[65536];
+
+	say(ask, sizeof ask);
+	while (read(end, buffer, sizeof buffer) > 0)
+		turn();
+	say(ask, sizeof ask);
+	vnc_screen_damage(host.screen, &damage);
+	vnc_client_kick(client);
+	/* It returns: there is nothing to do. */
+	turn();
+	ck_assert_int_lt(read(end, buffer, sizeof buffer), 0);
+	damage.rects[0].x = damage.rects[0].y = 0;
+	vnc_screen_damage(host.screen, &damage);
+	vnc_client_kick(client);
+	turn();
+	ck_assert_int_gt(read(end, buffer, sizeof buffer), 0);
+	ck_assert_ptr_null(gone);
+}
+END_TEST
+
 START_TEST(a_client_that_reads_may_ask_as_often_as_it_likes)
 {
 	guint8 buffer[65536];
@@ -179,6 +203,7 @@ main(void)
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 120);
+	tcase_add_test(tcase, a_change_outside_of_what_was_asked_for_is_waited_out);
 	tcase_add_test(tcase, a_client_that_asks_and_never_reads_is_sent_away);
 	tcase_add_test(tcase, a_client_that_reads_may_ask_as_often_as_it_likes);
 	tcase_add_test(tcase, a_message_cut_anywhere_is_waited_for);

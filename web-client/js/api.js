@@ -14,6 +14,8 @@ export class ApiError extends Error {
 		super(message);
 		this.status = status;
 		this.code = code;
+		/** @type {string[]} what PAM says to a person who could not change an expired password */
+		this.messages = [];
 	}
 }
 
@@ -109,7 +111,10 @@ async function readError(response) {
 	} catch {
 		// Not ours: a proxy's page, or an answer that was cut. The status has to do.
 	}
-	return new ApiError(response.status, String(error?.code ?? '').toLowerCase(), String(error?.message ?? response.statusText));
+	const fault = new ApiError(response.status, String(error?.code ?? '').toLowerCase(), String(error?.message ?? response.statusText));
+	if (Array.isArray(error?.messages))
+		fault.messages = error.messages.map(String);
+	return fault;
 }
 
 /**

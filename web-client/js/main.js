@@ -33,7 +33,7 @@ import { renderSignIn } from './sign-in.js';
  * @property {Pool[]} pools as they were last seen; for titles
  * @property {(route: import('./routes.js').Route) => void} go
  * @property {(state: string, title?: string) => void} setState
- * @property {() => Promise<void>} signOut
+ * @property {(everywhere?: boolean) => Promise<void>} signOut
  */
 
 const root = /** @type {HTMLElement} */ (document.getElementById('app'));
@@ -59,9 +59,9 @@ const context = {
 		document.body.dataset.state = state;
 		document.title = title ? `${title} · Carrel` : 'Carrel';
 	},
-	async signOut() {
+	async signOut(everywhere = false) {
 		// Through api(), a 401 would be told as an expired session: it is what was asked for.
-		await api('POST', 'sign-out', { body: {}, signingIn: true }).catch((error) => {
+		await api('POST', 'sign-out', { body: everywhere ? { everywhere } : {}, signingIn: true }).catch((error) => {
 			if (error instanceof LostError)
 				throw error;
 		});

@@ -5,6 +5,7 @@ import { api } from './api.js';
 import { createCard } from './card.js';
 import { confirm, el, icon } from './dom.js';
 import { faultText } from './faults.js';
+import { loadSessions } from './lazy.js';
 import { t } from './words.js';
 
 const CALM_MS = 15_000;
@@ -24,7 +25,7 @@ export function renderPortal(context) {
 	const heading = el('h1', { tabIndex: -1 }, t('portal.title'));
 	const fault = el('p', { class: 'message fault', role: 'alert' });
 	const list = el('ul', { class: 'cards', 'aria-busy': 'true' });
-	context.root.append(header(), el('main', { class: 'portal' }, heading, fault, list));
+	context.root.append(header(), el('main', { class: 'portal' }, heading, fault, list, sessions()));
 	heading.focus();
 
 	function header() {
@@ -75,8 +76,31 @@ export function renderPortal(context) {
 			list.append(el('li', { class: 'card nothing' }, el('h2', {}, t('portal.none')), el('p', {}, t('portal.noneText'))));
 	}
 
+	/** Where one is signed in: seldom wanted, so fetched when it is opened. */
+	function sessions() {
+		const said = el('p', { class: 'said fault', role: 'status' });
+		const node = el('details', { class: 'more sessions', on: { async toggle() {
+			if (!node.open)
+				return;
+			try {
+				const { showSessions } = await loadSessions();
+				said.textContent = '';
+				if (!gone.signal.aborted)
+					showSessions(context, node, gone.signal, wiped);
+			} catch (error) {
+				said.textContent = faultText(error);
+			}
+		} } }, el('summary', {}, t('sessions.title'), icon('chevron')), said);
+		return node;
+	}
+
+	/** Titles of the desktops that a sign-out erases. */
+	function wiped() {
+		return context.pools.filter((pool) => pool.desktop && (pool.reset ?? 'logout') === 'logout').map((pool) => pool.title);
+	}
+
 	async function signOut() {
-		const mine = context.pools.filter((pool) => pool.desktop && (pool.reset ?? 'logout') === 'logout').map((pool) => pool.title);
+		const mine = wiped();
 		const sure = mine.length === 0 || await confirm({
 			title: t('portal.signOutTitle'),
 			text: [t('portal.signOutText'), t('portal.signOutMine', { desktops: mine.join(', ') }), t('portal.signOutOther')],

@@ -71,7 +71,7 @@ export function renderSignIn(context, said, isFault, onSignedIn) {
 			button: t('signin.continue'),
 			cancel: () => askPassword('', false),
 			submit: () => next(`sign-in/${encodeURIComponent(prompt.id)}`, { answers: fields.map(({ node }) => node.value) }, t('signin.refused'),
-				() => askPassword(t('signin.refused'), true)),
+				(said) => askPassword(said, true)),
 		});
 	}
 
@@ -79,7 +79,7 @@ export function renderSignIn(context, said, isFault, onSignedIn) {
 	 * @param {string} path
 	 * @param {object} body
 	 * @param {string} refusal
-	 * @param {() => void} onRefused
+	 * @param {(said: string) => void} onRefused
 	 */
 	async function next(path, body, refusal, onRefused) {
 		let answer;
@@ -91,8 +91,9 @@ export function renderSignIn(context, said, isFault, onSignedIn) {
 				return;
 			// 404: the conversation was too slow, or is over.
 			if (error instanceof ApiError && [401, 404, 410].includes(error.status)) {
-				onRefused();
-				throw new Said(refusal);
+				const said = error.messages.join('\n') || refusal;
+				onRefused(said);
+				throw new Said(said);
 			}
 			throw new Said(faultText(error));
 		}

@@ -116,6 +116,8 @@ pam_sm_chauthtok(pam_handle_t *pam, int flags, int argc, const char **argv)
 		pam_prompt(pam, PAM_PROMPT_ECHO_OFF, &again, "Again: ") == PAM_SUCCESS && once && again &&
 		strcmp(once, again) == 0)
 		status = PAM_SUCCESS;
+	else
+		pam_error(pam, "The two differ");
 	free(once);
 	free(again);
 	return status;
