@@ -38,21 +38,21 @@ object_member(JsonObject *object, const char *name)
 	return node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
 }
 
-static gboolean
-is_true(JsonObject *object, const char *name)
+/* A text, a number or a truth value; json-glib's getters answer 0 or NULL when it is another of these. */
+static JsonNode *
+value_member(JsonObject *object, const char *name)
 {
 	JsonNode *node = object ? json_object_get_member(object, name) : NULL;
 
-	return node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_boolean(node);
+	return node && JSON_NODE_HOLDS_VALUE(node) ? node : NULL;
 }
 
-/* json-glib takes a member of another type than it is asked for as a programmer's mistake. */
 static gboolean
-has_type(JsonObject *object, const char *name, GType type)
+is_true(JsonObject *object, const char *name)
 {
-	JsonNode *node = json_object_get_member(object, name);
+	JsonNode *node = value_member(object, name);
 
-	return node && json_node_get_value_type(node) == type;
+	return node && json_node_get_boolean(node);
 }
 
 gboolean
@@ -60,14 +60,15 @@ qcow2_check_info(const char *path, const char *json, GError **error)
 {
 	g_autoptr(JsonParser) parser = json_parser_new();
 	JsonObject *root, *specific;
-	gint64 size;
+	JsonNode *format, *size;
 
 	if (strlen(json) > JSON_MAX || !json_parser_load_from_data(parser, json, -1, NULL) ||
 		!json_parser_get_root(parser) || !JSON_NODE_HOLDS_OBJECT(json_parser_get_root(parser)))
 		return refuse(error, path, "qemu-img says nothing that can be understood about it");
 	root = json_node_get_object(json_parser_get_root(parser));
 	specific = object_member(object_member(root, "format-specific"), "data");
-	if (!has_type(root, "format", G_TYPE_STRING) || strcmp(json_object_get_string_member(root, "format"), "qcow2") != 0)
+	format = value_member(root, "format");
+	if (format == NULL || g_strcmp0(json_node_get_string(format), "qcow2") != 0)
 		return refuse(error, path, "its format is not qcow2");
 	if (json_object_has_member(root, "backing-filename") || json_object_has_member(root, "full-backing-filename"))
 		return refuse(error, path,
@@ -78,8 +79,8 @@ qcow2_check_info(const char *path, const char *json, GError **error)
 		return refuse(error, path, "it is encrypted");
 	if (is_true(specific, "corrupt"))
 		return refuse(error, path, "it is marked corrupt (qemu-img check -r all may mend it)");
-	size = has_type(root, "virtual-size", G_TYPE_INT64) ? json_object_get_int_member(root, "virtual-size") : 0;
-	if (size <= 0 || size > QCOW2_MAX)
+	size = value_member(root, "virtual-size");
+	if (size == NULL || json_node_get_int(size) <= 0 || json_node_get_int(size) > QCOW2_MAX)
 		return refuse(error, path, "its virtual size is not between 1 byte and 16 TiB");
 	return TRUE;
 }

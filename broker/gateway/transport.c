@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #define LAYERS_MAX 2
-#define HANDSHAKE_MAX 4096       /* received at once while hands are shaken */
-#define SEND_MAX 65536           /* taken by one transport_send */
+#define RECV_MIN 4096                /* received at once, also for smaller needs and for a hand-shake */
+#define SEND_MAX 65536               /* taken by one transport_send */
 #define SEALED_MAX (SEND_MAX + 4096) /* the same in records, of 16 KiB or one byte, in two layers */
 
 typedef struct {
@@ -35,7 +35,7 @@ struct Transport {
 static struct {
 	guint8 bytes[65536];
 	gsize start, end;
-	gsize most;       /* to receive: no more than the caller asked for, so that little is left over */
+	gsize most;       /* to receive: about what the caller asked for, so that little is left over */
 	gboolean drained; /* the socket gave less than it was asked for: asking again would be in vain */
 } inbox;
 static struct {
@@ -158,7 +158,7 @@ send_outbox(Transport *transport)
 static void
 open_inbox(gsize most)
 {
-	inbox.most = MIN(most, sizeof inbox.bytes);
+	inbox.most = CLAMP(most, RECV_MIN, sizeof inbox.bytes);
 	inbox.drained = FALSE;
 }
 
@@ -198,12 +198,12 @@ push_to_outer(gnutls_transport_ptr_t data, const void *bytes, size_t size)
 }
 
 void
-transport_start_tls(Transport *transport, Tls *tls, gboolean web)
+transport_start_tls(Transport *transport, Tls *tls, TlsUse use)
 {
 	Layer *layer = &transport->layers[transport->n];
 
 	g_assert(transport->n < LAYERS_MAX);
-	layer->session = tls_session_new(tls, web);
+	layer->session = tls_session_new(tls, use);
 	layer->tls = tls_ref(tls);
 	gnutls_transport_set_ptr(layer->session, transport);
 	gnutls_transport_set_pull_function(layer->session, transport->n == 0 ? pull : pull_from_outer);
@@ -216,7 +216,7 @@ transport_handshake(Transport *transport)
 {
 	int result;
 
-	open_inbox(HANDSHAKE_MAX);
+	open_inbox(RECV_MIN);
 	/* A warning alert is no reason to wait for the socket: what follows it may be in memory. */
 	do {
 		result = gnutls_handshake(top(transport));
@@ -233,12 +233,6 @@ transport_handshake(Transport *transport)
 		return TRANSPORT_AGAIN;
 	transport->fault = gnutls_strerror(result);
 	return TRANSPORT_BROKEN;
-}
-
-gboolean
-transport_wants_write(const Transport *transport)
-{
-	return queue_length(&transport->sealed) > 0;
 }
 
 const char *
