@@ -64,7 +64,7 @@ check_unauthenticated(const void *field, char **why)
 
 	if (parse_unauthenticated(text, &limits))
 		return TRUE;
-	*why = g_strdup_printf("“%s” is not START:RATE:FULL, such as 1000:30:5000: two counts from 1 to %d, and a percentage", text,
+	*why = g_strdup_printf("“%s” is not START:RATE:FULL, such as 5000:30:8000: two counts from 1 to %d, and a percentage", text,
 		CONNECTIONS_MAX);
 	return FALSE;
 }
@@ -87,13 +87,14 @@ static const Setting table[] = {
 	{"Users", "LibvirtGroups", SETTING_LIST, AT(libvirt_groups), "libvirt"},
 	{"Gateway", "Listen", SETTING_LIST, AT(listen), "[::]:8443", .check = check_listen},
 	{"Gateway", "VncListen", SETTING_LIST, AT(vnc_listen), "[::]:5999", .check = check_listen},
+	{"Gateway", "VncTlsPlain", SETTING_BOOL, AT(vnc_tls_plain), "no"},
 	{"Gateway", "Names", SETTING_LIST, AT(names), "localhost, 127.0.0.1, ::1"},
 	{"Gateway", "Certificate", SETTING_PATH, AT(certificate)},
 	{"Gateway", "Key", SETTING_PATH, AT(key)},
 	{"Gateway", "ProxyFrom", SETTING_LIST, AT(proxy_from), .check = check_proxies},
 	{"Gateway", "Connections", SETTING_INT, LIMIT(connections), "10000", 10, CONNECTIONS_MAX},
 	{"Gateway", "ConnectionsPerAddress", SETTING_INT, LIMIT(connections_per_address), "256", 1, CONNECTIONS_MAX},
-	{"Gateway", "Unauthenticated", SETTING_STRING, AT(unauthenticated), "1000:30:5000", .check = check_unauthenticated},
+	{"Gateway", "Unauthenticated", SETTING_STRING, AT(unauthenticated), "5000:30:8000", .check = check_unauthenticated},
 	{"Gateway", "HandshakeTimeout", SETTING_DURATION, LIMIT(handshake_timeout), "10s", 1, 60},
 	{"Gateway", "HeadTimeout", SETTING_DURATION, LIMIT(head_timeout), "10s", 1, 60},
 	{"Gateway", "HeadSize", SETTING_SIZE, LIMIT(head_size), "16K", KIB, 32 * KIB},

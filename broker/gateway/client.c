@@ -417,7 +417,7 @@ on_handshake(Client *client)
 static const Stage handshaking = {"TLS hand-shake", .on_input = on_handshake, .free = handshake_free};
 
 void
-client_start_tls(Client *client, gboolean web, void (*next)(Client *client, void *state), void *state,
+client_start_tls(Client *client, TlsUse use, void (*next)(Client *client, void *state), void *state,
 	void (*free)(void *state))
 {
 	Handshake *handshake = g_new0(Handshake, 1);
@@ -425,7 +425,7 @@ client_start_tls(Client *client, gboolean web, void (*next)(Client *client, void
 	handshake->next = next;
 	handshake->state = state;
 	handshake->free = free;
-	transport_start_tls(client->transport, client->gateway->tls, web);
+	transport_start_tls(client->transport, client->gateway->tls, use);
 	client->tls = TRUE;
 	client_set_limit(client, client->gateway->limits.handshake_timeout, REFUSAL_HANDSHAKE_TIMEOUT);
 	client_set_stage(client, &handshaking, handshake);

@@ -204,12 +204,12 @@ push_to_outer(gnutls_transport_ptr_t data, const void *bytes, size_t size)
 }
 
 void
-transport_start_tls(Transport *transport, Tls *tls, gboolean web)
+transport_start_tls(Transport *transport, Tls *tls, TlsUse use)
 {
 	Layer *layer = &transport->layers[transport->n];
 
 	g_assert(transport->n < LAYERS_MAX);
-	layer->session = tls_session_new(tls, web);
+	layer->session = tls_session_new(tls, use);
 	layer->tls = tls_ref(tls);
 	gnutls_transport_set_ptr(layer->session, transport);
 	gnutls_transport_set_pull_function(layer->session, transport->n == 0 ? pull : pull_from_outer);

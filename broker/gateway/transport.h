@@ -18,7 +18,7 @@ int transport_fd(const Transport *transport);
 
 /* Puts a layer of TLS on top, of which this is the server. At most two. transport_handshake must be done before bytes
  * are sent or received. */
-void transport_start_tls(Transport *transport, Tls *tls, gboolean web);
+void transport_start_tls(Transport *transport, Tls *tls, TlsUse use);
 
 /* 1: done. TRANSPORT_AGAIN: call it again when more has come (what it has to say waits as what transport_send took).
  * TRANSPORT_BROKEN: no TLS will come of it; transport_fault says why. */

@@ -32,6 +32,7 @@
 #define RAW_CHANNEL 20 /* where its type stands in these */
 #define RAW (-1)
 #define ANY (-2)
+#define PATIENCE_WITH_DISPLAY_US (5 * G_USEC_PER_SEC)
 #define PATIENCE_US 5000 /* for the library's thread to take what was sent */
 
 enum { STEP_SAY, STEP_BEGIN, STEP_MESSAGE, STEP_LINK, STEP_CONNECT, STEP_CLOSE, STEP_DAMAGE, STEP_AGENT, N_STEPS };
@@ -56,6 +57,7 @@ typedef struct {
 typedef struct {
 	Connection connections[CONNECTIONS_MAX];
 	guint n;
+	gboolean migrates;
 	int stuck; /* bytes that the server did not take in time, and surely never will */
 } Session;
 
@@ -324,16 +326,19 @@ link_channel(Session *session, const uint8_t *data, size_t size)
 	memcpy(&hello.channel, bytes + 3, 4);
 	hello.mechanism = GUINT32_TO_LE(SPICE_COMMON_CAP_AUTH_SPICE);
 	Connection *connection = add_connection(session, bytes[0]);
+	gint64 deadline = g_get_monotonic_time() + PATIENCE_WITH_DISPLAY_US;
 
 	if (connection == NULL)
 		return;
+	/* A client that brings an id of its own is one that comes from another server; its display channel waits for no first message. */
+	session->migrates |= bytes[0] == SPICE_CHANNEL_MAIN && bytes[2] % 4 != 0;
 	put(connection, &hello, sizeof hello);
 	if (bytes[0] != SPICE_CHANNEL_DISPLAY)
 		return;
 	/* With its first message at once, and nothing behind it until that was answered: the library's thread waits for it, and uses
 	 * what is freed when the connection ends meanwhile. */
 	put(connection, init, sizeof init);
-	while (!connection->ended && connection->heard <= DISPLAY_HEARD) {
+	while (!session->migrates && !connection->ended && connection->heard <= DISPLAY_HEARD && g_get_monotonic_time() < deadline) {
 		run_once(session);
 		g_usleep(100);
 	}
