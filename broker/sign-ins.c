@@ -266,13 +266,17 @@ count_processes(const SignIns *sign_ins)
 	return n;
 }
 
+/* Those who are known there are counted apart: a stranger behind the same address does not take their places. */
 static guint
 count_of_origin(const SignIns *sign_ins, const Attempt *attempt)
 {
 	guint n = 0;
 
-	for (guint i = 0; i < sign_ins->conversations->len; i++)
-		n += strcmp(((Conversation *)sign_ins->conversations->pdata[i])->attempt->origin, attempt->origin) == 0;
+	for (guint i = 0; i < sign_ins->conversations->len; i++) {
+		const Attempt *other = ((Conversation *)sign_ins->conversations->pdata[i])->attempt;
+
+		n += other->known == attempt->known && strcmp(other->origin, attempt->origin) == 0;
+	}
 	return n;
 }
 

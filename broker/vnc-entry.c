@@ -180,7 +180,9 @@ on_signed_in(const SignInResult *result, void *data)
 	Broker *broker = entry->owner->broker;
 
 	if (result->kind != SIGN_IN_ACCEPTED) {
-		broker_audit(broker, entry->user, entry->address, "sign-in-failed", NULL, NULL, "vnc");
+		g_autofree char *detail = g_strdup_printf("vnc: %s", result->reason ? result->reason : "PAM could not be asked");
+
+		broker_audit(broker, entry->user, entry->address, "sign-in-failed", NULL, NULL, detail);
 		finish_with_error(entry,
 			result->kind == SIGN_IN_FAILED
 				? g_error_new(CARREL_ERROR, CARREL_ERROR_FAILED, "nobody can sign in at the moment")

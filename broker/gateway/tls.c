@@ -8,11 +8,11 @@
 #include <string.h>
 
 /* TLS 1.3 and 1.2 alone; ciphers of 128 bits or more, authenticated (no CBC); forward secrecy (no RSA key exchange);
- * the server's order of ciphers. All clients named in the manual speak it: browsers, spice-gtk's OpenSSL, TigerVNC's
- * GnuTLS. */
+ * the server's order: AES-128 and X25519 first, the quickest of what is sound, as browsers have it. All clients named in the
+ * manual speak it: browsers, spice-gtk's OpenSSL, TigerVNC's GnuTLS. */
 #define PRIORITY \
-	"SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-DHE-RSA:-AES-128-CBC:-AES-256-CBC:-AES-128-CCM:" \
-	"-AES-256-CCM:-SHA1:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:" \
+	"SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-DHE-RSA:-SHA1:" \
+	"-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:" \
 	"-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1:%SERVER_PRECEDENCE"
 
 /* No key exchange without a certificate exists in TLS 1.3, and in 1.2 none with both an elliptic curve and an authenticated

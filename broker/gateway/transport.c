@@ -31,14 +31,16 @@ struct Transport {
 };
 
 /* What one call receives or sends, so that it takes one system call and not one or two a record. One thread, so one of each is
- * enough for all; they are empty between two calls. */
+ * enough for all. They are empty between two calls, and @of keeps it so: no client must ever get another's bytes. */
 static struct {
+	const Transport *of;
 	guint8 bytes[65536];
 	gsize start, end;
 	gsize most;       /* to receive: about what the caller asked for, so that little is left over */
 	gboolean drained; /* the socket gave less than it was asked for: asking again would be in vain */
 } inbox;
 static struct {
+	const Transport *of;
 	guint8 bytes[SEALED_MAX];
 	gsize n;
 } outbox;
@@ -116,10 +118,12 @@ pull(gnutls_transport_ptr_t data, void *bytes, size_t size)
 			got = recv(transport->fd, inbox.bytes, inbox.most, 0);
 		if (got <= 0)
 			return got;
+		inbox.of = transport;
 		inbox.start = 0;
 		inbox.end = (gsize)got;
 		inbox.drained = inbox.end < inbox.most;
 	}
+	g_assert(inbox.of == transport);
 	n = MIN(size, inbox.end - inbox.start);
 	memcpy(bytes, inbox.bytes + inbox.start, n);
 	inbox.start += n;
@@ -129,10 +133,12 @@ pull(gnutls_transport_ptr_t data, void *bytes, size_t size)
 static ssize_t
 push(gnutls_transport_ptr_t data, const void *bytes, size_t size)
 {
+	g_assert(outbox.n == 0 || outbox.of == data);
 	if (size > sizeof outbox.bytes - outbox.n) {
 		errno = EAGAIN;
 		return -1;
 	}
+	outbox.of = data;
 	memcpy(outbox.bytes + outbox.n, bytes, size);
 	outbox.n += size;
 	return (ssize_t)size;
