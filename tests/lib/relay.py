@@ -11,12 +11,12 @@ import vencrypt
 from tls import TlsSocket
 from ways_in import plain_socket, security_none
 
-# Where the connections of relays come from: nobody else's address.
+# Where those come from whose requests may be taken for guesses: nobody else's address.
 SOURCE = "127.0.0.3"
 
 
-def far_side(host, port, timeout=20):
-    connection = socket.create_connection((host, port), timeout, source_address=(SOURCE, 0))
+def far_side(host, port, source=SOURCE, timeout=20):
+    connection = socket.create_connection((host, port), timeout, source_address=(source, 0))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.settimeout(None)
     return connection
@@ -173,7 +173,8 @@ def to_spice(portal, certificate_file):
 
     def join(near):
         head = read_head(near)
-        far = far_side(portal.host, portal.port)
+        # The ticket is good for the address that fetched it.
+        far = far_side(portal.host, portal.port, "127.0.0.1")
         far.sendall(head)
         near.sendall(read_head(far))
         inner = LastByteApart(near, server, None)

@@ -25,6 +25,7 @@ def plain_socket(stream, preface=None):
     """A plain socket whose bytes go through @stream (TLS, WebSocket), so that select() tells the truth about it.
     @preface(far) may talk to its user first."""
     near, far = socket.socketpair()
+    stream.settimeout(None)  # a desktop may be still for long; whoever waits for it has a deadline
 
     def serve():
         if preface:
