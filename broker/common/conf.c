@@ -73,6 +73,21 @@ check_unauthenticated(const void *field, char **why)
 #define KIB G_GINT64_CONSTANT(1024)
 #define MIB (1024 * KIB)
 
+static gboolean
+check_some(const void *field, char **why)
+{
+	if (**(char **const *)field != NULL)
+		return TRUE;
+	*why = g_strdup("is empty: name at least one, or leave the line out");
+	return FALSE;
+}
+
+static gboolean
+check_listen_some(const void *field, char **why)
+{
+	return check_some(field, why) && check_listen(field, why);
+}
+
 static const Setting table[] = {
 	{"Paths", "State", SETTING_PATH, AT(state), CARREL_LOCALSTATEDIR "/lib/carrel"},
 	{"Paths", "Runtime", SETTING_PATH, AT(runtime), "/run/carrel"},
@@ -85,10 +100,10 @@ static const Setting table[] = {
 	{"Users", "Display", SETTING_NAME, AT(display_user), "carrel-display"},
 	{"Users", "Screen", SETTING_NAME, AT(screen_user), "carrel-screen"},
 	{"Users", "LibvirtGroups", SETTING_LIST, AT(libvirt_groups), "libvirt"},
-	{"Gateway", "Listen", SETTING_LIST, AT(listen), "[::]:8443", .check = check_listen},
+	{"Gateway", "Listen", SETTING_LIST, AT(listen), "[::]:8443", .check = check_listen_some},
 	{"Gateway", "VncListen", SETTING_LIST, AT(vnc_listen), "[::]:5999", .check = check_listen},
 	{"Gateway", "VncTlsPlain", SETTING_BOOL, AT(vnc_tls_plain), "no"},
-	{"Gateway", "Names", SETTING_LIST, AT(names), "localhost, 127.0.0.1, ::1"},
+	{"Gateway", "Names", SETTING_LIST, AT(names), "localhost, 127.0.0.1, ::1", .check = check_some},
 	{"Gateway", "Certificate", SETTING_PATH, AT(certificate)},
 	{"Gateway", "Key", SETTING_PATH, AT(key)},
 	{"Gateway", "ProxyFrom", SETTING_LIST, AT(proxy_from), .check = check_proxies},
