@@ -131,7 +131,7 @@ static const Setting table[] = {
 	{"Auth", "Processes", SETTING_INT, AT(sign_in_processes), "32", 1, 512},
 	{"Auth", "Deadline", SETTING_DURATION, AT(sign_in_deadline), "2min", 10, 170},
 	{"Auth", "FailureDelay", SETTING_DURATION, AT(failure_delay), "2s", 1, 30},
-	{"Auth", "FreeFailures", SETTING_INT, AT(free_failures), "5", 1, 1000},
+	{"Auth", "FreeFailures", SETTING_INT, AT(free_failures), "10", 1, 1000},
 	{"Auth", "AddressWaitMax", SETTING_DURATION, AT(address_wait_max), "5min", 1, 3600},
 	{"Auth", "UserDelayMax", SETTING_DURATION, AT(user_delay_max), "15s", 1, 60},
 	{"Libvirt", "Uri", SETTING_STRING, AT(libvirt_uri), "qemu:///system"},
