@@ -36,6 +36,10 @@ void api_add_field(ApiCall *call, const char *name, const char *value);
 /* A text member of the body, or NULL when it is absent or no text. Owned by the body. */
 const char *api_body_text(const ApiCall *call, const char *member);
 
+/* The name or address (IPv6 in brackets) by which the client reaches the portal, without the port. NULL when it is missing, or
+ * not one: it goes into files and links. Free with g_free. */
+char *api_host_name(const ApiCall *call);
+
 /* The routes' handlers. */
 void api_post_sign_in(ApiCall *call);
 void api_post_sign_in_answers(ApiCall *call);
@@ -49,3 +53,4 @@ void api_get_desktops(ApiCall *call);
 void api_get_desktop(ApiCall *call);
 void api_post_reset(ApiCall *call);
 void api_get_console(ApiCall *call);
+void api_post_vnc(ApiCall *call);

@@ -6,6 +6,7 @@
 
 #include "broker/access.h"
 #include "broker/endings.h"
+#include "broker/vnc-entry.h"
 #include "broker/vv-file.h"
 
 static const char *const kinds[] = {"floating", "persistent", "lab"};
@@ -242,39 +243,49 @@ api_post_reset(ApiCall *call)
 	api_answer_json(call, 202);
 }
 
-/* It goes into a file's line and a header: what a client may have put into its Host field must not. */
-static gboolean
-is_plain_host(const char *host)
+/* A ticket for the desktop that the path names, and *@host, where its viewer is to come; else the call was answered.
+ * @protocol: for the audit table. */
+static TicketRow *
+issue_ticket(ApiCall *call, const char *protocol, char **host)
 {
-	return host && *host && strlen(host) <= 261 &&
-	       strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]") == strlen(host);
+	Broker *broker = call->broker;
+	const DesktopView *desktop = own_desktop(call);
+	g_autofree char *name = NULL, *pool = NULL;
+	GError *error = NULL;
+	TicketRow *ticket;
+
+	if (desktop == NULL)
+		return NULL;
+	if (!desktop->usable || broker->facts.port == 0) {
+		api_answer_error(call, 409, CARREL_ERROR_BUSY, "the desktop is not ready yet");
+		return NULL;
+	}
+	name = api_host_name(call);
+	if (name == NULL) {
+		api_answer_error(call, 400, CARREL_ERROR_INVALID, "the Host field is missing");
+		return NULL;
+	}
+	pool = g_strdup(desktop->pool);
+	ticket = tickets_issue(broker->tickets, call->session->id, call->segments[1], call->address, &error);
+	if (ticket == NULL) {
+		api_answer_gerror(call, error);
+		return NULL;
+	}
+	broker_audit(broker, call->session->user, call->address, "ticket", call->segments[1], pool, protocol);
+	*host = g_steal_pointer(&name);
+	return ticket;
 }
 
 void
 api_get_console(ApiCall *call)
 {
 	Broker *broker = call->broker;
-	const DesktopView *desktop = own_desktop(call);
-	GError *error = NULL;
+	g_autofree char *host = NULL;
+	g_autoptr(TicketRow) ticket = issue_ticket(call, "spice", &host);
 
-	if (desktop == NULL)
+	if (ticket == NULL)
 		return;
-	if (!desktop->usable || broker->facts.port == 0) {
-		api_answer_error(call, 409, CARREL_ERROR_BUSY, "the desktop is not ready yet");
-		return;
-	}
-	if (!is_plain_host(call->host)) {
-		api_answer_error(call, 400, CARREL_ERROR_INVALID, "the Host field is missing");
-		return;
-	}
-	g_autofree char *pool_name = g_strdup(desktop->pool);
-	g_autoptr(TicketRow) ticket =
-		tickets_issue(broker->tickets, call->session->id, call->segments[1], call->address, &error);
-
-	if (ticket == NULL) {
-		api_answer_gerror(call, error);
-		return;
-	}
+	g_autofree char *pool_name = g_strdup(engine_desktop(broker->engine, call->segments[1])->pool);
 	const PoolView *pool = engine_pool(broker->engine, pool_name);
 	const VvFile file = {.title = pool && pool->file && pool->file->title ? pool->file->title : pool_name,
 		.name = ticket->name, .secret = ticket->secret, .portal = call->host, .port = broker->facts.port,
@@ -282,7 +293,47 @@ api_get_console(ApiCall *call)
 	g_autofree char *text = vv_file_text(&file);
 	g_autofree char *disposition = g_strdup_printf("attachment; filename=\"%s.vv\"", pool_name);
 
-	broker_audit(broker, call->session->user, call->address, "ticket", call->segments[1], pool_name, NULL);
 	api_add_field(call, "Content-Disposition", disposition);
 	api_answer_text(call, 200, "application/x-virt-viewer", text, strlen(text));
+	explicit_bzero(text, strlen(text));
+}
+
+/* The parameters' names are RFC 7869's (section 2.1.1). */
+static char *
+vnc_uri(const char *host, guint16 port, const char *user, const char *secret)
+{
+	g_autofree char *escaped = g_uri_escape_string(user, NULL, FALSE);
+
+	return g_strdup_printf("vnc://%s:%u?VncUsername=%s&VncPassword=%s", host, port, escaped, secret);
+}
+
+void
+api_post_vnc(ApiCall *call)
+{
+	const GatewayFacts *facts = &call->broker->facts;
+	g_autofree char *host = NULL, *user = NULL, *uri = NULL;
+	g_autoptr(TicketRow) ticket = NULL;
+
+	if (facts->vnc_port == 0) {
+		api_answer_error(call, 404, CARREL_ERROR_NOT_FOUND, "VNC viewers are not let in here");
+		return;
+	}
+	ticket = issue_ticket(call, "vnc", &host);
+	if (ticket == NULL)
+		return;
+	user = g_strconcat(VNC_ENTRY_TICKET, ticket->name, NULL);
+	uri = vnc_uri(host, facts->vnc_port, user, ticket->secret);
+	json_builder_begin_object(call->json);
+	add_text(call->json, "address", host);
+	json_builder_set_member_name(call->json, "port");
+	json_builder_add_int_value(call->json, facts->vnc_port);
+	add_text(call->json, "user", user);
+	add_text(call->json, "password", ticket->secret);
+	add_text(call->json, "uri", uri);
+	json_builder_set_member_name(call->json, "expires");
+	json_builder_add_int_value(call->json, TICKETS_REDEEM_S);
+	/* null: the certificate is of a CA that viewers know. */
+	add_text(call->json, "ca", facts->ca_pem && *facts->ca_pem ? facts->ca_pem : NULL);
+	json_builder_end_object(call->json);
+	api_answer_json(call, 200);
 }

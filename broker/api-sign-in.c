@@ -204,14 +204,10 @@ api_post_sign_in_answers(ApiCall *call)
 static char *
 vnc_address(const ApiCall *call)
 {
-	const char *host = call->host, *end;
+	g_autofree char *host = api_host_name(call);
+	guint16 port = call->broker->facts.vnc_port;
 
-	if (host == NULL || call->broker->facts.vnc_port == 0)
-		return NULL;
-	end = *host == '[' ? strchr(host, ']') : strrchr(host, ':');
-	if (end && *host == '[')
-		end++;
-	return g_strdup_printf("%.*s:%u", end ? (int)(end - host) : (int)strlen(host), host, call->broker->facts.vnc_port);
+	return host && port > 0 ? g_strdup_printf("%s:%u", host, port) : NULL;
 }
 
 void

@@ -9,6 +9,7 @@
 
 #define PREFIX "/api/v1/"
 #define PATH_MAX_BYTES 256
+#define HOST_MAX_BYTES 261 /* a name of 255, a colon and a port */
 
 typedef struct {
 	const char *method;
@@ -31,6 +32,7 @@ static const Route routes[] = {
 	{"GET", "desktops/*", FALSE, BODY_NONE, api_get_desktop},
 	{"POST", "desktops/*/reset", FALSE, BODY_NONE, api_post_reset},
 	{"GET", "desktops/*/console.vv", FALSE, BODY_NONE, api_get_console},
+	{"POST", "desktops/*/vnc", FALSE, BODY_MAY, api_post_vnc},
 };
 
 static void
@@ -129,6 +131,20 @@ api_body_text(const ApiCall *call, const char *member)
 	return node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING
 		       ? json_node_get_string(node)
 		       : NULL;
+}
+
+char *
+api_host_name(const ApiCall *call)
+{
+	const char *host = call->host, *end;
+
+	if (host == NULL || *host == '\0' || strlen(host) > HOST_MAX_BYTES ||
+		strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]") != strlen(host))
+		return NULL;
+	end = *host == '[' ? strchr(host, ']') : strrchr(host, ':');
+	if (end && *host == '[')
+		end++;
+	return end ? g_strndup(host, (gsize)(end - host)) : g_strdup(host);
 }
 
 /* The path's segments when they fit the pattern. */

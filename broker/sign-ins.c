@@ -98,6 +98,9 @@ on_failure_due(gpointer data)
 		.reason = conversation->reason, .messages = (const char *const *)conversation->messages};
 
 	conversation->failure_id = 0;
+	/* Now, so that a wait begins when the person hears of it. */
+	if (conversation->failure == SIGN_IN_DENIED)
+		guard_denied(conversation->owner->guard, conversation->attempt);
 	tell(conversation, &result);
 	return G_SOURCE_REMOVE;
 }
@@ -136,7 +139,6 @@ deny(Conversation *conversation, const char *reason)
 	g_autofree char *text = g_strdup_printf("sign-in denied: %s", reason_words[i]);
 
 	owner->counts.denied[i]++;
-	guard_denied(owner->guard, conversation->attempt);
 	log_refusal(&owner->log_rate, conversation->address, text);
 	conversation->reason = reason_words[i];
 	tell_failure(conversation, SIGN_IN_DENIED);
@@ -264,13 +266,17 @@ count_processes(const SignIns *sign_ins)
 	return n;
 }
 
+/* Those who are known there are counted apart: a stranger behind the same address does not take their places. */
 static guint
 count_of_origin(const SignIns *sign_ins, const Attempt *attempt)
 {
 	guint n = 0;
 
-	for (guint i = 0; i < sign_ins->conversations->len; i++)
-		n += strcmp(((Conversation *)sign_ins->conversations->pdata[i])->attempt->origin, attempt->origin) == 0;
+	for (guint i = 0; i < sign_ins->conversations->len; i++) {
+		const Attempt *other = ((Conversation *)sign_ins->conversations->pdata[i])->attempt;
+
+		n += other->known == attempt->known && strcmp(other->origin, attempt->origin) == 0;
+	}
 	return n;
 }
 
@@ -381,6 +387,23 @@ sign_ins_begin(SignIns *sign_ins, const char *user, const Secret *password, cons
 	} else {
 		ask(conversation);
 	}
+	return TRUE;
+}
+
+gboolean
+sign_ins_deny(SignIns *sign_ins, const char *user, const char *address, SignInDone done, void *data, GError **error)
+{
+	g_autoptr(Attempt) attempt = attempt_new(sign_ins->guard, user, address);
+	g_autoptr(Secret) none = secret_new("", 0);
+	Conversation *conversation;
+
+	if (!may_try(sign_ins, attempt, address, error))
+		return FALSE;
+	guard_denied(sign_ins->guard, attempt);
+	conversation = add_conversation(sign_ins, user, none, address, g_steal_pointer(&attempt));
+	conversation->done = done;
+	conversation->data = data;
+	tell_failure(conversation, SIGN_IN_DENIED);
 	return TRUE;
 }
 

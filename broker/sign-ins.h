@@ -47,6 +47,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(SignIns, sign_ins_free)
 gboolean sign_ins_begin(SignIns *sign_ins, const char *user, const Secret *password, const char *address, gboolean prompts,
 	SignInDone done, void *data, GError **error);
 
+/* Denies a sign-in that PAM is never asked about (a wrong ticket, which its part has counted and logged): it is told when a
+ * wrong password would be, and slows down what follows as one would. @done and the errors are as above. */
+gboolean sign_ins_deny(SignIns *sign_ins, const char *user, const char *address, SignInDone done, void *data, GError **error);
+
 /* NOT_FOUND: there is no such conversation that waits for @address to answer. INVALID: not as many answers as fields. */
 gboolean sign_ins_answer(SignIns *sign_ins, const char *id, const char *address, Secret *const *answers, guint n,
 	SignInDone done, void *data, GError **error);

@@ -2,17 +2,19 @@
 #include "config.h"
 #include "broker/tickets.h"
 
+#include <string.h>
+
 #include "broker/common/error.h"
 #include "broker/common/log.h"
-#include "broker/common/secret.h"
 #include "broker/store/audit.h"
+#include "broker/store/sessions.h"
 
 /* libspice-server takes passwords of at most 60 characters (SPICE_MAX_PASSWORD_LENGTH); a host name's label has at most 63. */
 #define NAME_BYTES 16
 #define SECRET_BYTES 24
 
 /* SPICE opens four channels at once and up to a dozen in all; virt-viewer has them within 2 s. */
-static const TicketLimits limits = {.redeem_s = 30, .channels_s = 10, .channels = 16, .per_session = 8};
+static const TicketLimits limits = {.redeem_s = TICKETS_REDEEM_S, .channels_s = 10, .channels = 16, .per_session = 8};
 
 static const char *const refusal_words[TICKET_N_REFUSALS] = {
 	[TICKET_UNKNOWN] = "unknown",
@@ -20,6 +22,7 @@ static const char *const refusal_words[TICKET_N_REFUSALS] = {
 	[TICKET_LATE] = "late",
 	[TICKET_OVER] = "over",
 	[TICKET_CHANNELS] = "channels",
+	[TICKET_SECRET] = "secret",
 };
 
 struct Tickets {
@@ -65,10 +68,8 @@ tickets_issue(Tickets *tickets, const char *session, const char *desktop, const 
 
 /* A row is a commit to disk: whoever sends names by the thousand makes no more of them than of lines. */
 static void
-note_refusal(Tickets *tickets, const char *name, const char *address)
+note(Tickets *tickets, TicketRefusal why, const char *user, const char *address)
 {
-	g_autofree char *user = NULL;
-	TicketRefusal why = ticket_row_refusal(tickets->store, name, address, tickets->now(), &limits, &user);
 	g_autofree char *text = g_strdup_printf("ticket refused: %s", refusal_words[why]);
 	const AuditRow row = {.time = tickets->now(), .actor = user ? user : "carrel", .address = address,
 		.action = "ticket-refused", .detail = refusal_words[why]};
@@ -76,6 +77,15 @@ note_refusal(Tickets *tickets, const char *name, const char *address)
 	tickets->refused[why]++;
 	if (log_refusal(&tickets->log_rate, address, text))
 		audit_add(tickets->store, &row);
+}
+
+static void
+note_refusal(Tickets *tickets, const char *name, const char *address)
+{
+	g_autofree char *user = NULL;
+	TicketRefusal why = ticket_row_refusal(tickets->store, name, address, tickets->now(), &limits, &user);
+
+	note(tickets, why, user, address);
 }
 
 TicketRow *
@@ -105,6 +115,30 @@ tickets_counts(const Tickets *tickets)
 	g_variant_dict_insert(&dict, "channels", "t", tickets->channels);
 	g_variant_dict_insert_value(&dict, "refused", g_variant_builder_end(&refused));
 	return g_variant_dict_end(&dict);
+}
+
+TicketRow *
+tickets_take(Tickets *tickets, const char *name, const Secret *secret, const char *address, GError **error)
+{
+	g_autoptr(GError) problem = NULL;
+	g_autoptr(TicketRow) row = ticket_row_take(tickets->store, name, address, tickets->now(), &limits, &problem);
+	g_autoptr(Secret) other_half = row ? secret_new(row->secret, strlen(row->secret)) : NULL;
+	g_autoptr(SessionRow) session = NULL;
+
+	if (row == NULL) {
+		if (g_error_matches(problem, CARREL_ERROR, CARREL_ERROR_NOT_FOUND))
+			note_refusal(tickets, name, address);
+		g_propagate_error(error, g_steal_pointer(&problem));
+		return NULL;
+	}
+	if (secret_equal(secret, other_half)) {
+		tickets->channels++;
+		return g_steal_pointer(&row);
+	}
+	session = session_row_by_id(tickets->store, row->session);
+	note(tickets, TICKET_SECRET, session ? session->user : NULL, address);
+	g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "this ticket is not good, or no longer");
+	return NULL;
 }
 
 void

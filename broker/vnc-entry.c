@@ -180,7 +180,9 @@ on_signed_in(const SignInResult *result, void *data)
 	Broker *broker = entry->owner->broker;
 
 	if (result->kind != SIGN_IN_ACCEPTED) {
-		broker_audit(broker, entry->user, entry->address, "sign-in-failed", NULL, NULL, "vnc");
+		g_autofree char *detail = g_strdup_printf("vnc: %s", result->reason ? result->reason : "PAM could not be asked");
+
+		broker_audit(broker, entry->user, entry->address, "sign-in-failed", NULL, NULL, detail);
 		finish_with_error(entry,
 			result->kind == SIGN_IN_FAILED
 				? g_error_new(CARREL_ERROR, CARREL_ERROR_FAILED, "nobody can sign in at the moment")
@@ -201,24 +203,58 @@ on_signed_in(const SignInResult *result, void *data)
 	claim(entry);
 }
 
+/* The tickets have it in log and audit already. */
+static void
+on_ticket_denied(const SignInResult *result, void *data)
+{
+	finish_with_error(data, g_error_new(CARREL_ERROR, CARREL_ERROR_DENIED, "wrong user name or password"));
+}
+
+/* A ticket leads into the session that made it: nothing begins here, and nothing has to end. One that is good passes however
+ * many sign-ins failed from its address, since nobody guesses it; one that is not counts among them. */
+static void
+enter_by_ticket(Entry *entry, const char *name, const Secret *secret)
+{
+	Broker *broker = entry->owner->broker;
+	g_autoptr(TicketRow) ticket = tickets_take(broker->tickets, name, secret, entry->address, NULL);
+	g_autoptr(SessionRow) session = ticket ? sessions_by_id(broker->sessions, ticket->session) : NULL;
+	g_autofree char *client = NULL;
+	GError *error = NULL;
+
+	if (session == NULL) {
+		if (!sign_ins_deny(broker->sign_ins, entry->user, entry->address, on_ticket_denied, entry, &error))
+			finish_with_error(entry, error);
+		return;
+	}
+	entry->desktop = g_strdup(ticket->desktop);
+	client = access_client_name(session->id, NULL);
+	access_admit_async(broker, session, ticket->desktop, "vnc", client, entry->address, NULL, on_admitted, entry);
+}
+
 void
 vnc_entry_async(VncEntries *entries, const char *user, const Secret *password, const char *address,
 	GAsyncReadyCallback callback, void *data)
 {
 	GTask *task = g_task_new(NULL, NULL, callback, data);
-	const char *slash = strrchr(user, '/');
+	gboolean by_ticket = g_str_has_prefix(user, VNC_ENTRY_TICKET);
+	const char *slash = by_ticket ? NULL : strrchr(user, '/');
 	GError *error = NULL;
 	Entry *entry = g_new0(Entry, 1);
 
 	entry->owner = entries;
 	entry->task = task;
-	entry->user = slash ? g_strndup(user, (gsize)(slash - user)) : g_strdup(user);
+	/* Of a ticket that is not good nothing is written down. */
+	entry->user = by_ticket ? g_strdup(VNC_ENTRY_TICKET)
+		      : slash	? g_strndup(user, (gsize)(slash - user))
+				: g_strdup(user);
 	entry->pool = slash ? g_strdup(slash + 1) : NULL;
 	entry->address = g_strdup(address);
 	entries->n++;
 	g_task_set_task_data(task, entry, entry_free);
 	if (entries->n > ENTRIES_MAX)
 		finish_with_error(entry, g_error_new(CARREL_ERROR, CARREL_ERROR_EXHAUSTED, "too many sign-ins at once"));
+	else if (by_ticket)
+		enter_by_ticket(entry, user + strlen(VNC_ENTRY_TICKET), password);
 	else if (!sign_ins_begin(entries->broker->sign_ins, entry->user, password, address, FALSE, on_signed_in, entry, &error))
 		finish_with_error(entry, error);
 }

@@ -8,8 +8,12 @@ VncEntries *vnc_entries_new(Broker *broker);
 void vnc_entries_free(VncEntries *entries);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VncEntries, vnc_entries_free)
 
-/* @user: "NAME" or "NAME/POOL". Without a pool: the one desktop that NAME has, else the first pool that NAME may use.
- * DENIED: for every reason that lies with name, password or pool. TIMEOUT: not to be seen after 170 s.
+/* The user name that goes with a ticket: "ticket:" and the ticket's name; the password is its secret. No account's name has a
+ * colon (passwd(5)), so a ticket is never taken for an account, and its secret never comes to PAM. */
+#define VNC_ENTRY_TICKET "ticket:"
+
+/* @user: with VNC_ENTRY_TICKET the ticket's desktop is entered, within the session that it was made in. Else "NAME" or "NAME/POOL". Without a pool: the one desktop that NAME has, else the first pool that NAME may use.
+ * DENIED: for every reason that lies with name, password, ticket or pool. TIMEOUT: not to be seen after 170 s.
  * EXHAUSTED: too many sign-ins at once, or no desktop left. */
 void vnc_entry_async(VncEntries *entries, const char *user, const Secret *password, const char *address,
 	GAsyncReadyCallback callback, void *data);

@@ -35,6 +35,7 @@ struct Desk {
 	pid_t pid;
 	GDBusConnection *connection;
 	CarrelScreen1 *proxy;
+	char *sandbox; /* what the screen said of its own when it was attached; NULL: not yet */
 	GCancellable *cancellable; /* of all that is under way */
 	int console;		   /* QEMU's display until it is handed over; else -1 */
 	gboolean attached, ended;
@@ -145,9 +146,10 @@ static void
 on_attach_done(GObject *source, GAsyncResult *result, gpointer data)
 {
 	g_autoptr(GError) error = NULL;
+	g_autofree char *sandbox = NULL;
 	Desk *desk = data;
 
-	if (!carrel_screen1_call_attach_finish(CARREL_SCREEN1(source), NULL, result, &error)) {
+	if (!carrel_screen1_call_attach_finish(CARREL_SCREEN1(source), &sandbox, NULL, result, &error)) {
 		if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
 			return;
 		g_dbus_error_strip_remote_error(error);
@@ -155,6 +157,7 @@ on_attach_done(GObject *source, GAsyncResult *result, gpointer data)
 		return;
 	}
 	desk->attached = TRUE;
+	desk->sandbox = g_steal_pointer(&sandbox);
 	desk->events->on_attached(desk, NULL, desk->data);
 }
 
@@ -284,6 +287,7 @@ desk_free(Desk *desk)
 	g_free(desk->name);
 	g_free(desk->uuid);
 	g_free(desk->stop_why);
+	g_free(desk->sandbox);
 	g_free(desk);
 }
 
@@ -442,5 +446,6 @@ desk_describe(const Desk *desk)
 	g_variant_dict_insert(&dict, "width", "u", desk->width);
 	g_variant_dict_insert(&dict, "height", "u", desk->height);
 	g_variant_dict_insert(&dict, "agent", "b", desk->agent);
+	g_variant_dict_insert(&dict, "sandbox", "s", desk->sandbox ? desk->sandbox : "");
 	return g_variant_dict_end(&dict);
 }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "broker/common/error.h"
+#include "broker/common/harden.h"
 
 /* Below FD_SETSIZE, which libvncserver wants, and enough for 32 clients of each protocol. */
 #define SCREEN_FILES_MAX 512
@@ -43,6 +45,7 @@ typedef struct {
 typedef struct {
 	const char *program;
 	gboolean verbose, switch_user;
+	const char *sandbox; /* "CARREL_SANDBOX=..." of our own environment, or NULL */
 	uid_t uid;
 	gid_t gid;
 } Plan;
@@ -51,7 +54,7 @@ static void
 become_screen(const Plan *plan, int control, pid_t launcher)
 {
 	const char *const argv[] = {"carrel-screen", plan->verbose ? "--verbose" : NULL, NULL};
-	const char *const environment[] = {"LANG=C.UTF-8", "PATH=/usr/bin:/bin", NULL};
+	const char *const environment[] = {"LANG=C.UTF-8", "PATH=/usr/bin:/bin", plan->sandbox, NULL};
 	struct rlimit files = {SCREEN_FILES_MAX, SCREEN_FILES_MAX}, none = {0, 0};
 	sigset_t signals;
 	int null = open("/dev/null", O_RDWR);
@@ -68,7 +71,7 @@ become_screen(const Plan *plan, int control, pid_t launcher)
 		_exit(126);
 	/* Ends with us, whatever it is doing then: that carrel-display is gone it might not see when it hangs. Said after the
 	 * change of user, which makes the kernel forget it. */
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != launcher)
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != launcher)
 		_exit(126);
 	execve(plan->program, (char *const *)argv, (char *const *)environment);
 	_exit(127);
@@ -134,6 +137,9 @@ launch_forever(const Plan *plan, int fd)
 	struct pollfd polled[2] = {{.fd = fd, .events = POLLIN}};
 	sigset_t signals;
 
+	/* To become the screens' user, and to kill what has become it. */
+	if (!harden_process((1 << CAP_SETUID) | (1 << CAP_SETGID) | (1 << CAP_KILL), NULL))
+		_exit(1);
 	/* A Ctrl-C in a terminal is for carrel-display, which ends us. */
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
@@ -159,7 +165,8 @@ launch_forever(const Plan *plan, int fd)
 Launcher *
 launcher_new(const char *program, gboolean verbose, uid_t uid, gid_t gid, GError **error)
 {
-	Plan plan = {program, verbose, geteuid() == 0, uid, gid};
+	g_autofree char *sandbox = g_getenv("CARREL_SANDBOX") ? g_strconcat("CARREL_SANDBOX=", g_getenv("CARREL_SANDBOX"), NULL) : NULL;
+	Plan plan = {program, verbose, harden_has(CAP_SETUID) && harden_has(CAP_SETGID), sandbox, uid, gid};
 	Launcher *launcher;
 	int ends[2];
 	pid_t pid;

@@ -18,7 +18,7 @@ typedef struct Launcher Launcher;
 typedef void (*LauncherExited)(pid_t pid, int status, void *data);
 
 /* Forks the launcher: call it before the process has threads. Screens become @uid and @gid with no other groups when this
- * process is root; they stay who we are otherwise. */
+ * process may do so (CAP_SETUID and CAP_SETGID); they stay who we are otherwise. */
 Launcher *launcher_new(const char *program, gboolean verbose, uid_t uid, gid_t gid, GError **error);
 /* The launcher ends when its socket closes, and its screens with it. */
 void launcher_free(Launcher *launcher);

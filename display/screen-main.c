@@ -6,12 +6,12 @@
 #include <gio/gunixfdlist.h>
 #include <glib-unix.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "broker/common/error.h"
 #include "broker/common/log.h"
 #include "broker/common/peer.h"
+#include "broker/common/sandbox.h"
 #include "display/dbus/screen1.h"
 #include "display/launcher.h"
 #include "display/screen.h"
@@ -24,6 +24,7 @@ typedef struct {
 	CarrelScreen1 *skeleton;
 	GDBusMethodInvocation *attaching; /* Attach, not yet answered */
 	Screen *screen;
+	const char *sandbox; /* what is in force */
 	int status;
 } Main;
 
@@ -42,7 +43,7 @@ on_attached(const GError *error, void *data)
 	if (error)
 		g_dbus_method_invocation_return_gerror(g_steal_pointer(&self->attaching), error);
 	else
-		carrel_screen1_complete_attach(self->skeleton, g_steal_pointer(&self->attaching), NULL);
+		carrel_screen1_complete_attach(self->skeleton, g_steal_pointer(&self->attaching), NULL, self->sandbox);
 }
 
 static void
@@ -168,9 +169,18 @@ on_term(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
+/* Nothing besides what it is given: no files, no sockets, no processes. */
+static const SandboxPlan nothing;
+
 static gboolean
 serve(Main *self, GError **error)
 {
+	self->sandbox = sandbox_enter(&nothing, error);
+	if (self->sandbox == NULL)
+		return FALSE;
+	/* From here on there are threads: GLib's for signals, GDBus's, libspice-server's. */
+	g_unix_signal_add(SIGTERM, on_term, self);
+	g_unix_signal_add(SIGINT, on_term, self);
 	/* Both ends were made by carrel-display: the kernel names it as the peer of either, so it must be the one that
 	 * says who it is. We, another user, could not. */
 	self->control = peer_connection_new_from_fd(LAUNCHER_CONTROL_FD, TRUE, AUTH_TIMEOUT_MS, error);
@@ -201,11 +211,8 @@ main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	log_init(argc > 1 && g_str_equal(argv[1], "--verbose"));
+	log_to_stderr();
 	carrel_error_quark();
-	/* Passwords and clipboards are in this memory. */
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	g_unix_signal_add(SIGTERM, on_term, &self);
-	g_unix_signal_add(SIGINT, on_term, &self);
 	if (!serve(&self, &error)) {
 		g_warning("%s", error->message);
 		self.status = EXIT_FAILURE;

@@ -240,6 +240,8 @@ spice_new(const char *title, const Frame *frame, const InputSink *input, void *i
 	spice_server_set_jpeg_compression(spice->server, SPICE_WAN_COMPRESSION_NEVER);
 	spice_server_set_zlib_glz_compression(spice->server, SPICE_WAN_COMPRESSION_NEVER);
 	spice_server_set_streaming_video(spice->server, SPICE_STREAM_VIDEO_FILTER);
+	/* Its own encoder. GStreamer would look for plug-ins, which the sandbox forbids. */
+	spice_server_set_video_codecs(spice->server, "spice:mjpeg");
 	spice_server_set_agent_mouse(spice->server, FALSE);
 	spice_server_set_agent_file_xfer(spice->server, FALSE);
 	if (spice_server_init(spice->server, spice_core_interface(on_channel_event, spice)) < 0)

@@ -362,13 +362,26 @@ feed(VncClient *vnc, gsize size)
 	vnc_client_kick(vnc);
 }
 
+/* Nothing of the screen is never asked for: libvncserver divides by the width. */
+static void
+take_request(VncClient *vnc, const RfbMessage *message, gsize size)
+{
+	const Frame *frame = vnc->host->frame(vnc->host->data);
+	Rect rect = {message->update.x, message->update.y, message->update.width, message->update.height};
+
+	rect_clip(&rect, frame->width, frame->height);
+	if (rect_is_empty(&rect))
+		return;
+	vnc->asked = TRUE;
+	feed(vnc, size);
+}
+
 static void
 take_message(VncClient *vnc, const RfbMessage *message, gsize size)
 {
 	switch (message->type) {
 	case RFB_UPDATE_REQUEST:
-		vnc->asked = TRUE;
-		feed(vnc, size);
+		take_request(vnc, message, size);
 		break;
 	case RFB_SET_PIXEL_FORMAT:
 		feed(vnc, size);
@@ -491,8 +504,14 @@ encode(VncClient *vnc)
 {
 	static const guint8 mark = 1;
 
-	if (vnc->continuous)
-		vnc_codec_request(vnc->codec, &vnc->continuous_rect);
+	if (vnc->continuous) {
+		const Frame *frame = vnc->host->frame(vnc->host->data);
+		Rect rect = vnc->continuous_rect;
+
+		rect_clip(&rect, frame->width, frame->height);
+		if (!rect_is_empty(&rect))
+			vnc_codec_request(vnc->codec, &rect);
+	}
 	if (!vnc_codec_encode(vnc->codec)) {
 		leave(vnc, "the encoder gave it up");
 		return;

@@ -24,11 +24,11 @@ void vnc_screen_set_pointer(VncScreen *screen, int x, int y);
 VncCodec *vnc_codec_new(VncScreen *screen, Outbox *outbox, GError **error);
 void vnc_codec_free(VncCodec *codec);
 
-/* One message as rfb_message_parse accepted it. FALSE: the library has given the client up. */
+/* One message as rfb_message_parse accepted it; what it asks for is not empty. FALSE: the library has given the client up. */
 gboolean vnc_codec_feed(VncCodec *codec, const guint8 *bytes, gsize size);
 /* The frame's next size is one that this client wished for: all clients are told so with it. */
 void vnc_codec_expect_resize(VncCodec *codec);
-/* As if the client had asked for this rectangle just now. */
+/* As if the client had asked for this rectangle, which is not empty, just now. */
 void vnc_codec_request(VncCodec *codec, const Rect *rect);
 /* Puts one update into the outbox if the client has asked and there is one. FALSE: the library has given the client up. */
 gboolean vnc_codec_encode(VncCodec *codec);

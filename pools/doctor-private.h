@@ -22,6 +22,10 @@ void doctor_examine_users(GPtrArray *findings, const Conf *conf);
 void doctor_examine_pam(GPtrArray *findings, const Conf *conf);
 void doctor_examine_pools(GPtrArray *findings, const Conf *conf);
 void doctor_examine_broker(GPtrArray *findings, const Conf *conf);
+/* doctor-processes.c */
+void doctor_examine_processes(GPtrArray *findings, const Conf *conf);
+/* What holds process @pid, which is the program @name. @report: what it said of its sandbox; NULL: unknown. */
+void doctor_judge_process(GPtrArray *findings, const char *name, pid_t pid, const char *report);
 /* doctor-network.c */
 void doctor_examine_certificates(GPtrArray *findings, const Conf *conf);
 void doctor_examine_ports(GPtrArray *findings, const Conf *conf);

@@ -111,5 +111,6 @@ doctor_examine(const Conf *conf)
 	doctor_examine_ports(findings, conf);
 	doctor_examine_pools(findings, conf);
 	doctor_examine_broker(findings, conf);
+	doctor_examine_processes(findings, conf);
 	return findings;
 }

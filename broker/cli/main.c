@@ -1,12 +1,28 @@
-/* carrel, the admin's command. SPDX-License-Identifier: GPL-2.0-or-later */
+/* carrel, the admin's command, and the word that leads to the employee's. SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 #include "broker/cli/cli.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "broker/common/error.h"
 #include "broker/common/settings.h"
+
+/* For those who have a desktop, not those who look after them: a program of its own, so that their computers need no libvirt
+ * and this one no HTTP client. It lies beside this one, installed or built. */
+static int
+run_connect(CliContext *context, int argc, char **argv)
+{
+	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+	g_autofree char *folder = self ? g_path_get_dirname(self) : g_strdup(".");
+	g_autofree char *program = g_build_filename(folder, "carrel-connect", NULL);
+
+	execv(program, argv);
+	g_printerr("carrel: %s cannot be started: %s\n", program, g_strerror(errno));
+	return CLI_FAILED;
+}
 
 static const struct {
 	const char *name, *summary;
@@ -17,6 +33,7 @@ static const struct {
 	{"image", "Golden images: list, build, import, remove", cli_image},
 	{"desktop", "Desktops: list, show, reset, stop, screenshot", cli_desktop},
 	{"session", "Signed-in people: list, end, message", cli_session},
+	{"connect", "Open one's own desktop at a portal, in a viewer", run_connect},
 	{"doctor", "What is wrong with this host, and what to do about it", cli_doctor},
 };
 

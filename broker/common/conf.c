@@ -64,7 +64,7 @@ check_unauthenticated(const void *field, char **why)
 
 	if (parse_unauthenticated(text, &limits))
 		return TRUE;
-	*why = g_strdup_printf("“%s” is not START:RATE:FULL, such as 1000:30:5000: two counts from 1 to %d, and a percentage", text,
+	*why = g_strdup_printf("“%s” is not START:RATE:FULL, such as 5000:30:8000: two counts from 1 to %d, and a percentage", text,
 		CONNECTIONS_MAX);
 	return FALSE;
 }
@@ -72,6 +72,21 @@ check_unauthenticated(const void *field, char **why)
 #define LIMIT(field) offsetof(Conf, limits.field)
 #define KIB G_GINT64_CONSTANT(1024)
 #define MIB (1024 * KIB)
+
+static gboolean
+check_some(const void *field, char **why)
+{
+	if (**(char **const *)field != NULL)
+		return TRUE;
+	*why = g_strdup("is empty: name at least one, or leave the line out");
+	return FALSE;
+}
+
+static gboolean
+check_listen_some(const void *field, char **why)
+{
+	return check_some(field, why) && check_listen(field, why);
+}
 
 static const Setting table[] = {
 	{"Paths", "State", SETTING_PATH, AT(state), CARREL_LOCALSTATEDIR "/lib/carrel"},
@@ -85,15 +100,16 @@ static const Setting table[] = {
 	{"Users", "Display", SETTING_NAME, AT(display_user), "carrel-display"},
 	{"Users", "Screen", SETTING_NAME, AT(screen_user), "carrel-screen"},
 	{"Users", "LibvirtGroups", SETTING_LIST, AT(libvirt_groups), "libvirt"},
-	{"Gateway", "Listen", SETTING_LIST, AT(listen), "[::]:8443", .check = check_listen},
+	{"Gateway", "Listen", SETTING_LIST, AT(listen), "[::]:8443", .check = check_listen_some},
 	{"Gateway", "VncListen", SETTING_LIST, AT(vnc_listen), "[::]:5999", .check = check_listen},
-	{"Gateway", "Names", SETTING_LIST, AT(names), "localhost, 127.0.0.1, ::1"},
+	{"Gateway", "VncTlsPlain", SETTING_BOOL, AT(vnc_tls_plain), "no"},
+	{"Gateway", "Names", SETTING_LIST, AT(names), "localhost, 127.0.0.1, ::1", .check = check_some},
 	{"Gateway", "Certificate", SETTING_PATH, AT(certificate)},
 	{"Gateway", "Key", SETTING_PATH, AT(key)},
 	{"Gateway", "ProxyFrom", SETTING_LIST, AT(proxy_from), .check = check_proxies},
 	{"Gateway", "Connections", SETTING_INT, LIMIT(connections), "10000", 10, CONNECTIONS_MAX},
 	{"Gateway", "ConnectionsPerAddress", SETTING_INT, LIMIT(connections_per_address), "256", 1, CONNECTIONS_MAX},
-	{"Gateway", "Unauthenticated", SETTING_STRING, AT(unauthenticated), "1000:30:5000", .check = check_unauthenticated},
+	{"Gateway", "Unauthenticated", SETTING_STRING, AT(unauthenticated), "5000:30:8000", .check = check_unauthenticated},
 	{"Gateway", "HandshakeTimeout", SETTING_DURATION, LIMIT(handshake_timeout), "10s", 1, 60},
 	{"Gateway", "HeadTimeout", SETTING_DURATION, LIMIT(head_timeout), "10s", 1, 60},
 	{"Gateway", "HeadSize", SETTING_SIZE, LIMIT(head_size), "16K", KIB, 32 * KIB},
@@ -115,7 +131,7 @@ static const Setting table[] = {
 	{"Auth", "Processes", SETTING_INT, AT(sign_in_processes), "32", 1, 512},
 	{"Auth", "Deadline", SETTING_DURATION, AT(sign_in_deadline), "2min", 10, 170},
 	{"Auth", "FailureDelay", SETTING_DURATION, AT(failure_delay), "2s", 1, 30},
-	{"Auth", "FreeFailures", SETTING_INT, AT(free_failures), "5", 1, 1000},
+	{"Auth", "FreeFailures", SETTING_INT, AT(free_failures), "10", 1, 1000},
 	{"Auth", "AddressWaitMax", SETTING_DURATION, AT(address_wait_max), "5min", 1, 3600},
 	{"Auth", "UserDelayMax", SETTING_DURATION, AT(user_delay_max), "15s", 1, 60},
 	{"Libvirt", "Uri", SETTING_STRING, AT(libvirt_uri), "qemu:///system"},

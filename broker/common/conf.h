@@ -40,6 +40,7 @@ typedef struct {
 	/* [Gateway] */
 	char **listen;          /* "ADDRESS:PORT" for HTTPS, WebSocket and CONNECT */
 	char **vnc_listen;      /* "ADDRESS:PORT" for VNC; empty: no VNC port */
+	gboolean vnc_tls_plain; /* VNC viewers may sign in inside TLS without a certificate */
 	char **names;           /* host names and addresses that the self-made certificate is good for */
 	char **proxy_from;      /* addresses and prefixes whose connections begin with a PROXY header */
 	char *unauthenticated;  /* "START:RATE:FULL", of which the parts stand in limits */

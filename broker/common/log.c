@@ -3,12 +3,15 @@
 #include "broker/common/log.h"
 
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BURST 20.0
 #define PER_SECOND 2.0
 
 static gboolean log_verbose;
+static gboolean log_is_lines;	/* log_to_stderr was called */
+static gboolean log_has_levels; /* and stderr is the journal */
 
 static const char *
 level_word(GLogLevelFlags level)
@@ -50,6 +53,30 @@ find_field(const GLogField *fields, gsize n, const char *key)
 	return NULL;
 }
 
+static int
+priority(GLogLevelFlags level)
+{
+	if (level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL))
+		return 3;
+	return level & G_LOG_LEVEL_WARNING ? 4 : level & G_LOG_LEVEL_MESSAGE ? 5 : level & G_LOG_LEVEL_INFO ? 6 : 7;
+}
+
+/* localtime_r, not GDateTime: that asks the file system for the time zone each time, and log_init has done so for good. */
+static char *
+prefix(GLogLevelFlags level)
+{
+	gint64 now = g_get_real_time();
+	time_t seconds = (time_t)(now / G_USEC_PER_SEC);
+	struct tm local;
+	char text[32];
+
+	if (log_has_levels)
+		return g_strdup_printf("<%d>", priority(level));
+	if (localtime_r(&seconds, &local) == NULL || strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &local) == 0)
+		*text = '\0';
+	return g_strdup_printf("%s.%03d ", text, (int)(now / 1000 % 1000));
+}
+
 static GLogWriterOutput
 write_log(GLogLevelFlags level, const GLogField *fields, gsize n, gpointer data)
 {
@@ -59,13 +86,12 @@ write_log(GLogLevelFlags level, const GLogField *fields, gsize n, gpointer data)
 	/* Libraries' debug output is not ours to print. */
 	if ((level & (G_LOG_LEVEL_DEBUG | G_LOG_LEVEL_INFO)) && (!log_verbose || domain != NULL))
 		return G_LOG_WRITER_HANDLED;
-	if (g_log_writer_is_journald(STDERR_FILENO) && g_log_writer_journald(level, fields, n, data) == G_LOG_WRITER_HANDLED)
+	if (!log_is_lines && g_log_writer_is_journald(STDERR_FILENO) && g_log_writer_journald(level, fields, n, data) == G_LOG_WRITER_HANDLED)
 		return G_LOG_WRITER_HANDLED;
-	g_autoptr(GDateTime) now = g_date_time_new_now_local();
-	g_autofree char *time = g_date_time_format(now, "%Y-%m-%d %H:%M:%S");
+	g_autofree char *start = prefix(level);
 	g_autofree char *text = one_line(message ? message : "(no message)");
-	g_autofree char *line = g_strdup_printf("%s.%03d %s: %s%s\n", time, g_date_time_get_microsecond(now) / 1000,
-		g_get_prgname() ? g_get_prgname() : "carrel", level_word(level), text);
+	g_autofree char *line = g_strdup_printf("%s%s: %s%s\n", start, g_get_prgname() ? g_get_prgname() : "carrel",
+		level_word(level), text);
 
 	/* One write a line, so that programs that share a log file do not mix. */
 	if (write(STDERR_FILENO, line, strlen(line)) < 0)
@@ -77,7 +103,15 @@ void
 log_init(gboolean verbose)
 {
 	log_verbose = verbose;
+	tzset();
 	g_log_set_writer_func(write_log, NULL, NULL);
+}
+
+void
+log_to_stderr(void)
+{
+	log_is_lines = TRUE;
+	log_has_levels = g_log_writer_is_journald(STDERR_FILENO);
 }
 
 gboolean

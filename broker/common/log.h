@@ -8,6 +8,9 @@
 /* @verbose lets g_debug() through. */
 void log_init(gboolean verbose);
 
+/* After log_init, for a program that may open no socket: to the journal, too, by stderr alone, as sd-daemon(3) has it. */
+void log_to_stderr(void);
+
 /* For lines that strangers can cause: of more than 20 in a burst two a second go on, so that nobody fills a disk. Zero-initialise.
  * FALSE: leave the line at @now (microseconds, monotonic) out. TRUE: write it; *@left_out lines were left out before it. */
 typedef struct {

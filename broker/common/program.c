@@ -3,6 +3,7 @@
 #include "broker/common/program.h"
 
 #include "broker/common/error.h"
+#include "broker/common/harden.h"
 #include "broker/common/log.h"
 
 #include <errno.h>
@@ -12,8 +13,6 @@
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -170,7 +169,6 @@ become(uid_t uid, gid_t gid, char *const *groups, GError **error)
 		}
 		list[n++] = entry->gr_gid;
 	}
-	/* Capabilities follow: the kernel clears them when all three ids leave 0 and no securebits ask otherwise. */
 	if (setgroups((size_t)n, list) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0) {
 		g_set_error(error, CARREL_ERROR, CARREL_ERROR_FAILED, "cannot become user %u: %s", uid, g_strerror(errno));
 		return FALSE;
@@ -184,7 +182,6 @@ program_drop_rights(Program *program, const char *user, char *const *groups, GEr
 	const ProgramInfo *info = program->info;
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
-	struct rlimit no_core = {0, 0};
 
 	if (uid == 0 && !program_lookup_user(user, &uid, &gid, error))
 		return FALSE;
@@ -194,15 +191,9 @@ program_drop_rights(Program *program, const char *user, char *const *groups, GEr
 		return FALSE;
 	if (info->state_folder)
 		adopt_files(program->conf->state, info->state_folder, uid, gid);
-	/* Passwords and keys pass through memory. */
-	setrlimit(RLIMIT_CORE, &no_core);
 	if (geteuid() == 0 && uid != 0 && !become(uid, gid, groups, error))
 		return FALSE;
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
-		g_set_error(error, CARREL_ERROR, CARREL_ERROR_FAILED, "prctl: %s", g_strerror(errno));
-		return FALSE;
-	}
-	return TRUE;
+	return harden_process(uid == 0 ? G_MAXUINT64 : 0, error);
 }
 
 /* sd_notify(3) in ten lines, so that no program needs libsystemd for one datagram. */

@@ -383,15 +383,15 @@ read_setting(Reader *reader, GKeyFile *keys, const Setting *setting, void *targe
 		return;
 	}
 	g_strchomp(text);
-	/* An empty value means "as if it were not there", so that a drop-in can take a value back. */
-	if (*text == '\0' && !setting->required)
+	/* An empty value means "as if it were not there"; but an empty list can be meant. */
+	if (*text == '\0' && !setting->required && setting->kind != SETTING_LIST)
 		return;
 	clear_field(setting, target);
 	if (!parse_value(setting, text, target, &why) ||
 		(setting->check && !setting->check((char *)target + setting->offset, &why))) {
 		add_fault(reader, line, g_steal_pointer(&name), "%s", why ? why : "is not valid");
 		set_fallback(setting, target);
-	} else if (setting->unsupported && g_strcmp0(text, setting->fallback) != 0) {
+	} else if (setting->unsupported && *text != '\0' && g_strcmp0(text, setting->fallback) != 0) {
 		add_fault(reader, line, g_steal_pointer(&name), "has no effect yet, so it is refused: %s",
 			setting->unsupported);
 		set_fallback(setting, target);

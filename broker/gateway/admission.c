@@ -5,6 +5,9 @@
 #include <netinet/in.h>
 #include <string.h>
 
+/* No IPv6 source begins so: ff00::/8 is multicast. */
+#define IPV4 G_GUINT64_CONSTANT(0xff00000000000000)
+
 struct Admission {
 	const GatewayLimits *limits;
 	guint total, strangers;
@@ -20,7 +23,7 @@ address_key(const struct sockaddr *address)
 		guint32 ip = ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr);
 
 		key.is_counted = ip >> 24 != 127;
-		key.network = ip;
+		key.network = IPV4 | ip;
 	} else if (address->sa_family == AF_INET6) {
 		const struct in6_addr *ip = &((const struct sockaddr_in6 *)address)->sin6_addr;
 
@@ -32,6 +35,7 @@ address_key(const struct sockaddr *address)
 		}
 		key.is_counted = !IN6_IS_ADDR_LOOPBACK(ip);
 		memcpy(&key.network, ip->s6_addr, 8);
+		key.network = GUINT64_FROM_BE(key.network);
 	}
 	return key;
 }

@@ -30,7 +30,6 @@ struct Client {
 };
 
 static void on_ready(void *data, guint32 events);
-static gboolean waits_to_write(const Client *client);
 
 static void
 free_state(Client *client)
@@ -111,7 +110,7 @@ update(Client *client)
 		return;
 	if (client->reading)
 		events |= EPOLLIN;
-	if (has_unsent(client) || waits_to_write(client))
+	if (has_unsent(client))
 		events |= EPOLLOUT;
 	watch_set(client->watch, events);
 	if (client->reading && transport_is_pending(client->transport))
@@ -230,8 +229,7 @@ on_ready(void *data, guint32 events)
 		else if (!has_unsent(client) && client->stage->on_drained)
 			client->stage->on_drained(client);
 	}
-	/* A hand-shake may wait to write, so it is asked at any event; others read. */
-	if (!client->closed && client->reading && ((events & ~(guint32)EPOLLOUT) != 0 || waits_to_write(client)))
+	if (!client->closed && client->reading && (events & ~(guint32)EPOLLOUT) != 0)
 		client->stage->on_input(client);
 	update(client);
 }
@@ -418,14 +416,8 @@ on_handshake(Client *client)
 
 static const Stage handshaking = {"TLS hand-shake", .on_input = on_handshake, .free = handshake_free};
 
-static gboolean
-waits_to_write(const Client *client)
-{
-	return client->stage == &handshaking && transport_wants_write(client->transport);
-}
-
 void
-client_start_tls(Client *client, gboolean web, void (*next)(Client *client, void *state), void *state,
+client_start_tls(Client *client, TlsUse use, void (*next)(Client *client, void *state), void *state,
 	void (*free)(void *state))
 {
 	Handshake *handshake = g_new0(Handshake, 1);
@@ -433,7 +425,7 @@ client_start_tls(Client *client, gboolean web, void (*next)(Client *client, void
 	handshake->next = next;
 	handshake->state = state;
 	handshake->free = free;
-	transport_start_tls(client->transport, client->gateway->tls, web);
+	transport_start_tls(client->transport, client->gateway->tls, use);
 	client->tls = TRUE;
 	client_set_limit(client, client->gateway->limits.handshake_timeout, REFUSAL_HANDSHAKE_TIMEOUT);
 	client_set_stage(client, &handshaking, handshake);

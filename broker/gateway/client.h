@@ -72,9 +72,9 @@ void client_send(Client *client, const void *bytes, gsize n);
 void client_send_body(Client *client, GBytes *body);
 gsize client_unsent(const Client *client);
 
-/* Shakes hands as a TLS server within HandshakeTimeout=, then calls @next, which enters the next stage. @web as in tls_session_new.
+/* Shakes hands as a TLS server within HandshakeTimeout=, then calls @next, which enters the next stage.
  * @next takes @state; @free (may be NULL) frees it when it does not come to that. */
-void client_start_tls(Client *client, gboolean web, void (*next)(Client *client, void *state), void *state,
+void client_start_tls(Client *client, TlsUse use, void (*next)(Client *client, void *state), void *state,
 	void (*free)(void *state));
 
 /* The broker knows its session. */

@@ -7,6 +7,7 @@
 #include "broker/gateway/address.h"
 #include "broker/gateway/broker-link.h"
 #include "broker/gateway/cert.h"
+#include "broker/gateway/confine.h"
 #include "broker/gateway/http.h"
 #include "broker/gateway/listener.h"
 #include "broker/gateway/reactor.h"
@@ -116,6 +117,7 @@ door_new(const Conf *conf, GError **error)
 	door->vnc = g_ptr_array_new_with_free_func((GDestroyNotify)listener_free);
 	door->gateway.clients = g_hash_table_new(NULL, NULL);
 	door->max = clients_max();
+	door->gateway.vnc_tls_plain = door->conf->vnc_tls_plain;
 	adopt_limits(door);
 	door->gateway.admission = admission_new(&door->gateway.limits);
 	if (!look_up_users(door, error) || !listen_on_all(door->web, conf->listen, "Listen", error) ||
@@ -341,7 +343,7 @@ sniff(Client *client)
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		client_close(client);
 	else if (n == 1 && first == 22)
-		client_start_tls(client, TRUE, on_secured, NULL, NULL);
+		client_start_tls(client, TLS_WEB, on_secured, NULL, NULL);
 	else if (n == 1)
 		http_start(client);
 }
@@ -370,6 +372,9 @@ door_open(Door *door, GError **error)
 	g_autofree char *socket = conf_socket_path(door->conf, CONF_SOCKET_GATEWAY);
 	gboolean made;
 
+	gateway->sandbox = confine(door->conf, error);
+	if (gateway->sandbox == NULL)
+		return FALSE;
 	tell_if_low(door);
 	gateway->reactor = reactor_new(error);
 	if (gateway->reactor == NULL)

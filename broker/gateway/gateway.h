@@ -17,5 +17,7 @@ typedef struct {
 	struct Site *site;         /* the web client's files; replaced at SIGHUP */
 	struct BrokerLink *broker;
 	GHashTable *clients;       /* Client, all that are open */
+	gboolean vnc_tls_plain;    /* VncTlsPlain= */
 	uid_t display_uid;         /* whom the stream socket must belong to; (uid_t)-1: anyone */
+	const char *sandbox;       /* what sandbox_enter said */
 } Gateway;

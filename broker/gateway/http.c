@@ -12,6 +12,7 @@
 #define FINISH_S 10
 /* Bodies up to this are always taken: a sign-in's must be, however many long ones wait. */
 #define SHORT_BODY 65536
+#define WITH_HEAD_MAX 12288 /* a body up to this is sent with its head: one TLS record, one system call */
 
 typedef struct {
 	Queue in;
@@ -308,6 +309,21 @@ append_head(GString *text, const Client *client, guint status, const char *field
 	g_string_append(text, "\r\n");
 }
 
+static void
+send_answer(Client *client, GString *head, GBytes *body)
+{
+	gsize size = 0;
+	const char *bytes = body ? g_bytes_get_data(body, &size) : NULL;
+
+	if (size > 0 && size <= WITH_HEAD_MAX) {
+		g_string_append_len(head, bytes, (gssize)size);
+		body = NULL;
+	}
+	client_send(client, head->str, head->len);
+	if (body)
+		client_send_body(client, body);
+}
+
 void
 http_reply(Client *client, guint status, const char *fields, const char *type, GBytes *body)
 {
@@ -320,9 +336,7 @@ http_reply(Client *client, guint status, const char *fields, const char *type, G
 	/* Takes the request, with what secrets were in it. */
 	if (http->head_done)
 		queue_consume(&http->in, MIN(queue_length(&http->in), http->head.size + http->head.content_length));
-	client_send(client, text->str, text->len);
-	if (body && http->head.method != HTTP_HEAD)
-		client_send_body(client, body);
+	send_answer(client, text, http->head.method != HTTP_HEAD ? body : NULL);
 	discharge(http);
 	begin_head(client, http);
 	http->answering = FALSE;

@@ -8,6 +8,7 @@
 #include "broker/gateway/reactor.h"
 
 #include <errno.h>
+#include <gnutls/crypto.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -146,6 +147,16 @@ set_options(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
 }
 
+/* 0 to 99. GLib's own would open /dev/urandom at its first call, when opening is not for this program any more. */
+static guint
+throw_dice(void)
+{
+	guint32 number = 0;
+
+	gnutls_rnd(GNUTLS_RND_NONCE, &number, sizeof number);
+	return number % 100;
+}
+
 static void
 let_in(Listener *listener, int fd, const struct sockaddr *address)
 {
@@ -158,7 +169,7 @@ let_in(Listener *listener, int fd, const struct sockaddr *address)
 
 	/* A proxy's connections count for those whom it names. */
 	key.is_counted = key.is_counted && !is_proxy;
-	limit = admission_enter(gateway->admission, &place, key, (guint)g_random_int_range(0, 100));
+	limit = admission_enter(gateway->admission, &place, key, throw_dice());
 	address_print(address, text);
 	if (limit != REFUSAL_NONE) {
 		refusal(text, limit, NULL);

@@ -10,7 +10,8 @@
 static void
 grow(Queue *queue, gsize needed)
 {
-	gsize size = MAX(queue->size, SMALLEST), length = queue_length(queue);
+	/* What comes in one piece is mostly all that comes: a stalled reader's 64 KiB and a bit do not take 128. */
+	gsize size = queue->size == 0 ? MAX(needed, SMALLEST) : queue->size, length = queue_length(queue);
 	guint8 *bytes;
 
 	while (size < needed)

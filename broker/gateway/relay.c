@@ -87,10 +87,11 @@ static gboolean
 on_lost(gpointer data)
 {
 	Relay *relay = data;
-	g_autoptr(Client) client = client_ref(relay->client);
+	Client *client = client_ref(relay->client);
 
 	relay->lost_id = 0;
 	finish(relay, WS_RESTART, "the screen was lost");
+	client_unref(client);
 	return G_SOURCE_REMOVE;
 }
 

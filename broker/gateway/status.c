@@ -111,5 +111,6 @@ status_make(const Gateway *gateway, const Conf *conf)
 	g_variant_builder_add(&dict, "{sv}", "limits", limits_of(gateway, conf));
 	g_variant_builder_add(&dict, "{sv}", "connections", connections_of(gateway));
 	g_variant_builder_add(&dict, "{sv}", "counters", counters_of());
+	g_variant_builder_add(&dict, "{sv}", "sandbox", g_variant_new_string(gateway->sandbox));
 	return g_variant_builder_end(&dict);
 }

@@ -15,9 +15,14 @@ Tls *tls_ref(Tls *tls);
 void tls_unref(Tls *tls);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Tls, tls_unref)
 
-/* A server's session, non-blocking, its transport not set. @web: ALPN http/1.1 and session tickets; without it, for
- * SPICE and VNC, neither. Free with gnutls_deinit; keep a reference to @tls until then. */
-gnutls_session_t tls_session_new(Tls *tls, gboolean web);
+typedef enum {
+	TLS_WEB,       /* with the certificate, ALPN http/1.1 and session tickets */
+	TLS_STREAM,    /* with the certificate alone: SPICE, and VeNCrypt's X509 subtypes */
+	TLS_ANONYMOUS, /* without one, so that whoever is between can be both ends: VeNCrypt's TLS subtypes */
+} TlsUse;
+
+/* A server's session, non-blocking, its transport not set. Free with gnutls_deinit; keep a reference to @tls until then. */
+gnutls_session_t tls_session_new(Tls *tls, TlsUse use);
 
 /* The certificate that clients must trust, PEM, to be pinned in a .vv file: the last of the chain where that one signed
  * itself, else "" (a public CA: clients have it). */

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #define LAYERS_MAX 2
-#define HANDSHAKE_MAX 4096       /* received at once while hands are shaken */
-#define SEND_MAX 65536           /* taken by one transport_send */
+#define RECV_MIN 4096                /* received at once, also for smaller needs and for a hand-shake */
+#define SEND_MAX 65536               /* taken by one transport_send */
 #define SEALED_MAX (SEND_MAX + 4096) /* the same in records, of 16 KiB or one byte, in two layers */
 
 typedef struct {
@@ -31,14 +31,16 @@ struct Transport {
 };
 
 /* What one call receives or sends, so that it takes one system call and not one or two a record. One thread, so one of each is
- * enough for all; they are empty between two calls. */
+ * enough for all. They are empty between two calls, and @of keeps it so: no client must ever get another's bytes. */
 static struct {
+	const Transport *of;
 	guint8 bytes[65536];
 	gsize start, end;
-	gsize most;       /* to receive: no more than the caller asked for, so that little is left over */
+	gsize most;       /* to receive: about what the caller asked for, so that little is left over */
 	gboolean drained; /* the socket gave less than it was asked for: asking again would be in vain */
 } inbox;
 static struct {
+	const Transport *of;
 	guint8 bytes[SEALED_MAX];
 	gsize n;
 } outbox;
@@ -116,10 +118,12 @@ pull(gnutls_transport_ptr_t data, void *bytes, size_t size)
 			got = recv(transport->fd, inbox.bytes, inbox.most, 0);
 		if (got <= 0)
 			return got;
+		inbox.of = transport;
 		inbox.start = 0;
 		inbox.end = (gsize)got;
 		inbox.drained = inbox.end < inbox.most;
 	}
+	g_assert(inbox.of == transport);
 	n = MIN(size, inbox.end - inbox.start);
 	memcpy(bytes, inbox.bytes + inbox.start, n);
 	inbox.start += n;
@@ -129,10 +133,12 @@ pull(gnutls_transport_ptr_t data, void *bytes, size_t size)
 static ssize_t
 push(gnutls_transport_ptr_t data, const void *bytes, size_t size)
 {
+	g_assert(outbox.n == 0 || outbox.of == data);
 	if (size > sizeof outbox.bytes - outbox.n) {
 		errno = EAGAIN;
 		return -1;
 	}
+	outbox.of = data;
 	memcpy(outbox.bytes + outbox.n, bytes, size);
 	outbox.n += size;
 	return (ssize_t)size;
@@ -158,7 +164,7 @@ send_outbox(Transport *transport)
 static void
 open_inbox(gsize most)
 {
-	inbox.most = MIN(most, sizeof inbox.bytes);
+	inbox.most = CLAMP(most, RECV_MIN, sizeof inbox.bytes);
 	inbox.drained = FALSE;
 }
 
@@ -198,12 +204,12 @@ push_to_outer(gnutls_transport_ptr_t data, const void *bytes, size_t size)
 }
 
 void
-transport_start_tls(Transport *transport, Tls *tls, gboolean web)
+transport_start_tls(Transport *transport, Tls *tls, TlsUse use)
 {
 	Layer *layer = &transport->layers[transport->n];
 
 	g_assert(transport->n < LAYERS_MAX);
-	layer->session = tls_session_new(tls, web);
+	layer->session = tls_session_new(tls, use);
 	layer->tls = tls_ref(tls);
 	gnutls_transport_set_ptr(layer->session, transport);
 	gnutls_transport_set_pull_function(layer->session, transport->n == 0 ? pull : pull_from_outer);
@@ -216,7 +222,7 @@ transport_handshake(Transport *transport)
 {
 	int result;
 
-	open_inbox(HANDSHAKE_MAX);
+	open_inbox(RECV_MIN);
 	/* A warning alert is no reason to wait for the socket: what follows it may be in memory. */
 	do {
 		result = gnutls_handshake(top(transport));
@@ -233,12 +239,6 @@ transport_handshake(Transport *transport)
 		return TRANSPORT_AGAIN;
 	transport->fault = gnutls_strerror(result);
 	return TRANSPORT_BROKEN;
-}
-
-gboolean
-transport_wants_write(const Transport *transport)
-{
-	return queue_length(&transport->sealed) > 0;
 }
 
 const char *

@@ -18,12 +18,11 @@ int transport_fd(const Transport *transport);
 
 /* Puts a layer of TLS on top, of which this is the server. At most two. transport_handshake must be done before bytes
  * are sent or received. */
-void transport_start_tls(Transport *transport, Tls *tls, gboolean web);
+void transport_start_tls(Transport *transport, Tls *tls, TlsUse use);
 
-/* 1: done. TRANSPORT_AGAIN: call it again when the socket is ready (transport_wants_write says for what).
+/* 1: done. TRANSPORT_AGAIN: call it again when more has come (what it has to say waits as what transport_send took).
  * TRANSPORT_BROKEN: no TLS will come of it; transport_fault says why. */
 int transport_handshake(Transport *transport);
-gboolean transport_wants_write(const Transport *transport);
 const char *transport_fault(const Transport *transport); /* static text */
 
 /* From now on the last byte of all that is sent goes in a TLS record of its own. For SPICE clients: spice-gtk looks at the socket

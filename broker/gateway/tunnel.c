@@ -63,7 +63,7 @@ on_stream(GObject *source, GAsyncResult *result, gpointer data)
 	if (client_is_closed(client))
 		tunnel_free(tunnel);
 	else
-		client_start_tls(client, FALSE, on_secured, tunnel, tunnel_free);
+		client_start_tls(client, TLS_STREAM, on_secured, tunnel, tunnel_free);
 }
 
 static void

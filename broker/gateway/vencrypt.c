@@ -6,12 +6,14 @@
 #include <string.h>
 
 #define SECURITY_VENCRYPT 19
+#define SUBTYPE_TLS_PLAIN 259
 #define SUBTYPE_X509_PLAIN 262
 
 typedef enum { AWAIT_VERSION, AWAIT_SECURITY, AWAIT_SUB_VERSION, AWAIT_SUBTYPE, AWAIT_LENGTHS, AWAIT_CREDENTIALS, AWAIT_NOTHING } State;
 
 struct Vencrypt {
 	State state;
+	gboolean offers_anonymous, is_anonymous;
 	int minor; /* of the client's RFB 3.x, as the protocol reads it: 3, 7 or 8 */
 	gsize user_size, password_size;
 	char *user;
@@ -22,10 +24,11 @@ struct Vencrypt {
 };
 
 Vencrypt *
-vencrypt_new(void)
+vencrypt_new(gboolean anonymous)
 {
 	Vencrypt *vencrypt = g_new0(Vencrypt, 1);
 
+	vencrypt->offers_anonymous = anonymous;
 	vencrypt->minor = 8;
 	vencrypt->fault = "none";
 	return vencrypt;
@@ -101,6 +104,45 @@ refuse(Vencrypt *vencrypt, const char *fault, const char *reason)
 	return bad(vencrypt, fault);
 }
 
+/* VeNCrypt begins with the server's version of it. */
+static VencryptResult
+begin_vencrypt(Vencrypt *vencrypt)
+{
+	put_u8(vencrypt, 0);
+	put_u8(vencrypt, 2);
+	vencrypt->state = AWAIT_SUB_VERSION;
+	return VENCRYPT_MORE;
+}
+
+/* The version that is spoken when a client says @major.@minor; 0: none. What viewers say between and beyond the three that
+ * exist is theirs alone and means the nearest below: 3.4 and 3.6 (UltraVNC) and 3.5 (RealVNC by mistake) are 3.3; Apple's 3.889,
+ * RealVNC's 4.1 and 5.0 take 3.8. RFC 6143, section 7.1.1, would have all of them be 3.3; TigerVNC's server reads them as here. */
+static int
+spoken_version(int major, int minor)
+{
+	if (major > 3 || (major == 3 && minor >= 8))
+		return 8;
+	if (major < 3 || minor < 3)
+		return 0;
+	return minor == 7 ? 7 : 3;
+}
+
+static VencryptResult
+offer_security(Vencrypt *vencrypt)
+{
+	if (vencrypt->minor >= 7) {
+		put_u8(vencrypt, 1);
+		put_u8(vencrypt, SECURITY_VENCRYPT);
+		vencrypt->state = AWAIT_SECURITY;
+		return VENCRYPT_MORE;
+	}
+	/* In 3.3 there is no choice: the server dictates one type (RFC 6143, section 7.1.2), and ours is the only one that asks for
+	 * a name inside TLS. gtk-vnc and libvncclient take it from there as in 3.8; TigerVNC, RealVNC 4 and TightVNC know None and
+	 * VncAuth alone in 3.3, say that they don't know type 19, and hang up. To refuse 3.3 with a reason would shut out both. */
+	put_u32(vencrypt, SECURITY_VENCRYPT);
+	return begin_vencrypt(vencrypt);
+}
+
 static VencryptResult
 take_version(Vencrypt *vencrypt, const guint8 *bytes)
 {
@@ -112,19 +154,12 @@ take_version(Vencrypt *vencrypt, const guint8 *bytes)
 		if (digit ? !g_ascii_isdigit(text[i]) : text[i] != VENCRYPT_GREETING[i])
 			return bad(vencrypt, "not a VNC client");
 	}
-	/* RFC 6143, section 7.1.1: what is not known is taken as 3.3; Apple's 003.889 and later 3.x talk 3.8. */
-	int major = atoi(text + 4), minor = atoi(text + 8);
-
-	vencrypt->minor = major > 3 || (major == 3 && minor >= 8) ? 8 : major == 3 && minor == 7 ? 7 : 3;
-	if (vencrypt->minor == 3) {
-		put_u32(vencrypt, 0);
-		put_text(vencrypt, "This server needs RFB 3.7 or later with VeNCrypt (X509Plain): use a newer viewer.");
-		return bad(vencrypt, "RFB 3.3, which has no VeNCrypt");
-	}
-	put_u8(vencrypt, 1);
-	put_u8(vencrypt, SECURITY_VENCRYPT);
-	vencrypt->state = AWAIT_SECURITY;
-	return VENCRYPT_MORE;
+	vencrypt->minor = spoken_version(atoi(text + 4), atoi(text + 8));
+	if (vencrypt->minor > 0)
+		return offer_security(vencrypt);
+	put_u32(vencrypt, 0); /* as 3.3 says that there is no security type, and why */
+	put_text(vencrypt, "This server speaks RFB 3.3, 3.7 and 3.8 with VeNCrypt (X509Plain): use a newer viewer.");
+	return bad(vencrypt, "a version of RFB before 3.3");
 }
 
 static VencryptResult
@@ -132,22 +167,23 @@ take_security(Vencrypt *vencrypt, const guint8 *bytes)
 {
 	if (bytes[0] != SECURITY_VENCRYPT)
 		return refuse(vencrypt, "a security type that was not offered", "Only VeNCrypt is offered here.");
-	put_u8(vencrypt, 0);
-	put_u8(vencrypt, 2);
-	vencrypt->state = AWAIT_SUB_VERSION;
-	return VENCRYPT_MORE;
+	return begin_vencrypt(vencrypt);
 }
 
 static VencryptResult
 take_sub_version(Vencrypt *vencrypt, const guint8 *bytes)
 {
 	if (bytes[0] != 0 || bytes[1] != 2) {
-		put_u8(vencrypt, 0xff);
-		return bad(vencrypt, "a version of VeNCrypt that is not 0.2");
+		put_u8(vencrypt, 0xff); /* VeNCrypt has no place for a reason here */
+		return bad(vencrypt, bytes[0] == 0 && bytes[1] == 1	  ? "VeNCrypt 0.1, where only 0.2 is spoken"
+				     : bytes[0] == 0 && bytes[1] == 0 ? "the viewer knows no VeNCrypt 0.2"
+								      : "a version of VeNCrypt that is not 0.2");
 	}
 	put_u8(vencrypt, 0);
-	put_u8(vencrypt, 1);
+	put_u8(vencrypt, vencrypt->offers_anonymous ? 2 : 1);
 	put_u32(vencrypt, SUBTYPE_X509_PLAIN);
+	if (vencrypt->offers_anonymous)
+		put_u32(vencrypt, SUBTYPE_TLS_PLAIN);
 	vencrypt->state = AWAIT_SUBTYPE;
 	return VENCRYPT_MORE;
 }
@@ -155,7 +191,10 @@ take_sub_version(Vencrypt *vencrypt, const guint8 *bytes)
 static VencryptResult
 take_subtype(Vencrypt *vencrypt, const guint8 *bytes)
 {
-	if (get_u32(bytes) != SUBTYPE_X509_PLAIN) {
+	guint32 subtype = get_u32(bytes);
+
+	vencrypt->is_anonymous = vencrypt->offers_anonymous && subtype == SUBTYPE_TLS_PLAIN;
+	if (subtype != SUBTYPE_X509_PLAIN && !vencrypt->is_anonymous) {
 		put_u8(vencrypt, 0);
 		return bad(vencrypt, "a VeNCrypt subtype that was not offered");
 	}
@@ -218,6 +257,12 @@ vencrypt_output(const Vencrypt *vencrypt, gsize *n)
 {
 	*n = vencrypt->output_size;
 	return vencrypt->output;
+}
+
+gboolean
+vencrypt_is_anonymous(const Vencrypt *vencrypt)
+{
+	return vencrypt->is_anonymous;
 }
 
 const char *

@@ -1,5 +1,6 @@
-/* The server's side of RFB's first messages (RFC 6143, section 7.1) with VeNCrypt X509Plain alone: version 0.2 of VeNCrypt as
- * in the community's RFB specification ("rfbproto", VeNCrypt security type). On bytes alone, no I/O.
+/* The server's side of RFB's first messages (RFC 6143, section 7.1) in its versions 3.3, 3.7 and 3.8, with VeNCrypt 0.2 alone
+ * (the community's RFB specification, "rfbproto", VeNCrypt security type) and of that X509Plain, or TLSPlain too where the
+ * admin says so. On bytes alone, no I/O.
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
@@ -24,7 +25,8 @@ typedef enum {
 
 typedef struct Vencrypt Vencrypt;
 
-Vencrypt *vencrypt_new(void);
+/* @anonymous: TLSPlain, TLS without a certificate, is offered behind X509Plain: viewers take the first that they know. */
+Vencrypt *vencrypt_new(gboolean anonymous);
 void vencrypt_free(Vencrypt *vencrypt);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vencrypt, vencrypt_free)
 
@@ -34,6 +36,9 @@ VencryptResult vencrypt_feed(Vencrypt *vencrypt, const guint8 *bytes);
 
 /* What is to be sent after a feed or a result; valid until the next. */
 const guint8 *vencrypt_output(const Vencrypt *vencrypt, gsize *n);
+
+/* After START_TLS: the viewer chose TLSPlain. */
+gboolean vencrypt_is_anonymous(const Vencrypt *vencrypt);
 
 /* After SIGN_IN. User: UTF-8 without control characters. */
 const char *vencrypt_user(const Vencrypt *vencrypt);

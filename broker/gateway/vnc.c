@@ -96,7 +96,7 @@ fail_for(Vnc *vnc, const GError *error)
 		fail(vnc, "There is no such desktop for you.");
 		break;
 	case 503:
-		fail(vnc, "No desktop is free now. Try again in a moment.");
+		fail(vnc, "No desktop is free now, or too many have tried to sign in. Try again in a moment.");
 		break;
 	case 504:
 		fail(vnc, "The desktop took too long to start. Try again in a moment.");
@@ -250,7 +250,8 @@ act(Vnc *vnc, VencryptResult result)
 	case VENCRYPT_MORE:
 		return TRUE;
 	case VENCRYPT_START_TLS:
-		client_start_tls(client, FALSE, on_secured, client_take_state(client), vnc_free);
+		client_start_tls(client, vencrypt_is_anonymous(vnc->vencrypt) ? TLS_ANONYMOUS : TLS_STREAM, on_secured,
+			client_take_state(client), vnc_free);
 		return FALSE;
 	case VENCRYPT_SIGN_IN:
 		sign_in(vnc);
@@ -293,7 +294,7 @@ vnc_start(Client *client)
 	Vnc *vnc = g_new0(Vnc, 1);
 
 	vnc->client = client;
-	vnc->vencrypt = vencrypt_new();
+	vnc->vencrypt = vencrypt_new(client_gateway(client)->vnc_tls_plain);
 	vnc->stream = -1;
 	client_set_limit(client, client_limits(client)->handshake_timeout, REFUSAL_HANDSHAKE_TIMEOUT);
 	client_set_stage(client, &stage, vnc);

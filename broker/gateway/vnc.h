@@ -1,4 +1,4 @@
-/* The VNC port: sign-in by VeNCrypt X509Plain, then a relay. SPDX-License-Identifier: GPL-2.0-or-later */
+/* The VNC port: sign-in by VeNCrypt, then a relay. SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
 #include "broker/gateway/client.h"

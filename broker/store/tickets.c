@@ -44,22 +44,15 @@ ticket_row_insert(Store *store, const TicketRow *row, const TicketLimits *limits
 	return FALSE;
 }
 
-TicketRow *
-ticket_row_redeem(Store *store, const char *name, const char *address, gint64 now, const TicketLimits *limits,
-	GError **error)
+#define RETURNING " RETURNING name, secret, session, desktop, address, created"
+
+/* Runs a statement that returns one row, or none. */
+static TicketRow *
+step_once(Store *store, sqlite3_stmt *statement, GError **error)
 {
 	g_autoptr(TicketRow) row = NULL;
 	StoreStep step;
-	sqlite3_stmt *statement = store_prepare(store,
-		"UPDATE tickets SET redeemed = coalesce(redeemed, ?3), channels = channels + 1"
-		" WHERE name = ?1 AND address = ?2 AND channels < ?6"
-		" AND CASE WHEN redeemed IS NULL THEN ?3 - created <= ?4 ELSE ?3 - redeemed <= ?5 END"
-		" RETURNING name, secret, session, desktop, address, created",
-		error);
 
-	if (statement == NULL)
-		return NULL;
-	store_bind(statement, "ssiiii", name, address, now, limits->redeem_s, limits->channels_s, limits->channels);
 	while ((step = store_step(store, statement, error)) == STORE_ROW) {
 		row = g_new0(TicketRow, 1);
 		row->name = store_text(statement, 0);
@@ -75,6 +68,34 @@ ticket_row_redeem(Store *store, const char *name, const char *address, gint64 no
 	if (row == NULL)
 		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "this ticket is not good, or no longer");
 	return g_steal_pointer(&row);
+}
+
+TicketRow *
+ticket_row_redeem(Store *store, const char *name, const char *address, gint64 now, const TicketLimits *limits,
+	GError **error)
+{
+	sqlite3_stmt *statement = store_prepare(store,
+		"UPDATE tickets SET redeemed = coalesce(redeemed, ?3), channels = channels + 1"
+		" WHERE name = ?1 AND address = ?2 AND channels < ?6"
+		" AND CASE WHEN redeemed IS NULL THEN ?3 - created <= ?4 ELSE ?3 - redeemed <= ?5 END" RETURNING,
+		error);
+
+	if (statement == NULL)
+		return NULL;
+	store_bind(statement, "ssiiii", name, address, now, limits->redeem_s, limits->channels_s, limits->channels);
+	return step_once(store, statement, error);
+}
+
+TicketRow *
+ticket_row_take(Store *store, const char *name, const char *address, gint64 now, const TicketLimits *limits, GError **error)
+{
+	sqlite3_stmt *statement = store_prepare(store,
+		"DELETE FROM tickets WHERE name = ?1 AND address = ?2 AND redeemed IS NULL AND ?3 - created <= ?4" RETURNING, error);
+
+	if (statement == NULL)
+		return NULL;
+	store_bind(statement, "ssii", name, address, now, limits->redeem_s);
+	return step_once(store, statement, error);
 }
 
 static TicketRefusal

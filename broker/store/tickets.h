@@ -1,4 +1,4 @@
-/* The table "tickets": what a SPICE client shows in CONNECT. SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table "tickets": what a SPICE client shows in CONNECT, and a VNC viewer at its sign-in. SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
 #include "broker/store/store.h"
@@ -37,12 +37,16 @@ typedef enum {
 	TICKET_LATE,     /* no channel came in time */
 	TICKET_OVER,     /* the time for channels is over */
 	TICKET_CHANNELS, /* there were as many as it is good for */
+	TICKET_SECRET,   /* not its other half: of one that is taken */
 	TICKET_N_REFUSALS
 } TicketRefusal;
 
 /* *@user: whose it is, or NULL. Free with g_free. */
 TicketRefusal ticket_row_refusal(Store *store, const char *name, const char *address, gint64 now, const TicketLimits *limits,
 	char **user);
+/* Takes the row away, in one statement, when it waits for its first channel still: NULL with NOT_FOUND as above. */
+TicketRow *ticket_row_take(Store *store, const char *name, const char *address, gint64 now, const TicketLimits *limits,
+	GError **error);
 
 gboolean ticket_rows_delete_of_desktop(Store *store, const char *desktop, GError **error);
 gboolean ticket_rows_delete_old(Store *store, gint64 now, const TicketLimits *limits, GError **error);

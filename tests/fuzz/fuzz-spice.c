@@ -29,9 +29,11 @@
 #define RAW_MAX (16 + 26 + 4 + TICKET_SIZE)
 /* What a display channel hears before its first message is read: the link's answer, its result, SET_ACK. */
 #define DISPLAY_HEARD (16 + 178 + 4 + 4 + 4 + 6 + 8)
-#define RAW_CHANNEL 20 /* where its type stands in these */
+#define RAW_ID 16 /* where the connection's id, and its type, stand in these */
+#define RAW_CHANNEL 20
 #define RAW (-1)
 #define ANY (-2)
+#define PATIENCE_WITH_DISPLAY_US (5 * G_USEC_PER_SEC)
 #define PATIENCE_US 5000 /* for the library's thread to take what was sent */
 
 enum { STEP_SAY, STEP_BEGIN, STEP_MESSAGE, STEP_LINK, STEP_CONNECT, STEP_CLOSE, STEP_DAMAGE, STEP_AGENT, N_STEPS };
@@ -66,6 +68,7 @@ static const struct {
 } fatal[] = {
 	{ANY, SPICE_MSGC_MIGRATE_FLUSH_MARK},
 	{SPICE_CHANNEL_DISPLAY, SPICE_MSGC_DISPLAY_INIT}, /* a second one */
+	{SPICE_CHANNEL_MAIN, SPICE_MSGC_MAIN_MIGRATE_DST_DO_SEAMLESS},
 	{SPICE_CHANNEL_MAIN, SPICE_MSGC_MAIN_AGENT_TOKEN}, /* before AGENT_START */
 };
 
@@ -212,18 +215,20 @@ put(Connection *connection, const void *bytes, size_t size)
 		g_debug("the server reads no more");
 }
 
-/* Bytes as they are: no more than a link has, and no display channel's, which must not end before its first message. */
+/* Bytes as they are: no more than a link has; and only a main channel's, without an id of its own, for what the display channel
+ * does next depends on that. */
 static void
 say(Connection *connection, const uint8_t *data, size_t size)
 {
 	gsize at = connection->raw_at;
 
 	size = MIN(size, RAW_MAX - at);
+	for (gsize i = MAX(at, RAW_ID); i < at + size && i <= RAW_CHANNEL; i++) {
+		if (data[i - at] != (i == RAW_CHANNEL ? SPICE_CHANNEL_MAIN : 0))
+			size = i - at;
+	}
 	connection->raw_at += size;
-	if (at <= RAW_CHANNEL && connection->raw_at > RAW_CHANNEL && data[RAW_CHANNEL - at] == SPICE_CHANNEL_DISPLAY)
-		connection->raw_at = RAW_MAX;
-	else
-		put(connection, data, size);
+	put(connection, data, size);
 }
 
 static gboolean
@@ -314,7 +319,8 @@ link_channel(Session *session, const uint8_t *data, size_t size)
 	memcpy(bytes, data, MIN(size, sizeof bytes));
 	hello.header = (SpiceLinkHeader){SPICE_MAGIC, GUINT32_TO_LE(SPICE_VERSION_MAJOR), GUINT32_TO_LE(SPICE_VERSION_MINOR),
 		GUINT32_TO_LE(sizeof hello.mess + 8)};
-	hello.mess.connection_id = GUINT32_TO_LE(connection_id(bytes[2] % 4));
+	/* A main channel that brings an id of its own comes from another server, and ends this one in many ways (FINDINGS.md). */
+	hello.mess.connection_id = GUINT32_TO_LE(connection_id(bytes[0] == SPICE_CHANNEL_MAIN ? 0 : bytes[2] % 4));
 	hello.mess.channel_type = bytes[0];
 	hello.mess.channel_id = bytes[1];
 	hello.mess.num_common_caps = hello.mess.num_channel_caps = GUINT32_TO_LE(1);
@@ -324,6 +330,7 @@ link_channel(Session *session, const uint8_t *data, size_t size)
 	memcpy(&hello.channel, bytes + 3, 4);
 	hello.mechanism = GUINT32_TO_LE(SPICE_COMMON_CAP_AUTH_SPICE);
 	Connection *connection = add_connection(session, bytes[0]);
+	gint64 deadline = g_get_monotonic_time() + PATIENCE_WITH_DISPLAY_US;
 
 	if (connection == NULL)
 		return;
@@ -333,7 +340,7 @@ link_channel(Session *session, const uint8_t *data, size_t size)
 	/* With its first message at once, and nothing behind it until that was answered: the library's thread waits for it, and uses
 	 * what is freed when the connection ends meanwhile. */
 	put(connection, init, sizeof init);
-	while (!connection->ended && connection->heard <= DISPLAY_HEARD) {
+	while (!connection->ended && connection->heard <= DISPLAY_HEARD && g_get_monotonic_time() < deadline) {
 		run_once(session);
 		g_usleep(100);
 	}

@@ -1,4 +1,4 @@
-/* A VNC client's first messages, and a display server's: the first byte chooses. SPDX-License-Identifier: GPL-2.0-or-later */
+/* A VNC client's first messages, of one where TLSPlain is offered ('a'), and a display server's ('d'): the first byte chooses. SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
 #include <stdint.h>
@@ -22,9 +22,9 @@ feed_display(const uint8_t *data, size_t size)
 }
 
 static void
-feed_viewer(const uint8_t *data, size_t size)
+feed_viewer(gboolean anonymous, const uint8_t *data, size_t size)
 {
-	g_autoptr(Vencrypt) vencrypt = vencrypt_new();
+	g_autoptr(Vencrypt) vencrypt = vencrypt_new(anonymous);
 	VencryptResult result = VENCRYPT_MORE;
 
 	while (result == VENCRYPT_MORE || result == VENCRYPT_START_TLS) {
@@ -36,6 +36,8 @@ feed_viewer(const uint8_t *data, size_t size)
 			return;
 		result = vencrypt_feed(vencrypt, data);
 		vencrypt_output(vencrypt, &n);
+		if (vencrypt_is_anonymous(vencrypt) && !anonymous)
+			g_error("chose what was not offered");
 		data += wanted;
 		size -= wanted;
 	}
@@ -51,6 +53,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (data[0] == 'd')
 		feed_display(data + 1, size - 1);
 	else
-		feed_viewer(data + 1, size - 1);
+		feed_viewer(data[0] == 'a', data + 1, size - 1);
 	return 0;
 }

@@ -50,6 +50,7 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 		bootMs,
 		/** "busy" and "failed" answer so to every open; "lost" cuts every connection; "gone" refuses every screen */
 		trouble: '',
+		passSeconds: 30,
 		pools: [
 			{ name: 'office', title: 'Office desktop', policy: { clipboard: 'both' } },
 			{ name: 'lab', title: 'Security lab', policy: { clipboard: 'off' } },
@@ -138,6 +139,11 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 		if (rest === '/console.vv') {
 			response.writeHead(200, { 'Content-Type': 'application/x-virt-viewer' });
 			return response.end('[virt-viewer]\ntype=spice\n');
+		}
+		if (rest === '/vnc') {
+			const [name, password] = ['0123456789abcdef0123456789abcdef', `${(counter++).toString(16).padStart(8, '0')}`.repeat(6)];
+			return answer(200, { address: '127.0.0.1', port: 5999, user: `ticket:${name}`, password, expires: fake.passSeconds,
+				uri: `vnc://127.0.0.1:5999?VncUsername=ticket%3A${name}&VncPassword=${password}`, ca: '-----BEGIN CERTIFICATE-----\n' });
 		}
 		return answer(200, view(desktop));
 	}

@@ -58,8 +58,10 @@ def instance():
 class Portal:
     """One person's browser, as far as REST goes: keeps the cookie, sends the Origin."""
 
-    def __init__(self):
-        self.instance = instance()
+    def __init__(self, of=None, source=None):
+        """@of: as instance() returns it; @source: the address to come from."""
+        self.instance = of or instance()
+        self.source = (source, 0) if source else None
         url = urllib.parse.urlparse(self.instance["portal"])
         self.host, self.port = url.hostname, url.port
         self.tls = ssl.create_default_context(cafile=self.instance["ca"])
@@ -72,7 +74,8 @@ class Portal:
         raise Failure(f"no user {name} in {INSTANCE}")
 
     def connect(self, timeout=40):
-        return http.client.HTTPSConnection(self.host, self.port, timeout=timeout, context=self.tls)
+        return http.client.HTTPSConnection(self.host, self.port, timeout=timeout, source_address=self.source,
+                                           context=self.tls)
 
     def request(self, method, path, body=None, headers=None):
         """(status, response fields with lower-case names, decoded JSON or bytes)"""

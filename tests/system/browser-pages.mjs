@@ -200,6 +200,22 @@ const steps = [
 		check(file.suggestedFilename() === 'office.vv', file.suggestedFilename());
 		check(readFileSync(await file.path(), 'utf8').startsWith('[virt-viewer]'), 'not a .vv file');
 	}],
+	['a VNC viewer gets a password that is good once, and the page forgets it', async () => {
+		await press('Get a one-time password');
+		await seen('good once, for 30 seconds');
+		await seen('ticket:0123456789abcdef0123456789abcdef');
+		await seen('vncviewer -SecurityTypes=X509Plain -X509CA=ca.pem 127.0.0.1::5999');
+		await seen('vnc://127.0.0.1:5999?VncUsername=ticket%3A');
+		for (const name of ['Copy User name', 'Copy Password', 'Copy URL', 'Copy TigerVNC'])
+			check((await page.getByRole('button', { name, exact: true }).count()) === 1, `no button “${name}”`);
+		check((await page.getByRole('link', { name: 'ca.pem' }).getAttribute('href')) === '/ca.pem', 'no link to the CA');
+		await axe('vnc-pass');
+		fake.passSeconds = 1;
+		await press('Get a one-time password');
+		await seen('has expired');
+		check(!(await page.content()).includes('ticket:'), 'the ticket is in the page still');
+		fake.passSeconds = 30;
+	}],
 	['a reset asks first', async () => {
 		const before = [...fake.desktops.keys()][0];
 		await press('Reset desktop');

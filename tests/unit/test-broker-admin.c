@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/common/peer.h"
+#include "broker/dbus/gateway.h"
 #include "broker/endings.h"
 #include "tests/lib/broker-fixture.h"
 
@@ -91,6 +93,73 @@ START_TEST(status_says_what_is_wrong)
 	ck_assert_int_eq(carrel("status"), 1);
 	ck_assert_ptr_nonnull(strstr(run.out, "! carrel-gateway is not running"));
 	ck_assert_ptr_nonnull(strstr(run.out, "! broken.pool:2: Pool/Titel"));
+}
+END_TEST
+
+static void
+on_joined(GObject *source, GAsyncResult *result, gpointer data)
+{
+	*(GDBusConnection **)data = peer_connect_finish(result, NULL);
+}
+
+static gboolean
+is_set(void *data)
+{
+	return *(void **)data != NULL;
+}
+
+static gboolean
+on_get_status(CarrelGateway1 *own, GDBusMethodInvocation *call, gpointer data)
+{
+	carrel_gateway1_complete_get_status(own, call,
+		g_variant_new_parsed("{'limits': <{'HeadSize': <int64 2048>, 'ProxyFrom': <@as []>}>,"
+				     " 'connections': <{'streams': <{'vnc': <uint32 3>}>}>,"
+				     " 'counters': <{'pings': <uint64 7>, 'refused': <{'HeadSize': <uint64 9>, 'Tls': <uint64 5>}>}>}"));
+	return TRUE;
+}
+
+static GDBusConnection *
+join_as_gateway(void)
+{
+	g_autofree char *path = conf_socket_path(fixture.conf, CONF_SOCKET_GATEWAY);
+	GDBusConnection *connection = NULL;
+
+	peer_connect_async(path, (uid_t)-1, 5000, NULL, on_joined, &connection);
+	ck_assert(fixture_wait(is_set, &connection));
+	return connection;
+}
+
+START_TEST(status_has_what_the_gateway_tells)
+{
+	g_autoptr(GDBusConnection) connection = join_as_gateway();
+	g_autoptr(CarrelGateway1) own = carrel_gateway1_skeleton_new();
+	g_autoptr(JsonNode) root = NULL;
+
+	g_signal_connect(own, "handle-get-status", G_CALLBACK(on_get_status), NULL);
+	g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(own), connection, "/org/carrel/Gateway1", NULL);
+	g_dbus_connection_start_message_processing(connection);
+	carrel("status --json");
+	JsonObject *status = printed_object(&root), *told = json_object_get_object_member(status, "gateway");
+
+	ck_assert(json_object_get_boolean_member(status, "gateway-connected"));
+	ck_assert_int_eq(json_object_get_int_member(json_object_get_object_member(told, "limits"), "HeadSize"), 2048);
+	ck_assert_ptr_null(strstr(run.out, "does not answer"));
+	carrel("status");
+	ck_assert(g_regex_match_simple("HeadSize +2.0.KiB +9\n", run.out, 0, 0));
+	ck_assert(g_regex_match_simple("Tls +- +5\n", run.out, 0, 0));
+	ck_assert(g_regex_match_simple("streams vnc +3\n", run.out, 0, 0));
+	ck_assert(g_regex_match_simple("pings +7\n", run.out, 0, 0));
+	g_dbus_connection_close_sync(connection, NULL, NULL);
+}
+END_TEST
+
+START_TEST(status_does_not_wait_for_a_gateway_that_is_silent)
+{
+	g_autoptr(GDBusConnection) connection = join_as_gateway(); /* and reads no message */
+
+	ck_assert_int_eq(carrel("status"), 1);
+	ck_assert_ptr_nonnull(strstr(run.out, "! carrel-gateway does not answer"));
+	g_dbus_connection_close_sync(connection, NULL, NULL);
 }
 END_TEST
 
@@ -210,6 +279,8 @@ main(void)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, status_says_what_is_wrong);
+	tcase_add_test(tcase, status_has_what_the_gateway_tells);
+	tcase_add_test(tcase, status_does_not_wait_for_a_gateway_that_is_silent);
 	tcase_add_test(tcase, sessions_and_desktops_are_listed);
 	tcase_add_test(tcase, ending_a_session_signs_its_person_out);
 	tcase_add_test(tcase, a_message_reaches_the_desktop);

@@ -361,6 +361,40 @@ START_TEST(a_console_file_holds_what_virt_viewer_needs)
 }
 END_TEST
 
+START_TEST(a_vnc_link_holds_a_ticket_and_where_to_take_it)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1"), *other = fixture_sign_in(&fixture, "demo2");
+	g_autofree char *id = fixture_open(&fixture, session, "office"), *path = g_strdup_printf("desktops/%s/vnc", id);
+
+	assert_status("POST", path, other, NULL, 404);
+	assert_status("POST", path, NULL, NULL, 401);
+	assert_status("GET", path, session, NULL, 405);
+	g_autoptr(Answer) answer = fixture_request(&fixture, "POST", path, session, NULL);
+	ck_assert_uint_eq(answer->status, 200);
+	ck_assert_str_eq(answer_text(answer, "address"), "portal.example");
+	ck_assert_int_eq(json_object_get_int_member(json_node_get_object(answer->json), "port"), 5999);
+	ck_assert_int_eq(json_object_get_int_member(json_node_get_object(answer->json), "expires"), 30);
+	ck_assert(g_str_has_prefix(answer_text(answer, "ca"), "-----BEGIN CERTIFICATE-----"));
+	g_autofree char *name = g_strdup(answer_text(answer, "user"));
+	ck_assert(g_str_has_prefix(name, "ticket:"));
+	g_autofree char *uri = g_strdup_printf("vnc://portal.example:5999?VncUsername=ticket%%3A%s&VncPassword=%s",
+		name + strlen("ticket:"), answer_text(answer, "password"));
+	ck_assert_str_eq(answer_text(answer, "uri"), uri);
+	g_autoptr(TicketRow) ticket = tickets_redeem(fixture.broker->tickets, name + strlen("ticket:"), "192.0.2.1", NULL);
+	ck_assert_str_eq(ticket->secret, answer_text(answer, "password"));
+}
+END_TEST
+
+START_TEST(there_is_no_vnc_link_without_a_vnc_port)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1");
+	g_autofree char *id = fixture_open(&fixture, session, "office"), *path = g_strdup_printf("desktops/%s/vnc", id);
+
+	fixture.broker->facts.vnc_port = 0;
+	assert_status("POST", path, session, NULL, 404);
+}
+END_TEST
+
 START_TEST(a_desktop_that_is_not_ready_has_no_console_file)
 {
 	g_autofree char *session = fixture_sign_in(&fixture, "demo1");
@@ -549,6 +583,8 @@ main(void)
 	tcase_add_test(tcase, open_refuses_with_the_reason);
 	tcase_add_test(tcase, another_persons_desktop_does_not_exist);
 	tcase_add_test(tcase, a_console_file_holds_what_virt_viewer_needs);
+	tcase_add_test(tcase, a_vnc_link_holds_a_ticket_and_where_to_take_it);
+	tcase_add_test(tcase, there_is_no_vnc_link_without_a_vnc_port);
 	tcase_add_test(tcase, a_desktop_that_is_not_ready_has_no_console_file);
 	tcase_add_test(tcase, reset_takes_the_desktop_and_its_tickets_away);
 	tcase_add_test(tcase, sign_out_ends_session_tickets_and_desktop);

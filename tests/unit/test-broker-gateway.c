@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/access.h"
 #include "broker/common/error.h"
 #include "broker/common/peer.h"
 #include "broker/dbus/broker-gateway.h"
 #include "broker/endings.h"
+#include "broker/vnc-entry.h"
 #include "tests/lib/broker-fixture.h"
 
 #define HERE "192.0.2.1"
@@ -163,14 +165,28 @@ redeem(const char *name, const char *address)
 }
 
 static gboolean
-sign_in_vnc(const char *user, const char *password)
+sign_in_vnc_from(const char *address, const char *user, const char *password)
 {
 	forget_outcome();
 	carrel_broker1_gateway_call_sign_in_vnc(gateway, user,
-		g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, password, strlen(password), 1), HERE, G_DBUS_CALL_FLAGS_NONE,
+		g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, password, strlen(password), 1), address, G_DBUS_CALL_FLAGS_NONE,
 		200000, NULL, on_vnc, NULL);
 	ck_assert(fixture_wait(is_over, NULL));
 	return outcome.grant != 0;
+}
+
+static gboolean
+sign_in_vnc(const char *user, const char *password)
+{
+	return sign_in_vnc_from(HERE, user, password);
+}
+
+static gboolean
+enter(const char *address, const TicketRow *ticket, const char *secret)
+{
+	g_autofree char *user = g_strconcat(VNC_ENTRY_TICKET, ticket->name, NULL);
+
+	return sign_in_vnc_from(address, user, secret ? secret : ticket->secret);
 }
 
 static const char *
@@ -369,6 +385,91 @@ START_TEST(a_vnc_viewer_is_denied_alike_for_every_reason_of_its_own)
 }
 END_TEST
 
+START_TEST(a_tickets_secret_stands_for_the_password_once)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1"), *id = fixture_open(&fixture, session, "office");
+	g_autoptr(TicketRow) ticket = issue(session, id);
+
+	ck_assert(enter(HERE, ticket, NULL));
+	ck_assert_str_eq(outcome.desktop, id);
+	ck_assert_str_eq(admitted("protocol"), "vnc");
+	ck_assert_str_eq(admitted("user"), "demo1");
+	ck_assert_str_eq(admitted("secret"), "");
+	ck_assert(!sessions_has_user(fixture.broker->sessions, "demo1", SESSION_VNC));
+	ck_assert(!enter(HERE, ticket, NULL));
+	ck_assert(g_error_matches(outcome.error, CARREL_ERROR, CARREL_ERROR_DENIED));
+	ck_assert_uint_eq(fake_display_n_admissions(fixture.display), 1);
+}
+END_TEST
+
+START_TEST(a_vnc_client_by_ticket_ends_with_the_portals_session)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1"), *id = fixture_open(&fixture, session, "office");
+	g_autoptr(TicketRow) ticket = issue(session, id);
+	g_autoptr(SessionRow) row = sessions_find(fixture.broker->sessions, session);
+
+	ck_assert(enter(HERE, ticket, NULL));
+	ck_assert(access_client_is_of(admitted("client"), row->id));
+	g_autoptr(Answer) out = fixture_request(&fixture, "POST", "sign-out", session, NULL);
+	ck_assert_ptr_nonnull(out);
+	ck_assert(fixture_wait(is_set, &ended));
+	ck_assert_str_eq(ended, id);
+}
+END_TEST
+
+START_TEST(a_stolen_ticket_lets_no_vnc_viewer_in)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1"), *id = fixture_open(&fixture, session, "office");
+	g_autoptr(TicketRow) elsewhere = issue(session, id), guessed = issue(session, id), late = issue(session, id),
+			     half = issue(session, id), used = issue(session, id);
+
+	ck_assert(!enter(THERE, elsewhere, NULL));
+	ck_assert(!enter(HERE, guessed, "wrong"));
+	ck_assert(!enter(HERE, guessed, NULL)); /* one wrong secret used it up */
+	ck_assert(!enter(HERE, half, half->name));
+	ck_assert(redeem(used->name, HERE));
+	ck_assert(!enter(HERE, used, NULL)); /* SPICE has it */
+	ck_assert(!sign_in_vnc(late->name, late->secret));
+	ck_assert(!sign_in_vnc("demo1", late->secret));
+	ck_assert(!sign_in_vnc("ticket:", late->secret));
+	fixture_pass(31);
+	ck_assert(!enter(HERE, late, NULL));
+	ck_assert_uint_eq(fake_display_n_admissions(fixture.display), 1); /* SPICE's */
+}
+END_TEST
+
+START_TEST(a_ticket_that_ended_lets_no_vnc_viewer_in)
+{
+	g_autofree char *one = fixture_sign_in(&fixture, "demo1"), *two = fixture_sign_in(&fixture, "demo2");
+	g_autofree char *id = fixture_open(&fixture, one, "office");
+	g_autoptr(TicketRow) before_reset = issue(one, id), of_another = issue(two, id);
+
+	ck_assert(!enter(HERE, of_another, NULL));
+	ck_assert(g_error_matches(outcome.error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND));
+	engine_reset(fixture.broker->engine, id, 4009, "test", NULL);
+	ck_assert(!enter(HERE, before_reset, NULL));
+	g_autofree char *fresh = fixture_open(&fixture, one, "office");
+	g_autoptr(TicketRow) before_sign_out = issue(one, fresh);
+	g_autoptr(Answer) out = fixture_request(&fixture, "POST", "sign-out", one, NULL);
+	ck_assert_ptr_nonnull(out);
+	ck_assert(!enter(HERE, before_sign_out, NULL));
+	ck_assert_uint_eq(fake_display_n_admissions(fixture.display), 0);
+}
+END_TEST
+
+START_TEST(a_wrong_ticket_is_told_and_counted_as_a_wrong_password)
+{
+	gint64 started = g_get_monotonic_time();
+
+	ck_assert(!sign_in_vnc("ticket:0123456789abcdef0123456789abcdef", "x"));
+	ck_assert(g_error_matches(outcome.error, CARREL_ERROR, CARREL_ERROR_DENIED));
+	ck_assert_int_ge(g_get_monotonic_time() - started, FIXTURE_FAILURE_MS * 900);
+	ck_assert_int_eq(store_run(fixture.store, NULL,
+				 "UPDATE audit SET action = '' WHERE action = 'ticket-refused' AND detail = 'unknown'", ""),
+		1);
+}
+END_TEST
+
 static gboolean
 has_vnc_session(void)
 {
@@ -455,6 +556,11 @@ add_vnc_tests(TCase *tcase)
 	tcase_add_test(tcase, a_vnc_viewer_waits_for_its_desktop_and_is_let_in);
 	tcase_add_test(tcase, a_vnc_viewer_comes_to_the_desktop_of_the_portal);
 	tcase_add_loop_test(tcase, a_vnc_viewer_is_denied_alike_for_every_reason_of_its_own, 0, G_N_ELEMENTS(vnc_refusals));
+	tcase_add_test(tcase, a_tickets_secret_stands_for_the_password_once);
+	tcase_add_test(tcase, a_vnc_client_by_ticket_ends_with_the_portals_session);
+	tcase_add_test(tcase, a_stolen_ticket_lets_no_vnc_viewer_in);
+	tcase_add_test(tcase, a_ticket_that_ended_lets_no_vnc_viewer_in);
+	tcase_add_test(tcase, a_wrong_ticket_is_told_and_counted_as_a_wrong_password);
 	tcase_add_test(tcase, a_vnc_session_lives_while_its_viewer_is_connected);
 }
 

@@ -99,6 +99,45 @@ START_TEST(the_first_channel_must_come_within_30_s)
 }
 END_TEST
 
+static gboolean
+take(const char *name, const char *secret, const char *address)
+{
+	g_autoptr(Secret) other_half = secret_new(secret, strlen(secret));
+	g_autoptr(GError) error = NULL;
+	g_autoptr(TicketRow) row = tickets_take(tickets, name, other_half, address, &error);
+
+	if (row == NULL)
+		ck_assert(g_error_matches(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND));
+	return row != NULL;
+}
+
+START_TEST(it_is_taken_once_with_its_secret)
+{
+	ck_assert(!take(ticket->name, ticket->secret, "192.0.2.2"));
+	ck_assert(take(ticket->name, ticket->secret, HERE));
+	ck_assert(!take(ticket->name, ticket->secret, HERE));
+	ck_assert(!redeem(ticket->name, HERE));
+}
+END_TEST
+
+START_TEST(a_wrong_secret_uses_it_up)
+{
+	ck_assert(!take(ticket->name, "", HERE));
+	ck_assert(!take(ticket->name, ticket->secret, HERE));
+}
+END_TEST
+
+START_TEST(it_is_not_taken_after_a_channel_or_30_s)
+{
+	g_autoptr(TicketRow) late = tickets_issue(tickets, "s", "office-00000001", HERE, NULL);
+
+	ck_assert(redeem(ticket->name, HERE));
+	ck_assert(!take(ticket->name, ticket->secret, HERE));
+	clock_s += 31;
+	ck_assert(!take(late->name, late->secret, HERE));
+}
+END_TEST
+
 START_TEST(it_is_good_for_16_channels)
 {
 	for (int i = 0; i < 16; i++)
@@ -171,6 +210,9 @@ main(void)
 	tcase_add_test(tcase, nobody_redeems_it_from_another_address);
 	tcase_add_test(tcase, an_unknown_name_and_the_secret_open_nothing);
 	tcase_add_test(tcase, the_first_channel_must_come_within_30_s);
+	tcase_add_test(tcase, it_is_taken_once_with_its_secret);
+	tcase_add_test(tcase, a_wrong_secret_uses_it_up);
+	tcase_add_test(tcase, it_is_not_taken_after_a_channel_or_30_s);
 	tcase_add_test(tcase, it_is_good_for_16_channels);
 	tcase_add_test(tcase, it_is_good_for_10_s_after_its_first_channel);
 	tcase_add_test(tcase, it_ends_with_its_session);

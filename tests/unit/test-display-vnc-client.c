@@ -163,6 +163,24 @@ START_TEST(a_change_outside_of_what_was_asked_for_is_waited_out)
 }
 END_TEST
 
+START_TEST(a_request_for_nothing_is_ignored)
+{
+	/* Zlib, whose rectangles libvncserver counts by a division. */
+	static const guint8 zlib[] = {2, 0, 0, 1, 0, 0, 0, 6};
+	static const guint8 nothing[][10] = {{3, 0, 0, 1, 0, 0, 0, 0, 0, 48}, {3, 0, 0, 64, 0, 0, 0, 1, 0, 48},
+		{3, 0, 0, 0, 0, 48, 0, 64, 0, 48}};
+	guint8 buffer[65536];
+
+	say(zlib, sizeof zlib);
+	while (read(end, buffer, sizeof buffer) > 0)
+		turn();
+	say(nothing[_i], sizeof nothing[_i]);
+	turn();
+	ck_assert_int_lt(read(end, buffer, sizeof buffer), 0);
+	ck_assert_ptr_null(gone);
+}
+END_TEST
+
 START_TEST(a_client_that_reads_may_ask_as_often_as_it_likes)
 {
 	guint8 buffer[65536];
@@ -205,6 +223,7 @@ main(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, a_change_outside_of_what_was_asked_for_is_waited_out);
 	tcase_add_test(tcase, a_client_that_asks_and_never_reads_is_sent_away);
+	tcase_add_loop_test(tcase, a_request_for_nothing_is_ignored, 0, 3);
 	tcase_add_test(tcase, a_client_that_reads_may_ask_as_often_as_it_likes);
 	tcase_add_test(tcase, a_message_cut_anywhere_is_waited_for);
 	tcase_add_test(tcase, garbage_ends_its_sender);

@@ -93,6 +93,18 @@ START_TEST(a_slash_64_is_one_address_and_loopback_is_none)
 }
 END_TEST
 
+START_TEST(no_ipv6_network_counts_as_somebody_s_ipv4_address)
+{
+	static const char *const six[] = {"2001:db8::1", "20:1db8::1", "::b80d:120:0:1", "0:0:c000:201::1"};
+	static const char *const four[] = {"32.1.13.184", "184.13.1.32", "192.0.2.1", "1.2.0.192"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(six); i++) {
+		for (gsize j = 0; j < G_N_ELEMENTS(four); j++)
+			ck_assert(key_of(six[i]).network != key_of(four[j]).network);
+	}
+}
+END_TEST
+
 START_TEST(a_limit_that_is_changed_counts_at_once)
 {
 	ck_assert_int_eq(enter("192.0.2.1", NULL), REFUSAL_NONE);
@@ -223,6 +235,7 @@ main(void)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, an_address_and_all_have_a_limit);
 	tcase_add_test(tcase, a_slash_64_is_one_address_and_loopback_is_none);
+	tcase_add_test(tcase, no_ipv6_network_counts_as_somebody_s_ipv4_address);
 	tcase_add_test(tcase, a_limit_that_is_changed_counts_at_once);
 	tcase_add_test(tcase, only_strangers_count_for_the_early_drop);
 	tcase_add_test(tcase, the_drop_begins_at_start_with_rate_and_ends_at_full_with_all);

@@ -28,7 +28,7 @@ feed(Vencrypt *vencrypt, const char *bytes, gsize n)
 static Vencrypt *
 until_tls(const char *version)
 {
-	Vencrypt *vencrypt = vencrypt_new();
+	Vencrypt *vencrypt = vencrypt_new(FALSE);
 
 	ck_assert_int_eq(feed(vencrypt, version, 12), VENCRYPT_MORE);
 	assert_output(vencrypt, "\1\23", 2);
@@ -72,11 +72,42 @@ START_TEST(a_failure_has_its_reason_in_3_8_and_none_in_3_7)
 }
 END_TEST
 
-static const char *const versions[] = {"RFB 003.003\n", "RFB 003.005\n", "RFB 002.009\n"};
+/* What viewers say: RFC 6143's 3.3, and the 3.4, 3.5 and 3.6 that mean it. */
+static const char *const old_versions[] = {"RFB 003.003\n", "RFB 003.004\n", "RFB 003.005\n", "RFB 003.006\n"};
 
-START_TEST(rfb_3_3_is_refused_with_a_reason)
+START_TEST(vencrypt_is_dictated_to_rfb_3_3)
 {
-	g_autoptr(Vencrypt) vencrypt = vencrypt_new();
+	g_autoptr(Vencrypt) vencrypt = vencrypt_new(FALSE);
+
+	ck_assert_int_eq(feed(vencrypt, old_versions[_i], 12), VENCRYPT_MORE);
+	assert_output(vencrypt, "\0\0\0\23\0\2", 6);
+	ck_assert_int_eq(feed(vencrypt, "\0\2", 2), VENCRYPT_MORE);
+	assert_output(vencrypt, "\0\1\0\0\1\6", 6);
+	ck_assert_int_eq(feed(vencrypt, "\0\0\1\6", 4), VENCRYPT_START_TLS);
+	ck_assert_int_eq(feed(vencrypt, "\0\0\0\5\0\0\0\0", 8), VENCRYPT_MORE);
+	ck_assert_int_eq(feed(vencrypt, "demo1", 5), VENCRYPT_SIGN_IN);
+	vencrypt_result(vencrypt, "no");
+	assert_output(vencrypt, "\0\0\0\1", 4);
+}
+END_TEST
+
+/* Apple's, RealVNC's since 4.1 and 5.0, UltraVNC's single click. */
+static const char *const new_versions[] = {"RFB 003.889\n", "RFB 004.001\n", "RFB 005.000\n", "RFB 003.016\n", "RFB 999.999\n"};
+
+START_TEST(what_is_later_than_3_8_is_spoken_to_in_3_8)
+{
+	g_autoptr(Vencrypt) vencrypt = until_tls(new_versions[_i]);
+
+	vencrypt_result(vencrypt, "no");
+	assert_output(vencrypt, "\0\0\0\1\0\0\0\2no", 10);
+}
+END_TEST
+
+static const char *const versions[] = {"RFB 002.009\n", "RFB 000.000\n", "RFB 003.002\n"};
+
+START_TEST(what_is_before_3_3_is_refused_with_a_reason)
+{
+	g_autoptr(Vencrypt) vencrypt = vencrypt_new(FALSE);
 	gsize n;
 
 	ck_assert_int_eq(feed(vencrypt, versions[_i], 12), VENCRYPT_BAD);
@@ -92,7 +123,7 @@ static const char *const strangers[] = {"GET / HTTP/1", "RFB 003.008 ", "RFB 003
 
 START_TEST(what_is_no_vnc_client_gets_no_word)
 {
-	g_autoptr(Vencrypt) vencrypt = vencrypt_new();
+	g_autoptr(Vencrypt) vencrypt = vencrypt_new(FALSE);
 
 	ck_assert_int_eq(feed(vencrypt, strangers[_i], 12), VENCRYPT_BAD);
 	assert_output(vencrypt, "", 0);
@@ -101,7 +132,7 @@ END_TEST
 
 START_TEST(nothing_but_what_was_offered_can_be_chosen)
 {
-	g_autoptr(Vencrypt) none = vencrypt_new(), old = vencrypt_new(), plain = vencrypt_new();
+	g_autoptr(Vencrypt) none = vencrypt_new(FALSE), old = vencrypt_new(FALSE), plain = vencrypt_new(FALSE);
 	gsize n;
 
 	feed(none, "RFB 003.008\n", 12);
@@ -118,6 +149,54 @@ START_TEST(nothing_but_what_was_offered_can_be_chosen)
 	feed(plain, "\0\2", 2);
 	ck_assert_int_eq(feed(plain, "\0\0\1\0", 4), VENCRYPT_BAD); /* Plain, without TLS */
 	assert_output(plain, "\0", 1);
+}
+END_TEST
+
+/* Plain, TLSNone, TLSVnc, TLSPlain, X509None, X509Vnc, and what is no subtype */
+static const char *const subtypes[] = {"\0\0\1\0", "\0\0\1\1", "\0\0\1\2", "\0\0\1\3", "\0\0\1\4", "\0\0\1\5", "\0\0\0\1",
+	"\0\0\0\0", "\1\0\1\6", "\377\377\377\377"};
+
+START_TEST(x509plain_alone_can_be_chosen_where_it_is_offered_alone)
+{
+	g_autoptr(Vencrypt) vencrypt = vencrypt_new(FALSE);
+
+	feed(vencrypt, "RFB 003.008\n", 12);
+	feed(vencrypt, "\23", 1);
+	feed(vencrypt, "\0\2", 2);
+	ck_assert_int_eq(feed(vencrypt, subtypes[_i], 4), VENCRYPT_BAD);
+	assert_output(vencrypt, "\0", 1);
+	ck_assert(!vencrypt_is_anonymous(vencrypt));
+}
+END_TEST
+
+START_TEST(tlsplain_is_offered_behind_x509plain_where_the_admin_wants_it)
+{
+	for (int chosen = 0; chosen < 256; chosen++) {
+		g_autoptr(Vencrypt) vencrypt = vencrypt_new(TRUE);
+		const char subtype[] = {0, 0, 1, (char)chosen};
+		gboolean offered = chosen == 3 || chosen == 6;
+
+		feed(vencrypt, "RFB 003.008\n", 12);
+		feed(vencrypt, "\23", 1);
+		feed(vencrypt, "\0\2", 2);
+		assert_output(vencrypt, "\0\2\0\0\1\6\0\0\1\3", 10);
+		ck_assert_int_eq(feed(vencrypt, subtype, 4), offered ? VENCRYPT_START_TLS : VENCRYPT_BAD);
+		ck_assert_int_eq(vencrypt_is_anonymous(vencrypt), chosen == 3);
+	}
+}
+END_TEST
+
+static const char *const sub_versions[] = {"\0\0", "\0\1", "\0\3", "\1\2", "\377\377"};
+
+START_TEST(a_version_of_vencrypt_other_than_0_2_is_refused)
+{
+	g_autoptr(Vencrypt) vencrypt = vencrypt_new(FALSE);
+
+	feed(vencrypt, "RFB 003.008\n", 12);
+	feed(vencrypt, "\23", 1);
+	ck_assert_int_eq(feed(vencrypt, sub_versions[_i], 2), VENCRYPT_BAD);
+	assert_output(vencrypt, "\377", 1);
+	ck_assert(strstr(vencrypt_fault(vencrypt), "0.2") != NULL);
 }
 END_TEST
 
@@ -199,7 +278,12 @@ main(void)
 
 	tcase_add_test(tcase, a_viewer_signs_in_with_x509plain);
 	tcase_add_test(tcase, a_failure_has_its_reason_in_3_8_and_none_in_3_7);
-	tcase_add_loop_test(tcase, rfb_3_3_is_refused_with_a_reason, 0, G_N_ELEMENTS(versions));
+	tcase_add_loop_test(tcase, vencrypt_is_dictated_to_rfb_3_3, 0, G_N_ELEMENTS(old_versions));
+	tcase_add_loop_test(tcase, what_is_later_than_3_8_is_spoken_to_in_3_8, 0, G_N_ELEMENTS(new_versions));
+	tcase_add_loop_test(tcase, what_is_before_3_3_is_refused_with_a_reason, 0, G_N_ELEMENTS(versions));
+	tcase_add_loop_test(tcase, x509plain_alone_can_be_chosen_where_it_is_offered_alone, 0, G_N_ELEMENTS(subtypes));
+	tcase_add_test(tcase, tlsplain_is_offered_behind_x509plain_where_the_admin_wants_it);
+	tcase_add_loop_test(tcase, a_version_of_vencrypt_other_than_0_2_is_refused, 0, G_N_ELEMENTS(sub_versions));
 	tcase_add_loop_test(tcase, what_is_no_vnc_client_gets_no_word, 0, G_N_ELEMENTS(strangers));
 	tcase_add_test(tcase, nothing_but_what_was_offered_can_be_chosen);
 	tcase_add_loop_test(tcase, lengths_are_bounded_before_anything_is_read, 0, G_N_ELEMENTS(lengths));

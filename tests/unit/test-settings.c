@@ -24,7 +24,7 @@ static const Setting table[] = {
 	{"Pool", "Spare", SETTING_INT, offsetof(Target, spare), "2", 0, 100},
 	{"Desktop", "Memory", SETTING_SIZE, offsetof(Target, memory), "2G", 64 << 20, G_GINT64_CONSTANT(1) << 40},
 	{"Desktop", "TPM", SETTING_BOOL, offsetof(Target, tpm), "no"},
-	{"Access", "Users", SETTING_LIST, offsetof(Target, users)},
+	{"Access", "Users", SETTING_LIST, offsetof(Target, users), "everyone"},
 	{"Policy", "SessionLimit", SETTING_DURATION, offsetof(Target, limit), "8h"},
 	{"Policy", "Usb", SETTING_ENUM, offsetof(Target, usb), "off", .words = usb_words, .unsupported = "no USB yet"},
 	{NULL},
@@ -62,6 +62,18 @@ START_TEST(a_good_file_fills_every_field)
 	ck_assert_int_eq(target.limit, 1800);
 	ck_assert_uint_eq(g_strv_length(target.users), 2);
 	ck_assert_str_eq(target.users[1], "demo2");
+	settings_clear(table, &target);
+}
+END_TEST
+
+START_TEST(an_empty_value_is_the_fallback_but_an_empty_list_is_empty)
+{
+	ck_assert_ptr_null(parse("[Pool]\nTitle=a\nSpare=\n"));
+	ck_assert_int_eq(target.spare, 2);
+	ck_assert_str_eq(target.users[0], "everyone");
+	ck_assert_ptr_null(parse("[Pool]\nTitle=a\n[Access]\nUsers=\n"));
+	ck_assert_ptr_nonnull(target.users);
+	ck_assert_ptr_null(target.users[0]);
 	settings_clear(table, &target);
 }
 END_TEST
@@ -124,6 +136,7 @@ main(void)
 	TCase *tcase = tcase_create("settings");
 
 	tcase_add_test(tcase, a_good_file_fills_every_field);
+	tcase_add_test(tcase, an_empty_value_is_the_fallback_but_an_empty_list_is_empty);
 	tcase_add_loop_test(tcase, a_fault_names_line_and_key_and_what_would_be_right, 0, G_N_ELEMENTS(bad));
 	tcase_add_test(tcase, all_faults_come_at_once_in_file_order);
 	tcase_add_test(tcase, a_file_cut_anywhere_never_crashes_and_keeps_fallbacks);

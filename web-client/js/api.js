@@ -16,6 +16,8 @@ export class ApiError extends Error {
 		this.code = code;
 		/** @type {string[]} what PAM says to a person who could not change an expired password */
 		this.messages = [];
+		/** seconds until it may help to try again; 0: not told */
+		this.wait = 0;
 	}
 }
 
@@ -114,6 +116,7 @@ async function readError(response) {
 	const fault = new ApiError(response.status, String(error?.code ?? '').toLowerCase(), String(error?.message ?? response.statusText));
 	if (Array.isArray(error?.messages))
 		fault.messages = error.messages.map(String);
+	fault.wait = Number(response.headers.get('Retry-After')) || 0;
 	return fault;
 }
 

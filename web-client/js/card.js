@@ -4,7 +4,7 @@
 import { api, ApiError, request } from './api.js';
 import { confirm, el, icon } from './dom.js';
 import { faultText } from './faults.js';
-import { warm } from './lazy.js';
+import { loadPass, warm } from './lazy.js';
 import { t, stepText } from './words.js';
 
 const POLL_MS = 500;
@@ -29,6 +29,7 @@ export function createCard(context, first, gone, refresh) {
 	const vv = el('button', { type: 'button', class: 'button', on: { click: onFile } }, icon('down'), t('portal.vv'));
 	const reset = el('button', { type: 'button', class: 'button danger-quiet', on: { click: onReset } }, icon('reset'), t('portal.reset'));
 	const resetRow = el('div', { class: 'way' }, reset, el('p', { class: 'hint' }, t('portal.resetHint')));
+	const vncWay = el('div', { class: 'way', hidden: !context.me.vnc });
 	const node = el('li', { class: 'card' },
 		el('div', { class: 'card-face' },
 			el('div', { class: 'card-head' },
@@ -36,28 +37,19 @@ export function createCard(context, first, gone, refresh) {
 				el('p', { class: 'state', id: `${id}-state` }, el('span', { class: 'dot', 'aria-hidden': 'true' }), state)),
 			open),
 		said,
-		el('details', { class: 'more' },
+		el('details', { class: 'more', on: { toggle: () => onMore().catch(() => {}) } },
 			el('summary', {}, t('portal.more'), icon('chevron')),
 			el('div', { class: 'way' }, vv, el('p', { class: 'hint' }, t('portal.vvHint'))),
-			vncWay(),
+			vncWay,
 			resetRow));
 
-	function vncWay() {
-		const address = context.me.vnc;
-		if (!address)
-			return null;
-		const copy = el('button', { type: 'button', class: 'button quiet', async onclick() {
-			try {
-				await navigator.clipboard.writeText(address);
-				said.textContent = t('portal.copied');
-			} catch {
-				getSelection()?.selectAllChildren(code);
-			}
-		} }, icon('copy'), t('portal.copy'));
-		const code = el('code', { class: 'address' }, address);
-		return el('div', { class: 'way' },
-			el('div', { class: 'row' }, el('span', { class: 'way-name' }, t('portal.vnc')), code, copy),
-			el('p', { class: 'hint' }, t('portal.vncHint', { user: `${context.me.user}/${first.name}` })));
+	// Asked for by few: fetched when the disclosure is opened.
+	async function onMore() {
+		if (context.me.vnc && !vncWay.hasChildNodes())
+			(await loadPass()).fillVncWay(vncWay, context.me, first.name, said, (use) => act(async () => {
+				use(await api('POST', `${await readyDesktop()}/vnc`, { body: {}, signal: gone }));
+				refresh();
+			}));
 	}
 
 	/** @returns {[string, string]} what the dot shows, and the sentence */
@@ -135,22 +127,21 @@ export function createCard(context, first, gone, refresh) {
 	function onFile() {
 		act(async () => {
 			said.textContent = t('portal.vvBusy');
-			const { desktop } = await claim();
-			await untilUsable(desktop);
-			const file = await (await request('GET', `desktops/${encodeURIComponent(desktop)}/console.vv`, { signal: gone })).blob();
+			const file = await (await request('GET', `${await readyDesktop()}/console.vv`, { signal: gone })).blob();
 			save(file, `${pool.name}.vv`);
 			said.textContent = t('portal.vvDone');
 			refresh();
 		});
 	}
 
-	/** @param {string} desktop */
-	async function untilUsable(desktop) {
+	/** Its path, when it can be seen. */
+	async function readyDesktop() {
+		const path = `desktops/${encodeURIComponent((await claim()).desktop)}`;
 		const deadline = Date.now() + OPEN_DEADLINE_MS;
 		while (Date.now() < deadline) {
-			const now = await api('GET', `desktops/${encodeURIComponent(desktop)}`, { signal: gone });
+			const now = await api('GET', path, { signal: gone });
 			if (now.usable)
-				return;
+				return path;
 			if (now.state === 'failed' || now.state === 'retired')
 				throw new ApiError(0, 'failed', now.note || t('portal.failed'));
 			const text = t('step.time', { step: stepText(now.step), seconds: Math.floor(now.elapsed ?? 0) });

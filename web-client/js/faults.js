@@ -24,7 +24,7 @@ export function faultText(error, title = '') {
 		return navigator.onLine ? t('fault.lost') : t('fault.offline');
 	if (error instanceof ApiError) {
 		if (error.status === 429)
-			return t('fault.tooMany');
+			return t('fault.tooMany', { seconds: error.wait || 60 });
 		const key = byCode[error.code];
 		if (key)
 			return t(key, { pool: title });

@@ -23,6 +23,7 @@ async function part(module) {
 }
 
 export const loadDesktop = () => part(import('./desktop.js'));
+export const loadPass = () => part(import('./vnc-pass.js'));
 export const loadSessions = () => part(import('./sessions.js'));
 export const loadViewer = () => part(Promise.all([import('./viewer.js'), sheet()]).then(([module]) => module));
 

@@ -21,7 +21,7 @@ import { language, t } from './words.js';
 export function showSessions(context, details, gone, wiped) {
 	const moment = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
 	const said = el('p', { class: 'said', role: 'status' });
-	const list = el('ul', { class: 'session-list' });
+	const list = el('ul');
 	const summary = /** @type {HTMLElement} */ (details.querySelector('summary'));
 	const all = el('button', { type: 'button', class: 'button danger-quiet', on: { click: onAll } }, icon('out'), t('sessions.all'));
 	const content = el('div', {}, list, said, el('div', { class: 'way' }, all, el('p', { class: 'hint' }, t('sessions.hint'))));
@@ -52,11 +52,10 @@ export function showSessions(context, details, gone, wiped) {
 		const name = t('sessions.from', { kind, address: session.address });
 		const time = (/** @type {number} */ seconds) => moment.format(new Date(seconds * 1000));
 		const titles = session.desktops.map((id) => context.pools.find((pool) => pool.name === poolOf(id))?.title ?? id);
-		return el('li', { class: 'session' },
-			el('div', { class: 'session-text' },
-				el('p', { class: 'way-name' }, name),
-				el('p', { class: 'hint' }, t('sessions.times', { created: time(session.created), seen: time(session.seen) })),
-				titles.length > 0 && el('p', { class: 'hint' }, t('sessions.shows', { desktops: titles.join(', ') }))),
+		return el('li', { class: 'way' },
+			el('p', { class: 'way-name' }, name),
+			el('p', { class: 'hint' }, t('sessions.times', { created: time(session.created), seen: time(session.seen) })),
+			titles.length > 0 && el('p', { class: 'hint' }, t('sessions.shows', { desktops: titles.join(', ') })),
 			!session.current && el('button', { type: 'button', class: 'button', on: { click: () => onEnd(session.id) } },
 				t('sessions.end'), el('span', { class: 'hidden' }, ` (${name})`)));
 	}
