@@ -121,7 +121,7 @@ fixture_set_up(Fixture *fixture)
 	pam = g_build_filename(fixture->folder, "pam", NULL);
 	pam_folder_write(pam);
 	file = g_build_filename(fixture->folder, "carrel.conf", NULL);
-	text = g_strdup_printf("[Paths]\nState=%s/state\nRuntime=%s/run\nPools=%s/pools\n[Auth]\nFolder=%s\n"
+	text = g_strdup_printf("[Paths]\nState=%s/state\nRuntime=%s/run\nPools=%s/pools\n[Auth]\nFolder=%s\nFreeFailures=5\n"
 			       "[Broker]\nAdminUsers=demo2\nSessionIdle=1h\nSessionLifetime=8h\n",
 		fixture->folder, fixture->folder, fixture->folder, pam);
 	g_file_set_contents(file, text, -1, NULL);
