@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "broker/auth/frame.h"
+#include "broker/endings.h"
 
 static void
 add_member(JsonBuilder *json, const char *name, const char *text)
@@ -27,9 +28,11 @@ answer_accepted(ApiCall *call, const SignInResult *result)
 	Broker *broker = call->broker;
 	g_autoptr(Secret) token = NULL;
 	GError *error = NULL;
-	g_autoptr(SessionRow) session = sessions_begin(broker->sessions, result->user, result->groups,
-		broker_is_admin(broker, result->user, result->groups), call->address, SESSION_PORTAL, &token, &error);
+	g_autoptr(SessionRow) session = NULL;
 
+	endings_make_room(broker, result->user);
+	session = sessions_begin(broker->sessions, result->user, result->groups,
+		broker_is_admin(broker, result->user, result->groups), call->address, SESSION_PORTAL, &token, &error);
 	if (session == NULL) {
 		api_answer_gerror(call, error);
 		return;

@@ -114,6 +114,24 @@ end_quietly(Broker *broker, const SessionRow *session, guint16 code, gboolean re
 		g_warning("cannot end session %s: %s", session->id, error->message);
 }
 
+void
+endings_make_room(Broker *broker, const char *user)
+{
+	g_autoptr(GPtrArray) sessions = sessions_of_user(broker->sessions, user);
+	const SessionRow *longest = NULL;
+
+	if (sessions->len < SESSIONS_PER_USER)
+		return;
+	for (guint i = 0; i < sessions->len; i++) {
+		const SessionRow *session = sessions->pdata[i];
+
+		if ((longest == NULL || session->seen < longest->seen) && !has_viewer(broker, session->id))
+			longest = session;
+	}
+	if (longest)
+		end_quietly(broker, longest, END_SIGNED_OUT, FALSE, "session-displaced");
+}
+
 static void
 end_vnc_sessions(Broker *broker)
 {

@@ -27,6 +27,10 @@ gboolean endings_end_session(Broker *broker, const SessionRow *session, guint16 
 gboolean endings_end_user(Broker *broker, const char *user, guint16 code, const char *actor, const char *action,
 	GError **error);
 
+/* Before one more session of @user begins: where there are as many as may be, the one that was longest without use ends, unless
+ * somebody looks at a desktop in each. A sign-in must not fail for browsers that were closed and never signed out. */
+void endings_make_room(Broker *broker, const char *user);
+
 /* Sessions whose time is over end; a person's desktops are released with the last of them. VNC sessions whose viewer has
  * gone end too. Sessions with viewers count as used. */
 void endings_every_minute(Broker *broker);

@@ -7,7 +7,6 @@
 #include "broker/common/error.h"
 
 #define TOKEN_BYTES 32
-#define SESSIONS_PER_USER 32
 /* A use is an fsync: not at each request. */
 #define TOUCH_EVERY_S 60
 

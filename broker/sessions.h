@@ -5,6 +5,9 @@
 #include "broker/common/secret.h"
 #include "broker/store/sessions.h"
 
+/* Of one person, at once. */
+#define SESSIONS_PER_USER 32
+
 typedef struct Sessions Sessions;
 
 typedef struct {
@@ -19,7 +22,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Sessions, sessions_free)
 
 /* Begins a session of @user (with the groups @groups) and commits it. *@token (may be NULL: a session without a cookie) is
  * what the client shows from then on: 64 hexadecimal digits of 32 random bytes; only its hash is kept. EXHAUSTED when the
- * person has 32 sessions already. Free with session_row_free. */
+ * person has SESSIONS_PER_USER already (endings_make_room). Free with session_row_free. */
 SessionRow *sessions_begin(Sessions *sessions, const char *user, const char *const *groups, gboolean admin,
 	const char *address, const char *kind, Secret **token, GError **error);
 

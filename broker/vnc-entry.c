@@ -6,6 +6,7 @@
 
 #include "broker/access.h"
 #include "broker/common/error.h"
+#include "broker/endings.h"
 
 /* The gateway allows 180 s for all of it. */
 #define WAIT_S 160
@@ -86,6 +87,7 @@ admit(Entry *entry)
 
 	g_clear_handle_id(&entry->deadline_id, g_source_remove);
 	g_ptr_array_remove_fast(entry->owner->waiting, entry);
+	endings_make_room(broker, entry->user);
 	session = sessions_begin(broker->sessions, entry->user, groups, broker_is_admin(broker, entry->user, groups),
 		entry->address, SESSION_VNC, NULL, &error);
 	if (session == NULL) {

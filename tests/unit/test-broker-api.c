@@ -44,6 +44,26 @@ START_TEST(a_person_signs_in_and_is_known_from_then_on)
 }
 END_TEST
 
+START_TEST(one_session_too_many_ends_the_one_that_was_longest_without_use)
+{
+	char *sessions[33];
+
+	for (int i = 0; i < 32; i++) {
+		sessions[i] = fixture_sign_in(&fixture, "demo1");
+		fixture_pass(1);
+	}
+	fixture_pass(120);
+	assert_status("GET", "me", sessions[0], NULL, 200);
+	sessions[32] = fixture_sign_in(&fixture, "demo1");
+	ck_assert_ptr_nonnull(sessions[32]);
+	assert_status("GET", "me", sessions[1], NULL, 401);
+	assert_status("GET", "me", sessions[0], NULL, 200);
+	assert_status("GET", "me", sessions[32], NULL, 200);
+	for (int i = 0; i < 33; i++)
+		g_free(sessions[i]);
+}
+END_TEST
+
 START_TEST(an_admin_is_told_so)
 {
 	g_autofree char *session = fixture_sign_in(&fixture, "demo2");
@@ -550,6 +570,7 @@ static void
 add_sign_in_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, a_person_signs_in_and_is_known_from_then_on);
+	tcase_add_test(tcase, one_session_too_many_ends_the_one_that_was_longest_without_use);
 	tcase_add_test(tcase, an_admin_is_told_so);
 	tcase_add_loop_test(tcase, every_refusal_answers_alike_in_the_same_time, 0, G_N_ELEMENTS(refusals));
 	tcase_add_test(tcase, a_second_question_is_asked_and_answered);
