@@ -157,7 +157,7 @@ END_TEST
 START_TEST(a_flood_closes_the_port)
 {
 	g_autoptr(GSocket) listener = listen_as_qemu();
-	g_autoptr(AgentLink) link = agent_link_new(path, "office-1a2b3c4d", on_message, NULL);
+	g_autoptr(AgentLink) link G_GNUC_UNUSED = agent_link_new(path, "office-1a2b3c4d", on_message, NULL);
 	g_autoptr(GSocket) port = accept_link(listener);
 	char lines[1000];
 
