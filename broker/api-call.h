@@ -33,6 +33,9 @@ void api_answer_gerror(ApiCall *call, GError *error);
 
 void api_add_field(ApiCall *call, const char *name, const char *value);
 
+/* A member of the object that is being built: a text, or null. */
+void api_add_text(JsonBuilder *json, const char *name, const char *text);
+
 /* A text member of the body, or NULL when it is absent or no text. Owned by the body. */
 const char *api_body_text(const ApiCall *call, const char *member);
 

@@ -14,16 +14,6 @@ static const char *const resets[] = {"never", "logout", "disconnect", "schedule"
 static const char *const clipboards[] = {"both", "to-desktop", "from-desktop", "off"};
 
 static void
-add_text(JsonBuilder *json, const char *name, const char *text)
-{
-	json_builder_set_member_name(json, name);
-	if (text)
-		json_builder_add_string_value(json, text);
-	else
-		json_builder_add_null_value(json);
-}
-
-static void
 add_truth(JsonBuilder *json, const char *name, gboolean truth)
 {
 	json_builder_set_member_name(json, name);
@@ -35,7 +25,7 @@ add_policy(JsonBuilder *json, const PoolFile *file)
 {
 	json_builder_set_member_name(json, "policy");
 	json_builder_begin_object(json);
-	add_text(json, "clipboard", file ? clipboards[file->clipboard] : "off");
+	api_add_text(json, "clipboard", file ? clipboards[file->clipboard] : "off");
 	json_builder_end_object(json);
 }
 
@@ -57,13 +47,13 @@ add_pool(ApiCall *call, const char *name)
 	const DesktopView *desktop;
 
 	json_builder_begin_object(json);
-	add_text(json, "name", name);
-	add_text(json, "title", file && file->title ? file->title : name);
-	add_text(json, "kind", file ? kinds[file->kind] : NULL);
-	add_text(json, "reset", file ? resets[file->reset] : NULL);
-	add_text(json, "state", pool->draining ? "draining" : pool->fault && file == NULL ? "broken" : "active");
+	api_add_text(json, "name", name);
+	api_add_text(json, "title", file && file->title ? file->title : name);
+	api_add_text(json, "kind", file ? kinds[file->kind] : NULL);
+	api_add_text(json, "reset", file ? resets[file->reset] : NULL);
+	api_add_text(json, "state", pool->draining ? "draining" : pool->fault && file == NULL ? "broken" : "active");
 	/* The faults themselves are the admin's. */
-	add_text(json, "fault",
+	api_add_text(json, "fault",
 		pool->fault && file == NULL ? "This pool is out of order: tell the administrator."
 		: pool->draining	    ? "This pool gives out no new desktops at the moment."
 					    : NULL);
@@ -72,9 +62,9 @@ add_pool(ApiCall *call, const char *name)
 	desktop = engine_desktop_of(call->broker->engine, name, call->session->user);
 	if (desktop) {
 		json_builder_begin_object(json);
-		add_text(json, "id", desktop->id);
-		add_text(json, "state", desktop->state);
-		add_text(json, "step", desktop->step);
+		api_add_text(json, "id", desktop->id);
+		api_add_text(json, "state", desktop->state);
+		api_add_text(json, "step", desktop->step);
 		add_truth(json, "usable", desktop->usable);
 		json_builder_end_object(json);
 	} else {
@@ -113,18 +103,18 @@ add_desktop(ApiCall *call, const char *id)
 	g_autofree char *pool_name = g_strdup(desktop->pool);
 
 	json_builder_begin_object(json);
-	add_text(json, "id", desktop->id);
-	add_text(json, "pool", desktop->pool);
-	add_text(json, "state", desktop->state);
-	add_text(json, "step", desktop->step);
+	api_add_text(json, "id", desktop->id);
+	api_add_text(json, "pool", desktop->pool);
+	api_add_text(json, "state", desktop->state);
+	api_add_text(json, "step", desktop->step);
 	add_truth(json, "usable", desktop->usable);
 	add_truth(json, "agent", desktop->agent);
-	add_text(json, "note", desktop->note);
+	api_add_text(json, "note", desktop->note);
 	json_builder_set_member_name(json, "elapsed");
 	json_builder_add_int_value(json, elapsed(call->broker, desktop));
 	const PoolView *pool = engine_pool(call->broker->engine, pool_name);
 
-	add_text(json, "title", pool && pool->file && pool->file->title ? pool->file->title : pool_name);
+	api_add_text(json, "title", pool && pool->file && pool->file->title ? pool->file->title : pool_name);
 	add_policy(json, pool ? pool->file : NULL);
 	json_builder_end_object(json);
 }
@@ -161,9 +151,9 @@ api_post_open(ApiCall *call)
 	gboolean usable = desktop->usable;
 
 	json_builder_begin_object(call->json);
-	add_text(call->json, "desktop", id);
-	add_text(call->json, "state", desktop->state);
-	add_text(call->json, "step", desktop->step);
+	api_add_text(call->json, "desktop", id);
+	api_add_text(call->json, "state", desktop->state);
+	api_add_text(call->json, "step", desktop->step);
 	add_truth(call->json, "usable", usable);
 	json_builder_end_object(call->json);
 	api_answer_json(call, usable ? 200 : 202);
@@ -237,8 +227,8 @@ api_post_reset(ApiCall *call)
 	}
 	broker_audit(call->broker, call->session->user, call->address, "reset", call->segments[1], pool, "portal");
 	json_builder_begin_object(call->json);
-	add_text(call->json, "desktop", call->segments[1]);
-	add_text(call->json, "state", "resetting");
+	api_add_text(call->json, "desktop", call->segments[1]);
+	api_add_text(call->json, "state", "resetting");
 	json_builder_end_object(call->json);
 	api_answer_json(call, 202);
 }
@@ -324,16 +314,16 @@ api_post_vnc(ApiCall *call)
 	user = g_strconcat(VNC_ENTRY_TICKET, ticket->name, NULL);
 	uri = vnc_uri(host, facts->vnc_port, user, ticket->secret);
 	json_builder_begin_object(call->json);
-	add_text(call->json, "address", host);
+	api_add_text(call->json, "address", host);
 	json_builder_set_member_name(call->json, "port");
 	json_builder_add_int_value(call->json, facts->vnc_port);
-	add_text(call->json, "user", user);
-	add_text(call->json, "password", ticket->secret);
-	add_text(call->json, "uri", uri);
+	api_add_text(call->json, "user", user);
+	api_add_text(call->json, "password", ticket->secret);
+	api_add_text(call->json, "uri", uri);
 	json_builder_set_member_name(call->json, "expires");
 	json_builder_add_int_value(call->json, TICKETS_REDEEM_S);
 	/* null: the certificate is of a CA that viewers know. */
-	add_text(call->json, "ca", facts->ca_pem && *facts->ca_pem ? facts->ca_pem : NULL);
+	api_add_text(call->json, "ca", facts->ca_pem && *facts->ca_pem ? facts->ca_pem : NULL);
 	json_builder_end_object(call->json);
 	api_answer_json(call, 200);
 }

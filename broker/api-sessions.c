@@ -7,13 +7,6 @@
 #include "broker/endings.h"
 
 static void
-add_text(JsonBuilder *json, const char *name, const char *text)
-{
-	json_builder_set_member_name(json, name);
-	json_builder_add_string_value(json, text);
-}
-
-static void
 add_time(JsonBuilder *json, const char *name, gint64 time)
 {
 	json_builder_set_member_name(json, name);
@@ -27,9 +20,9 @@ add_session(const ApiCall *call, const SessionRow *session)
 	JsonBuilder *json = call->json;
 
 	json_builder_begin_object(json);
-	add_text(json, "id", session->id);
-	add_text(json, "kind", session->kind);
-	add_text(json, "address", session->address);
+	api_add_text(json, "id", session->id);
+	api_add_text(json, "kind", session->kind);
+	api_add_text(json, "address", session->address);
 	add_time(json, "created", session->created);
 	add_time(json, "seen", session->seen);
 	json_builder_set_member_name(json, "current");

@@ -8,16 +8,9 @@
 #include "broker/endings.h"
 
 static void
-add_member(JsonBuilder *json, const char *name, const char *text)
-{
-	json_builder_set_member_name(json, name);
-	json_builder_add_string_value(json, text);
-}
-
-static void
 add_identity(ApiCall *call, const SessionRow *session)
 {
-	add_member(call->json, "user", session->user);
+	api_add_text(call->json, "user", session->user);
 	json_builder_set_member_name(call->json, "admin");
 	json_builder_add_boolean_value(call->json, session->admin);
 }
@@ -66,13 +59,13 @@ answer_prompt(ApiCall *call, const SignInResult *result)
 	json_builder_begin_object(json);
 	json_builder_set_member_name(json, "prompt");
 	json_builder_begin_object(json);
-	add_member(json, "id", result->id);
+	api_add_text(json, "id", result->id);
 	add_messages(json, result->messages);
 	json_builder_set_member_name(json, "fields");
 	json_builder_begin_array(json);
 	for (guint i = 0; i < result->n_fields; i++) {
 		json_builder_begin_object(json);
-		add_member(json, "label", result->fields[i].label);
+		api_add_text(json, "label", result->fields[i].label);
 		json_builder_set_member_name(json, "echo");
 		json_builder_add_boolean_value(json, result->fields[i].echo);
 		json_builder_end_object(json);
@@ -104,8 +97,8 @@ answer_denied(ApiCall *call, const SignInResult *result)
 	json_builder_begin_object(json);
 	json_builder_set_member_name(json, "error");
 	json_builder_begin_object(json);
-	add_member(json, "code", carrel_error_word(CARREL_ERROR_DENIED));
-	add_member(json, "message", "The password was not changed.");
+	api_add_text(json, "code", carrel_error_word(CARREL_ERROR_DENIED));
+	api_add_text(json, "message", "The password was not changed.");
 	add_messages(json, result->messages);
 	json_builder_end_object(json);
 	json_builder_end_object(json);

@@ -56,6 +56,16 @@ api_add_field(ApiCall *call, const char *name, const char *value)
 }
 
 void
+api_add_text(JsonBuilder *json, const char *name, const char *text)
+{
+	json_builder_set_member_name(json, name);
+	if (text)
+		json_builder_add_string_value(json, text);
+	else
+		json_builder_add_null_value(json);
+}
+
+void
 api_answer_text(ApiCall *call, guint16 status, const char *type, const char *text, gsize size)
 {
 	ApiAnswer answer = {.status = status};

@@ -48,7 +48,7 @@ task_new(const Engine *engine, const char *id, const char *uuid)
 {
 	Task *task = g_new0(Task, 1);
 
-	task->place = vm_place_new(engine->place->instance, engine->state, engine->runtime);
+	task->place = vm_place_copy(engine->place);
 	task->id = g_strdup(id);
 	task->uuid = g_strdup(uuid);
 	return task;

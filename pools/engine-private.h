@@ -50,7 +50,7 @@ typedef struct {
 } Desktop;
 
 struct Engine {
-	char *state, *runtime, *images, *pools_folder;
+	char *images, *pools_folder;
 	gboolean local;
 	Store *store;
 	EngineEvents events;

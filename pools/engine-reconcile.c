@@ -206,7 +206,7 @@ list_now(gpointer data)
 		return G_SOURCE_REMOVE;
 	engine->listing = TRUE;
 	listing = g_new0(Listing, 1);
-	listing->place = vm_place_new(engine->place->instance, engine->state, engine->runtime);
+	listing->place = vm_place_copy(engine->place);
 	listing->local = engine->local;
 	listing->refresh = engine->refresh_due;
 	listing->probe = engine->facts == NULL || !engine->reconciled;

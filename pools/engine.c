@@ -111,8 +111,6 @@ engine_new(const Conf *conf, Store *store, const EngineEvents *events, GError **
 	if (instance == NULL)
 		return NULL;
 	engine = g_new0(Engine, 1);
-	engine->state = g_strdup(conf->state);
-	engine->runtime = g_strdup(conf->runtime);
 	engine->images = g_strdup(conf->images);
 	engine->pools_folder = g_strdup(conf->pools);
 	/* "qemu:///system" and "qemu+unix:///system?socket=...": no host's name between the slashes. */
@@ -154,8 +152,6 @@ engine_free(Engine *engine)
 	vm_place_free(engine->place);
 	host_facts_free(engine->facts);
 	g_free(engine->facts_trouble);
-	g_free(engine->state);
-	g_free(engine->runtime);
 	g_free(engine->images);
 	g_free(engine->pools_folder);
 	g_free(engine);

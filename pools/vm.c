@@ -29,6 +29,18 @@ vm_place_new(const char *instance, const char *state_folder, const char *runtime
 	return place;
 }
 
+VmPlace *
+vm_place_copy(const VmPlace *place)
+{
+	VmPlace *copy = g_new0(VmPlace, 1);
+
+	copy->instance = g_strdup(place->instance);
+	copy->short_name = g_strdup(place->short_name);
+	copy->folder = g_strdup(place->folder);
+	copy->agents = g_strdup(place->agents);
+	return copy;
+}
+
 void
 vm_place_free(VmPlace *place)
 {

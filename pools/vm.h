@@ -20,6 +20,7 @@ typedef struct {
 } VmPlace;
 
 VmPlace *vm_place_new(const char *instance, const char *state_folder, const char *runtime_folder);
+VmPlace *vm_place_copy(const VmPlace *place);
 void vm_place_free(VmPlace *place);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VmPlace, vm_place_free)
 

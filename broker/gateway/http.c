@@ -133,7 +133,7 @@ begin_body(Client *client)
 	http->head_done = TRUE;
 	if (http->head.content_length == 0)
 		return;
-	http->answering = TRUE; /* for now */
+	http->answering = TRUE; /* unless the body is to be read: each refusal below answers */
 	if (!client_is_tls(client)) {
 		http_redirect_to_https(client);
 	} else if (!http_check_api_path((const char *)bytes + http->head.path.start, http->head.path.size)) {
