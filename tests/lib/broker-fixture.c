@@ -2,6 +2,7 @@
 #include "config.h"
 #include "tests/lib/broker-fixture.h"
 
+#include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
@@ -61,12 +62,17 @@ display_is_listed(void *data)
 	return display_client_is_listed(((Fixture *)data)->broker->display);
 }
 
+/* The socket is there a moment before anybody listens on it. */
 static gboolean
 auth_listens(void *data)
 {
 	g_autofree char *path = conf_socket_path(((Fixture *)data)->conf, CONF_SOCKET_AUTH);
+	g_autoptr(GSocketClient) client = g_socket_client_new();
+	g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
+	g_autoptr(GSocketConnection) connection =
+		g_socket_client_connect(client, G_SOCKET_CONNECTABLE(address), NULL, NULL);
 
-	return g_file_test(path, G_FILE_TEST_EXISTS);
+	return connection != NULL;
 }
 
 static void
