@@ -8,6 +8,7 @@
 #include "broker/gateway/queue.h"
 
 #include <string.h>
+#include <time.h>
 
 #define FINISH_S 10
 /* Bodies up to this are always taken: a sign-in's must be, however many long ones wait. */
@@ -284,15 +285,26 @@ append_policy(GString *text, const Client *client)
 		"; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'\r\n");
 }
 
+/* Good until the next call. */
+static const char *
+date_now(void)
+{
+	static time_t told;
+	static char text[64];
+	time_t now = time(NULL);
+	struct tm parts;
+
+	/* %a and %b would follow the locale; a daemon that never calls setlocale has C's. */
+	if (now != told && gmtime_r(&now, &parts) && strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts) > 0)
+		told = now;
+	return text;
+}
+
 static void
 append_head(GString *text, const Client *client, guint status, const char *fields, const char *type, gsize length,
 	gboolean close)
 {
-	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
-	/* %a and %b would follow the locale; a daemon that never calls setlocale has C's. */
-	g_autofree char *date = g_date_time_format(now, "%a, %d %b %Y %H:%M:%S GMT");
-
-	g_string_append_printf(text, "HTTP/1.1 %u %s\r\nDate: %s\r\n", status, reason_of(status), date);
+	g_string_append_printf(text, "HTTP/1.1 %u %s\r\nDate: %s\r\n", status, reason_of(status), date_now());
 	if (status != 204 && status != 304)
 		g_string_append_printf(text, "Content-Length: %" G_GSIZE_FORMAT "\r\n", length);
 	if (type)

@@ -14,7 +14,8 @@
 struct Reactor {
 	GSource source;
 	int epoll;
-	int n; /* of the batch that is being dispatched */
+	int woken_by; /* GLib's descriptor for waking its loop, in our epoll, too; -1: none yet */
+	int n;        /* of the batch that is to be dispatched, or is */
 	struct epoll_event batch[BATCH];
 	GQueue poked; /* Watch, by its own link */
 };
@@ -28,6 +29,8 @@ struct Watch {
 	WatchReady on_ready;
 	void *data;
 };
+
+static Reactor *polled; /* whose epoll stands in for the main loop's poll(2) */
 
 static gboolean
 prepare(GSource *source, int *timeout_ms)
@@ -51,29 +54,79 @@ dispatch_poked(Reactor *reactor)
 	}
 }
 
+static void
+dispatch_batch(Reactor *reactor)
+{
+	for (int i = 0; i < reactor->n; i++) {
+		Watch *watch = reactor->batch[i].data.ptr;
+
+		if (watch)
+			watch->on_ready(watch->data, reactor->batch[i].events);
+	}
+}
+
 static gboolean
 dispatch(GSource *source, GSourceFunc callback, gpointer data)
 {
 	Reactor *reactor = (Reactor *)source;
 
-	/* While there is much to do, one system call a batch: GLib's loop would add a poll(2) to each. */
+	/* While there is much to do, one system call a batch and no turn of GLib's loop. After a single event there mostly is not. */
 	for (int turn = 0; turn < TURNS; turn++) {
+		int n = reactor->n;
+
+		dispatch_batch(reactor);
 		dispatch_poked(reactor);
+		if (n == 1)
+			break;
 		reactor->n = epoll_wait(reactor->epoll, reactor->batch, BATCH, 0);
 		if (reactor->n <= 0)
 			break;
-		for (int i = 0; i < reactor->n; i++) {
-			Watch *watch = reactor->batch[i].data.ptr;
-
-			if (watch)
-				watch->on_ready(watch->data, reactor->batch[i].events);
-		}
 	}
 	reactor->n = 0;
 	return G_SOURCE_CONTINUE;
 }
 
 static GSourceFuncs functions = {.prepare = prepare, .dispatch = dispatch};
+
+/* GLib's descriptor joins ours. FALSE: it cannot. */
+static gboolean
+watch_waking(Reactor *reactor, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	if (fd == reactor->woken_by)
+		return TRUE;
+	if (reactor->woken_by >= 0)
+		epoll_ctl(reactor->epoll, EPOLL_CTL_DEL, reactor->woken_by, NULL);
+	reactor->woken_by = epoll_ctl(reactor->epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? fd : -1;
+	return fd == reactor->woken_by;
+}
+
+/* The main loop's poll(2). It has our descriptor and the one that wakes it, and nothing else as a rule: then one epoll_wait(2) both
+ * waits and says what there is, in place of a poll(2) that only says that it is worth asking. */
+static int
+wait_for_all(GPollFD *fds, guint n_fds, int timeout_ms)
+{
+	Reactor *reactor = polled;
+	GPollFD *ours = n_fds == 2 && reactor ? &fds[fds[0].fd == reactor->epoll ? 0 : 1] : NULL;
+	GPollFD *waking = ours ? &fds[ours == fds] : NULL;
+	int n = 0;
+
+	if (ours == NULL || ours->fd != reactor->epoll || waking->events != G_IO_IN || !watch_waking(reactor, waking->fd))
+		return g_poll(fds, n_fds, timeout_ms);
+	ours->revents = waking->revents = 0;
+	n = epoll_wait(reactor->epoll, reactor->batch, BATCH, timeout_ms);
+	if (n < 0)
+		return n;
+	reactor->n = n;
+	for (int i = 0; i < n; i++) {
+		if (reactor->batch[i].data.ptr == NULL)
+			waking->revents = G_IO_IN;
+		else
+			ours->revents = G_IO_IN;
+	}
+	return (ours->revents != 0) + (waking->revents != 0);
+}
 
 Reactor *
 reactor_new(GError **error)
@@ -87,8 +140,14 @@ reactor_new(GError **error)
 	Reactor *reactor = (Reactor *)g_source_new(&functions, sizeof *reactor);
 
 	reactor->epoll = epoll;
+	reactor->woken_by = -1;
 	g_source_add_unix_fd(&reactor->source, epoll, G_IO_IN);
+	/* Nothing in dispatch runs a loop of its own. GLib takes the descriptor of a source that may not recurse out of its poll(2)
+	 * around each dispatch, and wakes itself twice for that: two writes, a read and a poll(2) that returns at once. */
+	g_source_set_can_recurse(&reactor->source, TRUE);
 	g_source_attach(&reactor->source, NULL);
+	polled = reactor;
+	g_main_context_set_poll_func(NULL, wait_for_all);
 	return reactor;
 }
 
@@ -97,6 +156,10 @@ reactor_free(Reactor *reactor)
 {
 	if (reactor == NULL)
 		return;
+	if (polled == reactor) {
+		polled = NULL;
+		g_main_context_set_poll_func(NULL, NULL);
+	}
 	close(reactor->epoll);
 	g_source_destroy(&reactor->source);
 	g_source_unref(&reactor->source);
