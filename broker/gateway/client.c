@@ -21,6 +21,7 @@ struct Client {
 	void *state;
 	void (*free_state)(void *state);
 	gboolean reading, tls, finishing, closed;
+	guint linger_s;
 	Queue out;
 	GBytes *body; /* goes out behind @out */
 	gsize body_sent;
@@ -196,6 +197,7 @@ end_if_sent(Client *client)
 	if (!client->finishing || has_unsent(client) || client->stage == &lingering)
 		return;
 	transport_end(client->transport);
+	client_set_deadline(client, client->linger_s);
 	if (client->stage->on_close)
 		client->stage->on_close(client);
 	/* The last stage's state stays until the client is freed: its functions may be on the stack. */
@@ -210,7 +212,8 @@ client_finish(Client *client, guint seconds)
 		return;
 	client->finishing = TRUE;
 	client->reading = FALSE;
-	client_set_deadline(client, seconds);
+	client->linger_s = seconds;
+	client_set_deadline(client, 0);
 	if (flush(client))
 		end_if_sent(client);
 	update(client);

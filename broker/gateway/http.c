@@ -17,7 +17,7 @@
 typedef struct {
 	Queue in;
 	HttpHead head;
-	gboolean head_done, answering, advancing, last;
+	gboolean head_done, answering, must_await, advancing, last;
 	guint answered;
 	gsize charged; /* of long_bodies */
 } Http;
@@ -167,6 +167,21 @@ take_request(Client *client)
 	       queue_length(&http->in) >= http->head.size + http->head.content_length;
 }
 
+/* The next request waits until the last answer has left: a client that sends and does not read holds one answer. Till then
+ * WriteTimeout counts, and no other wait: what is slow is the reader. */
+static gboolean
+may_go_on(Client *client)
+{
+	Http *http = client_state(client);
+
+	if (client_is_closed(client) || http->answering || client_unsent(client) > 0)
+		return FALSE;
+	if (http->must_await)
+		await_head(client, queue_length(&http->in) == 0);
+	http->must_await = FALSE;
+	return TRUE;
+}
+
 static void
 advance(Client *client)
 {
@@ -175,8 +190,7 @@ advance(Client *client)
 	if (http->advancing)
 		return;
 	http->advancing = TRUE;
-	/* The next request waits until the last answer has left: a client that sends and does not read holds one answer. */
-	while (!client_is_closed(client) && !http->answering && client_unsent(client) == 0 && take_request(client)) {
+	while (may_go_on(client) && take_request(client)) {
 		http->answering = TRUE;
 		client_set_deadline(client, 0);
 		http_route(client);
@@ -185,7 +199,7 @@ advance(Client *client)
 	}
 	http->advancing = FALSE;
 	if (!client_is_closed(client))
-		client_set_reading(client, !http->answering && client_unsent(client) == 0);
+		client_set_reading(client, may_go_on(client));
 }
 
 static void
@@ -345,7 +359,7 @@ http_reply(Client *client, guint status, const char *fields, const char *type, G
 		client_finish(client, FINISH_S);
 		return;
 	}
-	await_head(client, queue_length(&http->in) == 0);
+	http->must_await = TRUE;
 	advance(client);
 }
 
