@@ -89,6 +89,7 @@ fail_for(Vnc *vnc, const GError *error)
 
 	refusal(client_address(vnc->client), REFUSAL_SIGN_IN, word);
 	switch (broker_link_status(error)) {
+	case 400: /* no account has such a name, or such a password */
 	case 403:
 		fail(vnc, "Authentication failed");
 		break;

@@ -115,7 +115,7 @@ failed(GDBusMethodInvocation *call, const char *word)
 		const char *word;
 		CarrelErrorCode code;
 	} errors[] = {{"denied", CARREL_ERROR_DENIED}, {"gone", CARREL_ERROR_NOT_FOUND}, {"busy", CARREL_ERROR_BUSY},
-		{"broken", CARREL_ERROR_FAILED}};
+		{"broken", CARREL_ERROR_FAILED}, {"invalid", CARREL_ERROR_INVALID}};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(errors); i++) {
 		if (strcmp(errors[i].word, word) == 0) {
