@@ -342,7 +342,12 @@ client_set_last_byte_apart(Client *client)
 gssize
 client_recv(Client *client, void *bytes, gsize size)
 {
-	return transport_recv(client->transport, bytes, size);
+	gssize n = transport_recv(client->transport, bytes, size);
+	const char *breach = n == TRANSPORT_BROKEN ? transport_breach(client->transport) : NULL;
+
+	if (breach)
+		refusal(client->address, REFUSAL_TLS, breach);
+	return n;
 }
 
 void

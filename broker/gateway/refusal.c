@@ -15,7 +15,7 @@ static const struct {
 	[REFUSAL_DESCRIPTORS] = {"Descriptors", "cannot accept; trying again in a second"},
 	[REFUSAL_PROXY_HEADER] = {"ProxyFrom", "bad PROXY header"},
 	[REFUSAL_HANDSHAKE_TIMEOUT] = {"HandshakeTimeout", "slow hand-shake"},
-	[REFUSAL_TLS] = {"Tls", "failed TLS hand-shake"},
+	[REFUSAL_TLS] = {"Tls", "bad TLS"},
 	[REFUSAL_HEAD_TIMEOUT] = {"HeadTimeout", "slow request"},
 	[REFUSAL_HEAD_SIZE] = {"HeadSize", "long request"},
 	[REFUSAL_HEAD_SYNTAX] = {"HeadSyntax", "bad request"},

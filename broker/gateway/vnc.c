@@ -276,6 +276,8 @@ on_input(Client *client)
 
 		if (n == TRANSPORT_AGAIN)
 			return;
+		if (n > 0 && vnc->signing_in)
+			refusal(client_address(client), REFUSAL_VNC_SYNTAX, "bytes before its sign-in was answered");
 		if (n <= 0 || vnc->signing_in) {
 			client_close(client);
 			return;
