@@ -229,7 +229,9 @@ END_TEST
 static const char *const bad_bodies[] = {"", "{", "[]", "null", "\"x\"", "{\"user\":1,\"password\":2}", "{\"user\":\"a\"}",
 	"{\"user\":\"\",\"password\":\"x\"}", "{\"user\":\"a\",\"password\":null}", "{/* */\"user\":\"a\",\"password\":\"b\"}",
 	"{'user':'a','password':'b'}", "{\"user\":{\"a\":[[[[[[[[[[1]]]]]]]]]]}}", "{\"user\":\"\xff\",\"password\":\"b\"}",
-	"{\"user\":\"a\",\"password\":\"b\"} x", "{\"user\":\"a\\u0000b\",\"password\":\"b\"}{"};
+	"{\"user\":\"a\",\"password\":\"b\"} x", "{\"user\":\"a\",\"password\":\"b\"}{",
+	"{\"user\":\"demo1\\u0000b\",\"password\":\"right\"}", "{\"user\":\"demo1\",\"password\":\"right\\u0000b\"}",
+	"{\"user\":\"demo1\",\"password\":\"right\\\\\\u0000\"}"};
 
 START_TEST(a_bad_body_gets_one_clear_line)
 {
@@ -242,7 +244,7 @@ END_TEST
 
 START_TEST(a_body_cut_anywhere_is_refused)
 {
-	static const char body[] = "{\"user\":\"demo1\",\"password\":\"p\\\"\\u00e9\",\"more\":[1,true,{}]}";
+	static const char body[] = "{\"user\":\"demo1\",\"password\":\"p\\\"\\u00e9\\\\u0000\",\"more\":[1,true,{}]}";
 
 	for (gsize size = 0; size < sizeof body - 1; size++)
 		ck_assert_ptr_null(json_body_parse(body, size, NULL));
