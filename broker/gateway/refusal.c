@@ -22,6 +22,7 @@ static const struct {
 	[REFUSAL_BODY_TIMEOUT] = {"BodyTimeout", "slow request"},
 	[REFUSAL_BODY_SIZE] = {"BodySize", "long request"},
 	[REFUSAL_BODY_MEMORY] = {"BodyMemory", "long request"},
+	[REFUSAL_BODY] = {"Body", "bad request to the API"},
 	[REFUSAL_METHOD] = {"Method", "bad method"},
 	[REFUSAL_ORIGIN] = {"Origin", "foreign request"},
 	[REFUSAL_COOKIE] = {"Cookie", "bad cookie"},
