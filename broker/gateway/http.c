@@ -363,15 +363,26 @@ http_reply(Client *client, guint status, const char *fields, const char *type, G
 	advance(client);
 }
 
+/* For RFC 9110, section 15.5.6, as far as the gateway knows; of a resource of the API the broker knows it. */
+static const char *
+allowed(const Client *client)
+{
+	const HttpHead *head = http_request(client);
+	gboolean api = head->path.size >= 5 && memcmp(http_request_bytes(client) + head->path.start, "/api/", 5) == 0;
+
+	return api ? "GET, HEAD, POST, DELETE" : "GET, HEAD";
+}
+
 void
 http_reply_error(Client *client, guint status, const char *code, const char *message)
 {
 	g_autofree char *json = g_strdup_printf("{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}\n", code, message);
 	gsize size = strlen(json);
 	g_autoptr(GBytes) body = g_bytes_new_take(g_steal_pointer(&json), size);
-	const char *allow = status == 405 ? "Allow: GET, HEAD, POST\r\nCache-Control: no-store\r\n" : "Cache-Control: no-store\r\n";
+	g_autofree char *fields = g_strdup_printf("%s%s%sCache-Control: no-store\r\n", status == 405 ? "Allow: " : "",
+		status == 405 ? allowed(client) : "", status == 405 ? "\r\n" : "");
 
-	http_reply(client, status, allow, "application/json", body);
+	http_reply(client, status, fields, "application/json", body);
 }
 
 void
