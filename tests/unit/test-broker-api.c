@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "broker/json-body.h"
+#include "broker/vv-file.h"
 #include "tests/lib/broker-fixture.h"
 
 static Fixture fixture;
@@ -386,6 +387,24 @@ START_TEST(a_console_file_holds_what_virt_viewer_needs)
 }
 END_TEST
 
+static const struct {
+	const char *portal, *proxy;
+} ways[] = {{"desk.example:8443", "http://desk.example:8443"}, {"desk.example", "http://desk.example:443"},
+	{"192.0.2.1", "http://192.0.2.1:443"}, {"[2001:db8::1]", "http://[2001:db8::1]:443"},
+	{"[2001:db8::1]:8444", "http://[2001:db8::1]:8444"}};
+
+START_TEST(virt_viewer_comes_to_where_the_browser_was)
+{
+	const VvFile file = {.title = "x", .name = "name", .secret = "secret", .portal = ways[_i].portal, .port = 8443};
+	g_autofree char *text = vv_file_text(&file);
+	g_autoptr(GKeyFile) keys = g_key_file_new();
+
+	ck_assert(g_key_file_load_from_data(keys, text, (gsize)-1, G_KEY_FILE_NONE, NULL));
+	g_autofree char *proxy = g_key_file_get_string(keys, "virt-viewer", "proxy", NULL);
+	ck_assert_str_eq(proxy, ways[_i].proxy);
+}
+END_TEST
+
 START_TEST(a_vnc_link_holds_a_ticket_and_where_to_take_it)
 {
 	g_autofree char *session = fixture_sign_in(&fixture, "demo1"), *other = fixture_sign_in(&fixture, "demo2");
@@ -609,6 +628,7 @@ main(void)
 	tcase_add_test(tcase, open_refuses_with_the_reason);
 	tcase_add_test(tcase, another_persons_desktop_does_not_exist);
 	tcase_add_test(tcase, a_console_file_holds_what_virt_viewer_needs);
+	tcase_add_loop_test(tcase, virt_viewer_comes_to_where_the_browser_was, 0, G_N_ELEMENTS(ways));
 	tcase_add_test(tcase, a_vnc_link_holds_a_ticket_and_where_to_take_it);
 	tcase_add_test(tcase, there_is_no_vnc_link_without_a_vnc_port);
 	tcase_add_test(tcase, a_desktop_that_is_not_ready_has_no_console_file);
