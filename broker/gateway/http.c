@@ -10,8 +10,9 @@
 #include <string.h>
 
 #define FINISH_S 10
-/* Bodies up to this are always taken: a sign-in's must be, however many long ones wait. */
-#define SHORT_BODY 65536
+/* Bodies up to this are always taken: a sign-in's must be, however many long ones wait. All strangers together (FULL of
+ * Unauthenticated=) then hold as much as long bodies may. */
+#define SHORT_BODY 8192
 #define WITH_HEAD_MAX 12288 /* a body up to this is sent with its head: one TLS record, one system call */
 
 typedef struct {
