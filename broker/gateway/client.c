@@ -329,7 +329,10 @@ client_set_deadline(Client *client, guint seconds)
 void
 client_set_reading(Client *client, gboolean reading)
 {
-	client->reading = reading && !client->finishing;
+	/* Once it is to end, its stage has no say: what still comes is read, to see the other side end. */
+	if (client->finishing)
+		return;
+	client->reading = reading;
 	update(client);
 }
 
