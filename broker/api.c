@@ -171,17 +171,17 @@ matches(const char *pattern, char *const *segments)
 	return parts[i] == NULL && segments[i] == NULL;
 }
 
-/* NULL: none; *@other: there is one for another method. */
+/* NULL: none; @others: the methods that there are, for the field Allow. */
 static const Route *
-find_route(const char *method, char *const *segments, gboolean *other)
+find_route(const char *method, char *const *segments, GString *others)
 {
-	*other = FALSE;
 	for (gsize i = 0; i < G_N_ELEMENTS(routes); i++) {
 		if (!matches(routes[i].pattern, segments))
 			continue;
 		if (strcmp(routes[i].method, method) == 0)
 			return &routes[i];
-		*other = TRUE;
+		g_string_append_printf(others, "%s%s", others->len > 0 ? ", " : "",
+			strcmp(routes[i].method, "GET") == 0 ? "GET, HEAD" : routes[i].method);
 	}
 	return NULL;
 }
@@ -234,7 +234,7 @@ api_handle(Broker *broker, const ApiRequest *request, ApiDone done, void *data)
 {
 	ApiCall *call = g_new0(ApiCall, 1);
 	const Route *route;
-	gboolean other = FALSE;
+	g_autoptr(GString) others = g_string_new(NULL);
 
 	call->broker = broker;
 	call->done = done;
@@ -243,8 +243,9 @@ api_handle(Broker *broker, const ApiRequest *request, ApiDone done, void *data)
 	call->host = g_strdup(request->host);
 	call->json = json_builder_new();
 	g_variant_builder_init(&call->fields, G_VARIANT_TYPE("a{ss}"));
-	route = split_path(call, request->path) ? find_route(request->method, call->segments, &other) : NULL;
-	if (route == NULL && other) {
+	route = split_path(call, request->path) ? find_route(request->method, call->segments, others) : NULL;
+	if (route == NULL && others->len > 0) {
+		api_add_field(call, "Allow", others->str);
 		api_answer_error(call, 405, CARREL_ERROR_INVALID, "this method does not fit this path");
 		return;
 	}

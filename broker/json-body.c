@@ -30,6 +30,21 @@ is_shallow(const char *bytes, gsize size)
 	return TRUE;
 }
 
+/* A text that goes on behind a NUL would be one to whom reads its length, and another, shorter one to all the rest: a password
+ * that is right as far as the NUL. */
+static gboolean
+has_nul(const char *bytes, gsize size)
+{
+	gboolean escaped = FALSE;
+
+	for (gsize i = 0; i < size; i++) {
+		if (escaped && size - i >= 5 && memcmp(bytes + i, "u0000", 5) == 0)
+			return TRUE;
+		escaped = !escaped && bytes[i] == '\\';
+	}
+	return memchr(bytes, '\0', size) != NULL;
+}
+
 /* Outside of texts JSON has neither comments nor quotes of other kinds; json-glib's scanner would take some of them, and then
  * count depth in another way than we did. */
 static gboolean
@@ -88,7 +103,7 @@ json_body_parse(const char *bytes, gsize size, GError **error)
 	g_autoptr(JsonParser) parser = NULL;
 	JsonNode *root;
 
-	if (size == 0 || size > JSON_BODY_MAX || memchr(bytes, '\0', size) != NULL ||
+	if (size == 0 || size > JSON_BODY_MAX || has_nul(bytes, size) ||
 		!g_utf8_validate(bytes, (gssize)size, NULL) || !has_only_json_bytes(bytes, size) || !is_shallow(bytes, size)) {
 		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "the body must be a JSON object");
 		return NULL;

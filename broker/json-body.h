@@ -6,7 +6,7 @@
 #define JSON_BODY_MAX (64 * 1024)
 #define JSON_DEPTH_MAX 8
 
-/* The object in @bytes, or NULL with INVALID: not UTF-8, too long, nested too deeply, no JSON, or no object. Free with
+/* The object in @bytes, or NULL with INVALID: not UTF-8, too long, a NUL in it, nested too deeply, no JSON, or no object. Free with
  * json_body_free. */
 JsonNode *json_body_parse(const char *bytes, gsize size, GError **error);
 

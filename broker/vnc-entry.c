@@ -199,7 +199,9 @@ on_signed_in(const SignInResult *result, void *data)
 		entry->pool = choose_pool(broker, entry);
 	if (entry->pool == NULL ||
 		!access_may_use_pool(broker, entry->pool, entry->user, (const char *const *)entry->groups)) {
-		finish_with_error(entry, g_error_new(CARREL_ERROR, CARREL_ERROR_DENIED, "there is no pool that you may use"));
+		/* Who has shown the right password is told what is wrong: it is not the password, and came too soon to be one. The portal
+		 * would show them an empty list. */
+		finish_with_error(entry, g_error_new(CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "there is no such pool for you"));
 		return;
 	}
 	claim(entry);

@@ -6,15 +6,17 @@
 
 #define GROUP "virt-viewer"
 
-/* virt-viewer goes through CONNECT to the portal's own port. */
+#define HTTPS_PORT 443
+
+/* virt-viewer goes through CONNECT to the port where the client reached the portal. A browser leaves out https's own, whatever the
+ * gateway behind a load balancer listens on; in a URI of http another would stand for it. */
 static char *
 proxy_of(const VvFile *file)
 {
 	const char *bracket = strchr(file->portal, ']');
 	const char *colon = strchr(bracket ? bracket : file->portal, ':');
 
-	return colon ? g_strdup_printf("http://%s", file->portal)
-		     : g_strdup_printf("http://%s:%u", file->portal, file->port);
+	return colon ? g_strdup_printf("http://%s", file->portal) : g_strdup_printf("http://%s:%d", file->portal, HTTPS_PORT);
 }
 
 char *

@@ -6,8 +6,8 @@
 typedef struct {
 	const char *title;
 	const char *name, *secret; /* of the ticket: "host" and "password" */
-	const char *portal;        /* HOST:PORT or HOST, as the client reached the portal */
-	guint16 port;              /* of the portal, where @portal names none */
+	const char *portal;        /* HOST:PORT, or HOST for https's own port, as the client reached the portal */
+	guint16 port;              /* of the gateway: never dialled, but it must be there */
 	const char *ca_pem, *host_subject;
 } VvFile;
 

@@ -92,6 +92,19 @@ is_launcher(pid_t pid)
 	return comm && g_str_has_prefix(comm, launcher.name);
 }
 
+/* Is what @pid was given as @word the file that we read? An admin may write its path in another way. */
+static gboolean
+is_conf(pid_t pid, const char *word, const Conf *conf)
+{
+	g_autofree char *path = *word == '/' ? g_strdup(word) : g_strdup_printf("/proc/%d/cwd/%s", (int)pid, word);
+	struct stat theirs, ours;
+
+	/* A relative path of another user's process is root's to follow. */
+	if (stat(path, &theirs) < 0 || stat(conf->file, &ours) < 0)
+		return g_str_equal(word, conf->file);
+	return theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+}
+
 /* The name of the program that @pid runs when it is one of ours, of this instance; static. Screens are those of any instance. */
 static const char *
 name_of(pid_t pid, const Conf *conf)
@@ -114,7 +127,7 @@ name_of(pid_t pid, const Conf *conf)
 		else if (g_str_has_prefix(word, "--config="))
 			file = word + strlen("--config=");
 	}
-	if (!g_str_equal(file, conf->file))
+	if (!is_conf(pid, file, conf))
 		return NULL;
 	return is_launcher(pid) ? launcher.name : kind->name;
 }

@@ -15,6 +15,10 @@
 #include "broker/common/error.h"
 #include "broker/common/peer.h"
 
+/* Twice the most that Processes= may say: who is answered may have left before the next is taken. GLib's own ten are fewer than may
+ * sign in at once, and whoever comes too many is told that nobody can sign in. */
+#define BACKLOG 1024
+
 struct Listener {
 	GSocketService *service;
 	char *path;
@@ -143,6 +147,7 @@ listener_new(const ListenerConfig *config, GError **error)
 	g_autoptr(Listener) listener = g_new0(Listener, 1);
 
 	listener->service = g_socket_service_new();
+	g_socket_listener_set_backlog(G_SOCKET_LISTENER(listener->service), BACKLOG);
 	listener->path = g_strdup(config->path);
 	listener->argv = g_strdupv((char **)config->argv);
 	listener->broker_uid = config->broker_uid;

@@ -94,6 +94,9 @@ send_answer(Client *client, guint16 status, GVariant *fields, GVariant *answer)
 		http_reply_error(client, 502, "failed", "the broker's answer was not understood");
 		return;
 	}
+	/* What it takes is the broker's to say; that somebody sent something else is told with what else was refused here. */
+	if (status == 400)
+		refusal(client_address(client), REFUSAL_BODY, "it is not what this resource takes");
 	http_reply(client, status, lines->str, type ? type : "application/json", body);
 }
 

@@ -47,6 +47,17 @@ on_retry(gpointer data)
 
 static void on_closed(GDBusConnection *connection, gboolean vanished, GError *error, gpointer data);
 
+/* GDBus would first write what waits: to a broker that hangs, for ever, and keep all of it until then. */
+static void
+cut(GDBusConnection *connection)
+{
+	GIOStream *stream = g_dbus_connection_get_stream(connection);
+
+	if (G_IS_SOCKET_CONNECTION(stream))
+		g_socket_shutdown(g_socket_connection_get_socket(G_SOCKET_CONNECTION(stream)), TRUE, TRUE, NULL);
+	g_dbus_connection_close(connection, NULL, NULL, NULL);
+}
+
 static void
 disconnect_from(BrokerLink *link)
 {
@@ -56,7 +67,7 @@ disconnect_from(BrokerLink *link)
 		if (g_dbus_interface_skeleton_has_connection(G_DBUS_INTERFACE_SKELETON(link->own), link->connection))
 			g_dbus_interface_skeleton_unexport(G_DBUS_INTERFACE_SKELETON(link->own));
 		g_signal_handlers_disconnect_by_func(link->connection, on_closed, link);
-		g_dbus_connection_close(link->connection, NULL, NULL, NULL);
+		cut(link->connection);
 	}
 	g_clear_object(&link->connection);
 }
@@ -256,6 +267,7 @@ static void
 on_request(GObject *source, GAsyncResult *result, gpointer data)
 {
 	g_autoptr(GTask) task = data;
+	BrokerLink *link = g_task_get_task_data(task);
 	Answer *answer = g_new0(Answer, 1);
 	GError *error = NULL;
 
@@ -264,6 +276,9 @@ on_request(GObject *source, GAsyncResult *result, gpointer data)
 		g_task_return_pointer(task, answer, answer_free);
 	} else {
 		g_free(answer);
+		/* It answers each of these at once: what it is asked now would only wait behind the others, in our memory. */
+		if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT) && link && link->proxy == (CarrelBroker1Gateway *)source)
+			try_later(link, "it does not answer");
 		g_task_return_error(task, error);
 	}
 }
@@ -274,13 +289,15 @@ broker_link_request(BrokerLink *link, const char *method, const char *path, cons
 {
 	GTask *task = begin(link, cancellable, callback, data);
 	/* PAM may wait for somebody's telephone. */
-	int timeout_ms = g_str_has_prefix(path, "/api/v1/sign-in") ? SIGN_IN_MS : REQUEST_MS;
+	gboolean patient = g_str_has_prefix(path, "/api/v1/sign-in");
 
+	if (task && !patient)
+		g_task_set_task_data(task, link, NULL);
 	g_variant_ref_sink(context);
 	g_variant_ref_sink(body);
 	if (task)
 		carrel_broker1_gateway_call_request(link->proxy, method, path, query, context, body, G_DBUS_CALL_FLAGS_NONE,
-			timeout_ms, cancellable, on_request, task);
+			patient ? SIGN_IN_MS : REQUEST_MS, cancellable, on_request, task);
 	g_variant_unref(context);
 	g_variant_unref(body);
 }

@@ -21,6 +21,7 @@ struct Client {
 	void *state;
 	void (*free_state)(void *state);
 	gboolean reading, tls, finishing, closed;
+	guint linger_s;
 	Queue out;
 	GBytes *body; /* goes out behind @out */
 	gsize body_sent;
@@ -196,6 +197,7 @@ end_if_sent(Client *client)
 	if (!client->finishing || has_unsent(client) || client->stage == &lingering)
 		return;
 	transport_end(client->transport);
+	client_set_deadline(client, client->linger_s);
 	if (client->stage->on_close)
 		client->stage->on_close(client);
 	/* The last stage's state stays until the client is freed: its functions may be on the stack. */
@@ -210,7 +212,8 @@ client_finish(Client *client, guint seconds)
 		return;
 	client->finishing = TRUE;
 	client->reading = FALSE;
-	client_set_deadline(client, seconds);
+	client->linger_s = seconds;
+	client_set_deadline(client, 0);
 	if (flush(client))
 		end_if_sent(client);
 	update(client);
@@ -326,7 +329,10 @@ client_set_deadline(Client *client, guint seconds)
 void
 client_set_reading(Client *client, gboolean reading)
 {
-	client->reading = reading && !client->finishing;
+	/* Once it is to end, its stage has no say: what still comes is read, to see the other side end. */
+	if (client->finishing)
+		return;
+	client->reading = reading;
 	update(client);
 }
 
@@ -339,7 +345,12 @@ client_set_last_byte_apart(Client *client)
 gssize
 client_recv(Client *client, void *bytes, gsize size)
 {
-	return transport_recv(client->transport, bytes, size);
+	gssize n = transport_recv(client->transport, bytes, size);
+	const char *breach = n == TRANSPORT_BROKEN ? transport_breach(client->transport) : NULL;
+
+	if (breach)
+		refusal(client->address, REFUSAL_TLS, breach);
+	return n;
 }
 
 void

@@ -85,7 +85,7 @@ const char *client_desktop(const Client *client); /* NULL: none */
 
 /* Now. */
 void client_close(Client *client);
-/* After what waits has been sent, in order, and a moment for the other side to read it: @seconds for all of that. */
+/* After what waits has been sent, in order, for which WriteTimeout counts, and @seconds for the other side to read it. */
 void client_finish(Client *client, guint seconds);
 gboolean client_is_closed(const Client *client);
 

@@ -63,6 +63,7 @@ adopt_limits(Door *door)
 	GatewayLimits *limits = &door->gateway.limits;
 
 	*limits = conf->limits;
+	door->gateway.vnc_tls_plain = conf->vnc_tls_plain;
 	limits->connections = MIN(limits->connections, door->max);
 	limits->unauthenticated_full = MIN(limits->unauthenticated_full, limits->connections);
 	limits->unauthenticated_start = MIN(limits->unauthenticated_start, limits->unauthenticated_full);
@@ -117,7 +118,6 @@ door_new(const Conf *conf, GError **error)
 	door->vnc = g_ptr_array_new_with_free_func((GDestroyNotify)listener_free);
 	door->gateway.clients = g_hash_table_new(NULL, NULL);
 	door->max = clients_max();
-	door->gateway.vnc_tls_plain = door->conf->vnc_tls_plain;
 	adopt_limits(door);
 	door->gateway.admission = admission_new(&door->gateway.limits);
 	if (!look_up_users(door, error) || !listen_on_all(door->web, conf->listen, "Listen", error) ||
@@ -206,7 +206,7 @@ tell_broker(Door *door)
 	broker_link_set_facts(door->gateway.broker, g_variant_builder_end(&facts));
 }
 
-static void
+static gboolean
 reload_tls(Door *door, gboolean only_if_made)
 {
 	g_autoptr(GError) error = NULL;
@@ -223,6 +223,7 @@ reload_tls(Door *door, gboolean only_if_made)
 		publish_ca(door);
 		tell_broker(door);
 	}
+	return tls != NULL;
 }
 
 static gboolean
@@ -232,7 +233,7 @@ on_cert_check(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
-static void
+static gboolean
 reload_site(Door *door)
 {
 	g_autoptr(GError) error = NULL;
@@ -240,10 +241,11 @@ reload_site(Door *door)
 
 	if (site == NULL) {
 		g_warning("the web client's files stay as they were: %s", error->message);
-		return;
+		return FALSE;
 	}
 	site_free(door->gateway.site);
 	door->gateway.site = site;
+	return TRUE;
 }
 
 /* What is bound, opened or become at the start stays. */
@@ -254,11 +256,13 @@ tell_what_stays(const Conf *old, const Conf *new)
 		!g_strv_equal((const char *const *)old->vnc_listen, (const char *const *)new->vnc_listen) ||
 		g_strcmp0(old->certificate, new->certificate) != 0 || g_strcmp0(old->key, new->key) != 0 ||
 		strcmp(old->state, new->state) != 0 || strcmp(old->runtime, new->runtime) != 0 ||
-		strcmp(old->web_root, new->web_root) != 0)
-		g_message("%s: changes of Listen=, VncListen=, Certificate=, Key= and [Paths] count after a restart", old->file);
+		strcmp(old->web_root, new->web_root) != 0 || strcmp(old->broker_user, new->broker_user) != 0 ||
+		strcmp(old->gateway_user, new->gateway_user) != 0 || strcmp(old->display_user, new->display_user) != 0)
+		g_message("%s: changes of Listen=, VncListen=, Certificate=, Key=, [Paths] and [Users] count after a restart",
+			old->file);
 }
 
-static void
+static gboolean
 reload_conf(Door *door)
 {
 	g_autoptr(GError) error = NULL;
@@ -267,7 +271,7 @@ reload_conf(Door *door)
 	if (conf == NULL) {
 		g_strdelimit(error->message, "\n", ' ');
 		g_warning("limits and names stay as they were: %s", error->message);
-		return;
+		return FALSE;
 	}
 	tell_what_stays(door->conf, conf);
 	conf_free(door->reloaded);
@@ -275,6 +279,7 @@ reload_conf(Door *door)
 	adopt_limits(door);
 	tell_if_low(door);
 	counter_add(COUNTER_RELOADS, 1);
+	return TRUE;
 }
 
 /* All that is ever read from files after the start is read here: the configuration, the certificate, the web client, each where it
@@ -282,10 +287,9 @@ reload_conf(Door *door)
 void
 door_reload(Door *door)
 {
-	reload_conf(door);
-	reload_site(door);
-	reload_tls(door, FALSE);
-	g_message("configuration, certificate and web client were read again");
+	gboolean conf = reload_conf(door), site = reload_site(door), tls = reload_tls(door, FALSE);
+
+	g_message("%s read again", conf && site && tls ? "configuration, certificate and web client were" : "the rest was");
 }
 
 static gboolean

@@ -11,14 +11,15 @@
 #include <time.h>
 
 #define FINISH_S 10
-/* Bodies up to this are always taken: a sign-in's must be, however many long ones wait. */
-#define SHORT_BODY 65536
+/* Bodies up to this are always taken: a sign-in's must be, however many long ones wait. All strangers together (FULL of
+ * Unauthenticated=) then hold as much as long bodies may. */
+#define SHORT_BODY 8192
 #define WITH_HEAD_MAX 12288 /* a body up to this is sent with its head: one TLS record, one system call */
 
 typedef struct {
 	Queue in;
 	HttpHead head;
-	gboolean head_done, answering, advancing, last;
+	gboolean head_done, answering, must_await, advancing, last;
 	guint answered;
 	gsize charged; /* of long_bodies */
 } Http;
@@ -168,6 +169,21 @@ take_request(Client *client)
 	       queue_length(&http->in) >= http->head.size + http->head.content_length;
 }
 
+/* The next request waits until the last answer has left: a client that sends and does not read holds one answer. Till then
+ * WriteTimeout counts, and no other wait: what is slow is the reader. */
+static gboolean
+may_go_on(Client *client)
+{
+	Http *http = client_state(client);
+
+	if (client_is_closed(client) || http->answering || client_unsent(client) > 0)
+		return FALSE;
+	if (http->must_await)
+		await_head(client, queue_length(&http->in) == 0);
+	http->must_await = FALSE;
+	return TRUE;
+}
+
 static void
 advance(Client *client)
 {
@@ -176,8 +192,7 @@ advance(Client *client)
 	if (http->advancing)
 		return;
 	http->advancing = TRUE;
-	/* The next request waits until the last answer has left: a client that sends and does not read holds one answer. */
-	while (!client_is_closed(client) && !http->answering && client_unsent(client) == 0 && take_request(client)) {
+	while (may_go_on(client) && take_request(client)) {
 		http->answering = TRUE;
 		client_set_deadline(client, 0);
 		http_route(client);
@@ -186,7 +201,7 @@ advance(Client *client)
 	}
 	http->advancing = FALSE;
 	if (!client_is_closed(client))
-		client_set_reading(client, !http->answering && client_unsent(client) == 0);
+		client_set_reading(client, may_go_on(client));
 }
 
 static void
@@ -357,8 +372,18 @@ http_reply(Client *client, guint status, const char *fields, const char *type, G
 		client_finish(client, FINISH_S);
 		return;
 	}
-	await_head(client, queue_length(&http->in) == 0);
+	http->must_await = TRUE;
 	advance(client);
+}
+
+/* For RFC 9110, section 15.5.6, as far as the gateway knows; of a resource of the API the broker knows it. */
+static const char *
+allowed(const Client *client)
+{
+	const HttpHead *head = http_request(client);
+	gboolean api = head->path.size >= 5 && memcmp(http_request_bytes(client) + head->path.start, "/api/", 5) == 0;
+
+	return api ? "GET, HEAD, POST, DELETE" : "GET, HEAD";
 }
 
 void
@@ -367,9 +392,10 @@ http_reply_error(Client *client, guint status, const char *code, const char *mes
 	g_autofree char *json = g_strdup_printf("{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}\n", code, message);
 	gsize size = strlen(json);
 	g_autoptr(GBytes) body = g_bytes_new_take(g_steal_pointer(&json), size);
-	const char *allow = status == 405 ? "Allow: GET, HEAD, POST\r\nCache-Control: no-store\r\n" : "Cache-Control: no-store\r\n";
+	g_autofree char *fields = g_strdup_printf("%s%s%sCache-Control: no-store\r\n", status == 405 ? "Allow: " : "",
+		status == 405 ? allowed(client) : "", status == 405 ? "\r\n" : "");
 
-	http_reply(client, status, allow, "application/json", body);
+	http_reply(client, status, fields, "application/json", body);
 }
 
 void

@@ -28,6 +28,7 @@ limits_of(const Gateway *gateway, const Conf *conf)
 	g_variant_builder_add(&dict, "{sv}", "Unauthenticated",
 		g_variant_new_printf("%" G_GINT64_FORMAT ":%" G_GINT64_FORMAT ":%" G_GINT64_FORMAT, limits->unauthenticated_start,
 			limits->unauthenticated_rate, limits->unauthenticated_full));
+	g_variant_builder_add(&dict, "{sv}", "VncTlsPlain", g_variant_new_string(gateway->vnc_tls_plain ? "yes" : "no"));
 	g_variant_builder_add(&dict, "{sv}", "ProxyFrom", g_variant_new_strv((const char *const *)conf->proxy_from, -1));
 	return g_variant_builder_end(&dict);
 }

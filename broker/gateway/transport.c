@@ -25,6 +25,7 @@ struct Transport {
 	Layer layers[LAYERS_MAX];
 	gboolean last_byte_apart;
 	const char *fault;
+	gboolean is_breach; /* of TLS's rules, by the other side */
 	Queue ahead;  /* received, and not yet asked for by TLS */
 	Queue sealed; /* records that the socket did not take */
 	gssize ending; /* TRANSPORT_END or _BROKEN, found behind bytes that were to be given out first; else 1 */
@@ -85,6 +86,21 @@ top(const Transport *transport)
 	return transport->n > 0 ? transport->layers[transport->n - 1].session : NULL;
 }
 
+/* A socket that breaks, a client that ends without a word or says why it does: none of them breaks a rule. */
+static void
+keep_fault(Transport *transport, int result)
+{
+	static const int innocent[] = {GNUTLS_E_PULL_ERROR, GNUTLS_E_PUSH_ERROR, GNUTLS_E_PREMATURE_TERMINATION,
+		GNUTLS_E_FATAL_ALERT_RECEIVED, GNUTLS_E_WARNING_ALERT_RECEIVED, GNUTLS_E_SESSION_EOF};
+
+	if (transport->is_breach)
+		return; /* the outer layer's, which the inner one knows as a broken socket */
+	transport->fault = gnutls_strerror(result);
+	transport->is_breach = TRUE;
+	for (gsize i = 0; i < G_N_ELEMENTS(innocent); i++)
+		transport->is_breach = transport->is_breach && result != innocent[i];
+}
+
 static gssize
 judge(Transport *transport, gssize result)
 {
@@ -93,7 +109,7 @@ judge(Transport *transport, gssize result)
 	if (result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED)
 		return TRANSPORT_AGAIN;
 	/* Renegotiation is among these: it has no use here and a history of holes. */
-	transport->fault = gnutls_strerror((int)result);
+	keep_fault(transport, (int)result);
 	return TRANSPORT_BROKEN;
 }
 
@@ -184,6 +200,7 @@ pull_from_outer(gnutls_transport_ptr_t data, void *bytes, size_t size)
 	ssize_t n = gnutls_record_recv(transport->layers[0].session, bytes, size);
 
 	if (n < 0) {
+		judge(transport, n);
 		gnutls_transport_set_errno(transport->layers[1].session, !gnutls_error_is_fatal((int)n) ? EAGAIN : EIO);
 		return -1;
 	}
@@ -245,6 +262,12 @@ const char *
 transport_fault(const Transport *transport)
 {
 	return transport->fault;
+}
+
+const char *
+transport_breach(const Transport *transport)
+{
+	return transport->is_breach ? transport->fault : NULL;
 }
 
 static gssize

@@ -24,6 +24,8 @@ void transport_start_tls(Transport *transport, Tls *tls, TlsUse use);
  * TRANSPORT_BROKEN: no TLS will come of it; transport_fault says why. */
 int transport_handshake(Transport *transport);
 const char *transport_fault(const Transport *transport); /* static text */
+/* Behind a hand-shake, after TRANSPORT_BROKEN: the rule of TLS that the other side broke, a static text; NULL: none, it went away. */
+const char *transport_breach(const Transport *transport);
 
 /* From now on the last byte of all that is sent goes in a TLS record of its own. For SPICE clients: spice-gtk looks at the socket
  * alone for what is next, not at what its TLS library holds already, so of several messages in one record it would see the

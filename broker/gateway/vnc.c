@@ -89,6 +89,7 @@ fail_for(Vnc *vnc, const GError *error)
 
 	refusal(client_address(vnc->client), REFUSAL_SIGN_IN, word);
 	switch (broker_link_status(error)) {
+	case 400: /* no account has such a name, or such a password */
 	case 403:
 		fail(vnc, "Authentication failed");
 		break;
@@ -275,6 +276,8 @@ on_input(Client *client)
 
 		if (n == TRANSPORT_AGAIN)
 			return;
+		if (n > 0 && vnc->signing_in)
+			refusal(client_address(client), REFUSAL_VNC_SYNTAX, "bytes before its sign-in was answered");
 		if (n <= 0 || vnc->signing_in) {
 			client_close(client);
 			return;

@@ -59,9 +59,7 @@ on_frame(wslay_event_context_ptr context, const struct wslay_event_on_frame_recv
 	Ws *ws = data;
 
 	ws->control = wslay_is_ctrl_frame(frame->opcode);
-	if (frame->payload_length > ws->frame_max)
-		ws->refused = WS_TOO_BIG; /* wslay's own limit looks only at what it keeps */
-	else if (frame->opcode == WSLAY_TEXT_FRAME)
+	if (frame->opcode == WSLAY_TEXT_FRAME)
 		ws->refused = WS_UNSUPPORTED;
 	else if ((frame->opcode > WSLAY_BINARY_FRAME && !ws->control) || frame->opcode > WSLAY_PONG)
 		ws->refused = WS_PROTOCOL; /* reserved; wslay lets them pass */
@@ -139,6 +137,15 @@ ws_fault(const Ws *ws)
 	return ws->context == NULL || wslay_event_get_close_received(ws->context) ? 0 : WS_PROTOCOL;
 }
 
+static void
+refuse(Ws *ws)
+{
+	ws_close(ws, ws->refused, ws->refused == WS_TOO_BIG	? "the frame is too long"
+				  : ws->refused == WS_PROTOCOL	? "no frame of RFC 6455"
+								: "only binary frames are taken here");
+	ws->over = TRUE;
+}
+
 /* Its bytes are the next that wslay reads. */
 static void
 give_wslay(Ws *ws, const guint8 *bytes, gsize n)
@@ -151,8 +158,7 @@ give_wslay(Ws *ws, const guint8 *bytes, gsize n)
 		!wslay_event_get_read_enabled(context)) {
 		ws->over = TRUE;
 	} else if (ws->refused) {
-		ws_close(ws, ws->refused, ws->refused == WS_TOO_BIG ? "the frame is too long" : "only binary frames are taken here");
-		ws->over = TRUE;
+		refuse(ws);
 	}
 	/* Pongs, and the answer to a close. */
 	if (wslay_event_want_write(context))
@@ -184,15 +190,36 @@ payload_length(const guint8 *head)
 	return length;
 }
 
+static gboolean
+is_shortest(const guint8 *head, guint64 length)
+{
+	guint form = head[1] & 0x7f;
+
+	return form < 126 || length >= (form == 126 ? 126 : 65536);
+}
+
+/* What can be told from a head, so that it is told before a byte of payload has come: wslay does so later, and closes without a
+ * code where a frame's lengths or pieces are wrong. */
+static guint
+fault_of_head(const Ws *ws, guint64 length)
+{
+	guint opcode = ws->head[0] & 0x0f;
+	gboolean fin = (ws->head[0] & 0x80) != 0;
+
+	if (!is_shortest(ws->head, length) || length >> 63)
+		return WS_PROTOCOL;
+	if (wslay_is_ctrl_frame(opcode) && (!fin || length > 125 || (opcode == WSLAY_CONNECTION_CLOSE && length == 1)))
+		return WS_PROTOCOL;
+	return length > ws->frame_max ? WS_TOO_BIG : 0;
+}
+
 /* What a browser sends, and little else: a whole binary message, masked, its length within bounds and in its shortest form. It is read
  * here, eight bytes at a time. All else is wslay's, which reads a byte at a time and knows all rules. */
 static gboolean
 is_plain(const Ws *ws, guint64 length)
 {
-	guint form = ws->head[1] & 0x7f;
-
 	return ws->head[0] == (0x80 | WSLAY_BINARY_FRAME) && (ws->head[1] & 0x80) && !ws->in_pieces && length <= ws->frame_max &&
-	       (form < 126 || length >= (form == 126 ? 126 : 65536));
+	       is_shortest(ws->head, length);
 }
 
 static gsize
@@ -208,6 +235,8 @@ read_head(Ws *ws, const guint8 *bytes, gsize n)
 	ws->ours = is_plain(ws, ws->left);
 	if (ws->ours) {
 		memcpy(ws->mask, ws->head + ws->head_size - 4, 4);
+	} else if ((ws->refused = fault_of_head(ws, ws->left)) != 0) {
+		refuse(ws);
 	} else {
 		if (!wslay_is_ctrl_frame(ws->head[0] & 0x0f))
 			ws->in_pieces = !(ws->head[0] & 0x80);

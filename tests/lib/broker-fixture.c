@@ -199,6 +199,7 @@ on_done(const ApiAnswer *from, void *data)
 	answer->status = from->status;
 	g_variant_lookup(from->fields, "Content-Type", "s", &answer->type);
 	g_variant_lookup(from->fields, "Retry-After", "s", &answer->retry_after);
+	g_variant_lookup(from->fields, "Allow", "s", &answer->allow);
 	answer->cookie = cookie_of(from->fields);
 	answer->text = g_strndup(bytes, size);
 	if (g_strcmp0(answer->type, "application/json") == 0)
@@ -239,6 +240,7 @@ answer_free(Answer *answer)
 	g_free(answer->type);
 	g_free(answer->cookie);
 	g_free(answer->retry_after);
+	g_free(answer->allow);
 	g_free(answer->text);
 	g_clear_pointer(&answer->json, json_node_unref);
 	g_free(answer);

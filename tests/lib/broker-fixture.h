@@ -39,6 +39,7 @@ typedef struct {
 	guint16 status;
 	char *type, *cookie; /* the value of __Host-carrel, or NULL */
 	char *retry_after;   /* or NULL */
+	char *allow;         /* or NULL */
 	char *text;          /* the body */
 	JsonNode *json;      /* NULL when it is no JSON */
 	gint64 took_ms;

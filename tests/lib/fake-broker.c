@@ -4,8 +4,8 @@
  *   fake-broker --config FILE [--vnc PORT] [--stream SOCKET]     PORT: a VNC server without security, or a SPICE server, on
  *                                                                 127.0.0.1; SOCKET: where grants lead to instead of here
  *
- * Request answers with JSON of what it was asked; below /api/v1/slow not at all, at /api/v1/gateway-status with what
- * the gateway tells of itself; /api/v1/end/CODE ends the streams of the desktop "echo" with that code. OpenScreen: the session must be "good"; the
+ * Request answers with JSON of what it was asked, at /api/v1/bad with status 400; below /api/v1/slow not at all, at
+ * /api/v1/gateway-status with what the gateway tells of itself; /api/v1/end/CODE ends the streams of the desktop "echo" with that code. OpenScreen: the session must be "good"; the
  * desktops "gone", "busy" and "broken" give their errors, "vnc" is the VNC server's screen, all others echo. RedeemTicket: names
  * "denied" and "busy" give their errors, "t-tcp" is the server at PORT, names that start with "t-" echo. SignInVnc: demo1 with "secret"; user "slow" waits.
  * SIGUSR1 ends the streams of the desktop "echo" with 4009, SIGUSR2 drops the streams as a crashed screen would.
@@ -87,7 +87,7 @@ on_request(CarrelBroker1Gateway *object, GDBusMethodInvocation *call, const char
 		g_variant_builder_add(&fields, "{ss}", "Set-Cookie", "__Host-carrel=good; Path=/; Secure; HttpOnly; SameSite=Strict");
 	if (strcmp(path, "/api/v1/evil") == 0)
 		g_variant_builder_add(&fields, "{ss}", "X-Split", "a\r\nSet-Cookie: b=c");
-	carrel_broker1_gateway_complete_request(object, call, 200, g_variant_builder_end(&fields),
+	carrel_broker1_gateway_complete_request(object, call, strcmp(path, "/api/v1/bad") == 0 ? 400 : 200, g_variant_builder_end(&fields),
 		g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, json, strlen(json), 1));
 	return TRUE;
 }
@@ -115,7 +115,7 @@ failed(GDBusMethodInvocation *call, const char *word)
 		const char *word;
 		CarrelErrorCode code;
 	} errors[] = {{"denied", CARREL_ERROR_DENIED}, {"gone", CARREL_ERROR_NOT_FOUND}, {"busy", CARREL_ERROR_BUSY},
-		{"broken", CARREL_ERROR_FAILED}};
+		{"broken", CARREL_ERROR_FAILED}, {"invalid", CARREL_ERROR_INVALID}};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(errors); i++) {
 		if (strcmp(errors[i].word, word) == 0) {

@@ -57,9 +57,9 @@ class Instance:
     def reload(self, settings):
         """Gives the gateway other settings, and waits until it has read them."""
         self.write("carrel.conf", self.conf + settings)
-        before = self.log().count("were read again")
+        before = self.log().count(" read again")
         self.gateway.send_signal(signal.SIGHUP)
-        wait_for(lambda: self.log().count("were read again") > before)
+        wait_for(lambda: self.log().count(" read again") > before)
 
     def status(self):
         """What the gateway tells the broker: org.carrel.Gateway1.GetStatus."""

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "broker/json-body.h"
+#include "broker/vv-file.h"
 #include "tests/lib/broker-fixture.h"
 
 static Fixture fixture;
@@ -229,7 +230,9 @@ END_TEST
 static const char *const bad_bodies[] = {"", "{", "[]", "null", "\"x\"", "{\"user\":1,\"password\":2}", "{\"user\":\"a\"}",
 	"{\"user\":\"\",\"password\":\"x\"}", "{\"user\":\"a\",\"password\":null}", "{/* */\"user\":\"a\",\"password\":\"b\"}",
 	"{'user':'a','password':'b'}", "{\"user\":{\"a\":[[[[[[[[[[1]]]]]]]]]]}}", "{\"user\":\"\xff\",\"password\":\"b\"}",
-	"{\"user\":\"a\",\"password\":\"b\"} x", "{\"user\":\"a\\u0000b\",\"password\":\"b\"}{"};
+	"{\"user\":\"a\",\"password\":\"b\"} x", "{\"user\":\"a\",\"password\":\"b\"}{",
+	"{\"user\":\"demo1\\u0000b\",\"password\":\"right\"}", "{\"user\":\"demo1\",\"password\":\"right\\u0000b\"}",
+	"{\"user\":\"demo1\",\"password\":\"right\\\\\\u0000\"}"};
 
 START_TEST(a_bad_body_gets_one_clear_line)
 {
@@ -242,7 +245,7 @@ END_TEST
 
 START_TEST(a_body_cut_anywhere_is_refused)
 {
-	static const char body[] = "{\"user\":\"demo1\",\"password\":\"p\\\"\\u00e9\",\"more\":[1,true,{}]}";
+	static const char body[] = "{\"user\":\"demo1\",\"password\":\"p\\\"\\u00e9\\\\u0000\",\"more\":[1,true,{}]}";
 
 	for (gsize size = 0; size < sizeof body - 1; size++)
 		ck_assert_ptr_null(json_body_parse(body, size, NULL));
@@ -259,7 +262,10 @@ START_TEST(what_is_not_there_is_404_and_what_does_not_fit_is_405)
 	assert_status("GET", "desktops/a/b/c/d/e/f/g/h", NULL, NULL, 404);
 	assert_status("GET", "desktops/%2e%2e/reset", NULL, NULL, 404);
 	assert_status("GET", "sign-in", NULL, NULL, 405);
-	assert_status("DELETE", "me", NULL, NULL, 405);
+	g_autoptr(Answer) answer = fixture_request(&fixture, "DELETE", "me", NULL, NULL);
+
+	ck_assert_uint_eq(answer->status, 405);
+	ck_assert_str_eq(answer->allow, "GET, HEAD");
 }
 END_TEST
 
@@ -378,6 +384,24 @@ START_TEST(a_console_file_holds_what_virt_viewer_needs)
 	g_autoptr(TicketRow) ticket = tickets_redeem(fixture.broker->tickets, name, "192.0.2.1", NULL);
 	g_autofree char *password = g_key_file_get_string(keys, "virt-viewer", "password", NULL);
 	ck_assert_str_eq(ticket->secret, password);
+}
+END_TEST
+
+static const struct {
+	const char *portal, *proxy;
+} ways[] = {{"desk.example:8443", "http://desk.example:8443"}, {"desk.example", "http://desk.example:443"},
+	{"192.0.2.1", "http://192.0.2.1:443"}, {"[2001:db8::1]", "http://[2001:db8::1]:443"},
+	{"[2001:db8::1]:8444", "http://[2001:db8::1]:8444"}};
+
+START_TEST(virt_viewer_comes_to_where_the_browser_was)
+{
+	const VvFile file = {.title = "x", .name = "name", .secret = "secret", .portal = ways[_i].portal, .port = 8443};
+	g_autofree char *text = vv_file_text(&file);
+	g_autoptr(GKeyFile) keys = g_key_file_new();
+
+	ck_assert(g_key_file_load_from_data(keys, text, (gsize)-1, G_KEY_FILE_NONE, NULL));
+	g_autofree char *proxy = g_key_file_get_string(keys, "virt-viewer", "proxy", NULL);
+	ck_assert_str_eq(proxy, ways[_i].proxy);
 }
 END_TEST
 
@@ -604,6 +628,7 @@ main(void)
 	tcase_add_test(tcase, open_refuses_with_the_reason);
 	tcase_add_test(tcase, another_persons_desktop_does_not_exist);
 	tcase_add_test(tcase, a_console_file_holds_what_virt_viewer_needs);
+	tcase_add_loop_test(tcase, virt_viewer_comes_to_where_the_browser_was, 0, G_N_ELEMENTS(ways));
 	tcase_add_test(tcase, a_vnc_link_holds_a_ticket_and_where_to_take_it);
 	tcase_add_test(tcase, there_is_no_vnc_link_without_a_vnc_port);
 	tcase_add_test(tcase, a_desktop_that_is_not_ready_has_no_console_file);

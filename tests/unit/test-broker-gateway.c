@@ -374,13 +374,23 @@ END_TEST
 
 static const struct {
 	const char *user, *password;
-} vnc_refusals[] = {{"demo1", "wrong"}, {"nobody", "right"}, {"locked", "right"}, {"demo1/lab", "right"},
-	{"demo1/nowhere", "right"}, {"code", "right"}, {"good", "right"}};
+} vnc_refusals[] = {{"demo1", "wrong"}, {"nobody", "right"}, {"locked", "right"}, {"code", "right"}, {"nobody/office", "right"},
+	{"demo1/nowhere", "wrong"}};
 
 START_TEST(a_vnc_viewer_is_denied_alike_for_every_reason_of_its_own)
 {
 	ck_assert(!sign_in_vnc(vnc_refusals[_i].user, vnc_refusals[_i].password));
 	ck_assert(g_error_matches(outcome.error, CARREL_ERROR, CARREL_ERROR_DENIED));
+	ck_assert_uint_eq(fake_display_n_admissions(fixture.display), 0);
+}
+END_TEST
+
+static const char *const without_pool[] = {"demo1/lab", "demo1/nowhere", "demo1/", "good"};
+
+START_TEST(who_may_not_use_a_pool_is_told_so_and_not_that_it_exists)
+{
+	ck_assert(!sign_in_vnc(without_pool[_i], "right"));
+	ck_assert(g_error_matches(outcome.error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND));
 	ck_assert_uint_eq(fake_display_n_admissions(fixture.display), 0);
 }
 END_TEST
@@ -556,6 +566,7 @@ add_vnc_tests(TCase *tcase)
 	tcase_add_test(tcase, a_vnc_viewer_waits_for_its_desktop_and_is_let_in);
 	tcase_add_test(tcase, a_vnc_viewer_comes_to_the_desktop_of_the_portal);
 	tcase_add_loop_test(tcase, a_vnc_viewer_is_denied_alike_for_every_reason_of_its_own, 0, G_N_ELEMENTS(vnc_refusals));
+	tcase_add_loop_test(tcase, who_may_not_use_a_pool_is_told_so_and_not_that_it_exists, 0, G_N_ELEMENTS(without_pool));
 	tcase_add_test(tcase, a_tickets_secret_stands_for_the_password_once);
 	tcase_add_test(tcase, a_vnc_client_by_ticket_ends_with_the_portals_session);
 	tcase_add_test(tcase, a_stolen_ticket_lets_no_vnc_viewer_in);

@@ -176,6 +176,7 @@ START_TEST(an_end_is_told_behind_the_bytes_before_it)
 	ck_assert(transport_is_pending(server));
 	ck_assert_int_eq(transport_recv(server, got, sizeof got), TRANSPORT_END);
 	ck_assert_int_eq(transport_recv(server, got, sizeof got), TRANSPORT_END);
+	ck_assert_ptr_null(transport_breach(server));
 }
 END_TEST
 
@@ -188,6 +189,7 @@ START_TEST(a_broken_record_is_told_behind_the_bytes_before_it)
 	ck_assert_int_eq(transport_recv(server, got, sizeof got), 10);
 	ck_assert_int_eq(transport_recv(server, got, sizeof got), TRANSPORT_BROKEN);
 	ck_assert_int_eq(transport_recv(server, got, sizeof got), TRANSPORT_BROKEN);
+	ck_assert_ptr_nonnull(transport_breach(server));
 }
 END_TEST
 
