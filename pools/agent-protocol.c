@@ -193,11 +193,13 @@ agent_line_hello(void)
 }
 
 char *
-agent_line_identity(const char *hostname, const char *machine_id, const void *seed, gsize seed_size)
+agent_line_identity(gint64 id, const char *hostname, const char *machine_id, const void *seed, gsize seed_size)
 {
 	JsonBuilder *builder = begin("identity");
 	g_autofree char *text = g_base64_encode(seed, seed_size);
 
+	json_builder_set_member_name(builder, "id");
+	json_builder_add_int_value(builder, id);
 	add_text(builder, "hostname", hostname);
 	add_text(builder, "machine-id", machine_id);
 	add_text(builder, "seed", text);

@@ -38,7 +38,8 @@ void agent_parser_reset(AgentParser *parser);
 
 /* One line with its newline; NULL when it would be too long for the protocol. Free with g_free. */
 char *agent_line_hello(void);
-char *agent_line_identity(const char *hostname, const char *machine_id, const void *seed, gsize seed_size);
+/* @id: of the request, which the answer names. */
+char *agent_line_identity(gint64 id, const char *hostname, const char *machine_id, const void *seed, gsize seed_size);
 char *agent_line_clock(gint64 utc_us);
 char *agent_line_user(const char *name, const char *full_name);
 char *agent_line_notice(const char *text, guint timeout_s);

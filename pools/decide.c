@@ -11,31 +11,59 @@ less(guint a, guint b)
 	return a > b ? a - b : 0;
 }
 
-PoolPlan
-decide_pool(const PoolCounts *counts, guint boots_free)
+/* Parked clones that stand in for spares: they run in a moment. */
+static guint
+plan_waking(const PoolCounts *counts, PoolPlan *plan, guint missing)
 {
-	guint total = counts->ready + counts->ready_stale + counts->cloning + counts->cloning_stale + counts->held + counts->going;
-	guint room = less(counts->max, total);
+	guint idle = counts->parked - counts->waking;
+
+	plan->wake = counts->somebody_waits ? 0 : MIN(missing, idle);
+	return missing - plan->wake;
+}
+
+static void
+plan_parked(const PoolCounts *counts, PoolPlan *plan, guint room, guint parkings_free)
+{
+	guint kept = counts->parked - counts->waking - plan->wake;
+
+	plan->retire_parked_stale = counts->parked_stale;
+	plan->retire_parked = less(kept, counts->parked_wanted);
+	if (counts->retry_in_s == 0 && !counts->somebody_waits)
+		plan->park = MIN(MIN(less(counts->parked_wanted, kept + counts->parking), room), parkings_free);
+}
+
+PoolPlan
+decide_pool(const PoolCounts *counts, guint boots_free, guint parkings_free)
+{
+	guint total = counts->ready + counts->ready_stale + counts->parked + counts->parked_stale + counts->cloning +
+		      counts->cloning_stale + counts->held + counts->going;
+	guint room = less(counts->max, total), coming = counts->cloning - counts->parking + counts->waking;
 	PoolPlan plan = {0};
 	guint missing;
 
 	if (counts->closing) {
 		plan.retire = counts->ready;
 		plan.retire_stale = counts->ready_stale;
+		plan.retire_parked = counts->parked;
+		plan.retire_parked_stale = counts->parked_stale;
 		return plan;
 	}
 	if (!counts->able)
 		return plan;
-	missing = less(counts->spare, counts->ready + counts->cloning);
+	missing = less(counts->spare, counts->ready + coming);
 	/* A stale one is kept for as long as a fresh one cannot stand in for it, unless it takes up the room of that one. */
 	plan.retire_stale = MIN(counts->ready_stale, less(counts->ready + counts->ready_stale, counts->spare));
-	if (missing > room && plan.retire_stale == 0 && counts->ready_stale > 0 && counts->going == 0 && counts->retry_in_s == 0)
+	if (missing > room + counts->parked && plan.retire_stale == 0 && counts->ready_stale > 0 && counts->going == 0 &&
+		counts->retry_in_s == 0)
 		plan.retire_stale = 1;
-	plan.retire = MIN(counts->ready, less(counts->ready + counts->cloning, counts->spare));
+	plan.retire = MIN(counts->ready, less(counts->ready + coming, counts->spare));
 	/* More people came than max leaves room for beside the spares. */
-	plan.retire = MAX(plan.retire, MIN(counts->ready, less(total - plan.retire_stale, counts->max)));
-	if (counts->retry_in_s == 0)
+	plan.retire = MAX(plan.retire, MIN(counts->ready, less(total - plan.retire_stale - counts->parked, counts->max)));
+	missing = plan_waking(counts, &plan, missing);
+	if (counts->retry_in_s == 0 && !counts->making_template && !counts->somebody_waits)
 		plan.clone = MIN(MIN(missing, room), boots_free);
+	plan_parked(counts, &plan, room - plan.clone, parkings_free);
+	plan.retire_parked = MAX(plan.retire_parked, MIN(counts->parked - counts->waking - plan.wake, less(total - plan.retire, counts->max)));
 	return plan;
 }
 
@@ -48,7 +76,7 @@ decide_may_claim(const PoolCounts *counts)
 guint
 decide_begin(const PoolCounts *counts, guint waiting, guint boots_free)
 {
-	guint others = counts->ready + counts->ready_stale + counts->cloning + counts->cloning_stale + counts->going +
+	guint others = counts->ready + counts->ready_stale + counts->parked + counts->parked_stale + counts->cloning + counts->cloning_stale + counts->going +
 		       less(counts->held, waiting);
 
 	if (counts->retry_in_s > 0)

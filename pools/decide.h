@@ -7,9 +7,13 @@
 /* Boots at once on a host: those of people who wait go first, and may be more. */
 #define DECIDE_SPARE_BOOTS 2
 #define DECIDE_USER_BOOTS  4
+/* Clones that are loaded and parked at once: half a second of a CPU each. */
+#define DECIDE_PARKINGS 2
 
 /* How long a desktop may boot without a word from its agent before it counts as ready without one. */
 #define DECIDE_AGENT_WAIT_S 90
+/* How long a clone of a template may run before its agent has answered: it answers in less than a second on an idle host. */
+#define DECIDE_WAKE_S 60
 
 /* Failed desktops are kept this long, and not more of them than this a pool, so that an admin sees why. */
 #define DECIDE_FAILED_KEEP_S   3600
@@ -18,9 +22,15 @@
 /* One pool. A desktop is stale when it was made from another image or other hardware than the pool now wants. */
 typedef struct {
 	guint spare, max;
+	guint parked_wanted; /* clones kept parked; 0 where desktops boot */
+	gboolean making_template; /* in a moment they need not boot */
+	gboolean somebody_waits; /* for a clone, which is a moment: nothing else is begun meanwhile */
 	gboolean closing; /* it is drained, or its file is gone: nobody gets a new desktop of it */
 	gboolean able;	  /* a desktop can be made: its file was good once, its image is there */
 	guint ready, ready_stale;
+	guint parked, parked_stale;
+	guint waking;	       /* of the parked: they were let run, to be ready */
+	guint parking;	       /* of the cloning: to be parked */
 	guint cloning;	       /* for nobody, and fresh */
 	guint cloning_stale;   /* for nobody, and stale */
 	guint held;	       /* assigned, or cloning for somebody */
@@ -30,12 +40,16 @@ typedef struct {
 
 typedef struct {
 	guint clone;	    /* begin so many spares */
+	guint wake;	    /* let so many parked ones run, to be spares */
+	guint park;	    /* begin so many that are parked */
 	guint retire_stale; /* throw away so many ready ones that are stale, */
-	guint retire;	    /* and so many that are fresh */
+	guint retire;	    /* and so many that are fresh, */
+	guint retire_parked_stale, retire_parked; /* and so many parked ones */
 } PoolPlan;
 
-/* Never leads above max, nor, by refilling, above spare. @boots_free: how many spares may begin to boot now on the host. */
-PoolPlan decide_pool(const PoolCounts *counts, guint boots_free);
+/* Never leads above max, nor, by refilling, above spare and parked_wanted. @boots_free: how many spares may begin to boot now on the
+ * host, @parkings_free: how many clones may begin to be parked. */
+PoolPlan decide_pool(const PoolCounts *counts, guint boots_free, guint parkings_free);
 
 /* May one more desktop be begun for a person? (It is then cloned for them, now or when a place is free.) */
 gboolean decide_may_claim(const PoolCounts *counts);

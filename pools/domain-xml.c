@@ -2,6 +2,8 @@
 #include "config.h"
 #include "pools/domain-xml.h"
 
+#define ROOT_PORTS 14 /* of a desktop that is frozen or woken: its devices take nine */
+
 static void add(GString *xml, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* Every value is escaped on its way in. */
@@ -22,8 +24,11 @@ add_identity(GString *xml, const DomainSpec *spec)
 	add(xml, "<name>" DOMAIN_NAME_PREFIX "%s</name><uuid>%s</uuid>", spec->id, spec->uuid);
 	add(xml,
 		"<metadata><carrel:desktop xmlns:carrel='" DOMAIN_METADATA_URI "'"
-		" instance='%s' pool='%s' id='%s' config='%s'/></metadata>",
-		spec->instance, spec->pool, spec->id, spec->config);
+		" instance='%s' pool='%s' id='%s' config='%s' template='%s'/></metadata>",
+		spec->instance, spec->pool, spec->id, spec->config, spec->template ? spec->template : "");
+	/* Says to a guest that knows to look that it is not who it was: its random numbers, and Windows' directory services. */
+	if (spec->memory_file)
+		add(xml, "<genid/>");
 }
 
 static void
@@ -44,7 +49,7 @@ add_platform(GString *xml, const DomainSpec *spec)
 	/* Distributions have begun to want x86-64-v2 and v3, so an emulated CPU gets all that TCG knows but 57-bit addresses,
 	 * which cost a page-table level and buy nothing here. */
 	if (spec->kvm)
-		add(xml, "<cpu mode='host-passthrough' check='none' migratable='off'/>");
+		add(xml, "<cpu mode='host-passthrough' check='none' migratable='%s'/>", spec->memory_file ? "on" : "off");
 	else
 		add(xml, "<cpu mode='maximum' check='none'><feature policy='disable' name='la57'/></cpu>");
 	/* A domain is transient: whichever way it stops, it and its name are gone, and the broker hears of it. */
@@ -58,24 +63,47 @@ add_disk(GString *xml, const DomainSpec *spec)
 	/* cache=unsafe: what a throw-away desktop wrote is worth nothing after a crash of the host, and its flushes are
 	 * what makes a hundred of them slow. The golden disk is named here, so that libvirt does not have to probe for it,
 	 * and stays in its owner's hands (relabel=no), so that no VM could ever be given the right to write to it. */
+	const char *under[] = {spec->template_disk, spec->backing};
+
 	add(xml,
 		"<disk type='file' device='disk'><driver name='qemu' type='qcow2' cache='unsafe' discard='unmap'/>"
-		"<source file='%s'/><backingStore type='file'><format type='qcow2'/><source file='%s'>"
-		"<seclabel model='dac' relabel='no'/></source><backingStore/></backingStore>"
-		"<target dev='vda' bus='virtio'/></disk>",
-		spec->disk, spec->backing);
+		"<source file='%s'/>",
+		spec->disk);
+	for (gsize i = 0; i < G_N_ELEMENTS(under); i++) {
+		if (under[i])
+			add(xml,
+				"<backingStore type='file'><format type='qcow2'/><source file='%s'>"
+				"<seclabel model='dac' relabel='no'/></source>",
+				under[i]);
+	}
+	add(xml, spec->template_disk ? "<backingStore/></backingStore></backingStore>" : "<backingStore/></backingStore>");
+	add(xml, "<target dev='vda' bus='virtio'/></disk>");
 }
 
+char *
+domain_network_xml(const char *network, const char *bridge)
+{
+	if (network)
+		return g_markup_printf_escaped("<interface type='network'><source network='%s'/><model type='virtio'/>"
+					       "<port isolated='yes'/></interface>",
+			network);
+	if (bridge)
+		return g_markup_printf_escaped(
+			"<interface type='bridge'><source bridge='%s'/><model type='virtio'/></interface>", bridge);
+	return NULL;
+}
+
+/* An instant clone has none until it is an individual: before, it would ask for its template's address. Its card is plugged in
+ * then, and libvirt leaves no port free for that by itself. */
 static void
 add_network(GString *xml, const DomainSpec *spec)
 {
-	if (spec->network)
-		add(xml,
-			"<interface type='network'><source network='%s'/><model type='virtio'/>"
-			"<port isolated='yes'/></interface>",
-			spec->network);
-	else if (spec->bridge)
-		add(xml, "<interface type='bridge'><source bridge='%s'/><model type='virtio'/></interface>", spec->bridge);
+	g_autofree char *card = spec->memory_file ? NULL : domain_network_xml(spec->network, spec->bridge);
+
+	if (card)
+		g_string_append(xml, card);
+	for (int i = 1; spec->memory_file && i <= ROOT_PORTS; i++)
+		add(xml, "<controller type='pci' index='%d' model='pcie-root-port'/>", i);
 }
 
 static void
@@ -90,8 +118,9 @@ add_screen_and_sound(GString *xml)
 static void
 add_ports(GString *xml, const DomainSpec *spec)
 {
-	add(xml, "<channel type='dbus'><source channel='com.redhat.spice.0'/>"
-		 "<target type='virtio' name='com.redhat.spice.0'/></channel>"
+	/* Nobody talks to a template there; what stands behind a port may differ when it wakes. */
+	add(xml, spec->is_template ? "<channel type='null'>" : "<channel type='dbus'><source channel='com.redhat.spice.0'/>");
+	add(xml, "<target type='virtio' name='com.redhat.spice.0'/></channel>"
 		 "<channel type='unix'><source mode='bind' path='%s'/><target type='virtio' name='" DOMAIN_AGENT_PORT "'/></channel>",
 		spec->agent);
 	add(xml, "<controller type='usb' index='0' model='qemu-xhci'/>");
@@ -103,12 +132,30 @@ add_ports(GString *xml, const DomainSpec *spec)
 		 "<memballoon model='none'/>");
 }
 
+/* libvirt has no words for memory that is a file of ours. */
+static void
+add_memory_file(GString *xml, const DomainSpec *spec)
+{
+	/* QEMU's options double a comma. */
+	g_auto(GStrv) parts = g_strsplit(spec->memory_file, ",", -1);
+	g_autofree char *path = g_strjoinv(",,", parts);
+
+	add(xml,
+		"<qemu:commandline><qemu:arg value='-object'/>"
+		"<qemu:arg value='memory-backend-file,id=carrel-memory,size=%" G_GUINT64_FORMAT ",mem-path=%s,%s'/>"
+		"<qemu:arg value='-machine'/><qemu:arg value='memory-backend=carrel-memory'/>",
+		spec->memory, path, spec->is_template ? "share=on" : "share=off,readonly=on,rom=off");
+	if (!spec->is_template)
+		add(xml, "<qemu:arg value='-incoming'/><qemu:arg value='defer'/>");
+	add(xml, "</qemu:commandline>");
+}
+
 char *
 domain_xml(const DomainSpec *spec)
 {
 	GString *xml = g_string_new(NULL);
 
-	add(xml, "<domain type='%s'>", spec->kvm ? "kvm" : "qemu");
+	add(xml, "<domain type='%s' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>", spec->kvm ? "kvm" : "qemu");
 	add_identity(xml, spec);
 	add_platform(xml, spec);
 	add(xml, "<devices>");
@@ -118,15 +165,18 @@ domain_xml(const DomainSpec *spec)
 	add_network(xml, spec);
 	add_screen_and_sound(xml);
 	add_ports(xml, spec);
-	add(xml, "</devices></domain>");
+	add(xml, "</devices>");
+	if (spec->memory_file)
+		add_memory_file(xml, spec);
+	add(xml, "</domain>");
 	return g_string_free(xml, FALSE);
 }
 
 char *
-overlay_xml(const char *name, const char *backing)
+overlay_xml(const char *name, const char *backing, const char *mode)
 {
 	return g_markup_printf_escaped("<volume><name>%s</name><target><format type='qcow2'/>"
-				       "<permissions><mode>0600</mode></permissions></target>"
+				       "<permissions><mode>%s</mode></permissions></target>"
 				       "<backingStore><path>%s</path><format type='qcow2'/></backingStore></volume>",
-		name, backing);
+		name, mode, backing);
 }

@@ -23,10 +23,22 @@ typedef struct {
 	const char *bridge;  /* a bridge of the host, or NULL; at most one of the two */
 	const char *agent; /* the unix socket of its control port, for QEMU to listen on */
 	gboolean usb;	     /* QEMU can redirect USB */
+	/* Of an instant clone and its template, which must be alike but for what is named here: NULL where it boots by itself. The
+	 * guest's memory is that file; the template writes it, a clone has pages of its own where it differs. */
+	const char *memory_file;
+	gboolean is_template; /* it is the one that boots and is frozen */
+	const char *template; /* of a clone: the key of its template, and */
+	const char *template_disk; /* the disk that was frozen, between @disk and @backing */
 } DomainSpec;
 
 /* Free with g_free. */
 char *domain_xml(const DomainSpec *spec);
 
-/* A qcow2 overlay called @name on @backing. Free with g_free. */
-char *overlay_xml(const char *name, const char *backing);
+/* The network card of an instant clone, which it is given once it is an individual; NULL where it has none. Free with g_free. */
+char *domain_network_xml(const char *network, const char *bridge);
+
+/* What a template's key stands for beside its image: raise it when a change here makes other hardware of the same settings. */
+#define DOMAIN_TEMPLATE_FORMAT 1
+
+/* A qcow2 overlay called @name on @backing, with the rights @mode (octal). Free with g_free. */
+char *overlay_xml(const char *name, const char *backing, const char *mode);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define SEED_SIZE 64
+#define IDENTITY 1 /* the request whose answer says that it is an individual */
 
 /* A clone begins with its image's identity. */
 static void
@@ -23,11 +24,11 @@ tell_identity(Desktop *desktop)
 	}
 	*to = '\0';
 	secret_random(seed, sizeof seed);
-	g_autofree char *identity = agent_line_identity(desktop->row->id, machine_id, seed, sizeof seed);
+	g_autofree char *identity = agent_line_identity(IDENTITY, desktop->row->id, machine_id, seed, sizeof seed);
 	g_autofree char *clock = agent_line_clock(g_get_real_time());
 
-	agent_link_send(desktop->link, identity);
 	agent_link_send(desktop->link, clock);
+	agent_link_send(desktop->link, identity);
 	agent_tell_user(desktop);
 }
 
@@ -49,7 +50,8 @@ on_ready(Desktop *desktop)
 
 	if (!desktop->row->agent && !desktops_set_agent(desktop->engine->store, desktop->row, TRUE, &error))
 		g_warning("desktop %s: %s", desktop->row->id, error->message);
-	if (desktop->booting || desktop->row->state == DESKTOP_CLONING)
+	desktop->said_ready = TRUE;
+	if (!desktop->waking && (desktop->booting || desktop->row->state == DESKTOP_CLONING || desktop->row->state == DESKTOP_PARKED))
 		desktop_came_up(desktop, NULL);
 	desktop_mark(desktop);
 }
@@ -73,9 +75,14 @@ agent_on_message(const AgentMessage *message, void *data)
 		break;
 	case AGENT_FAILED:
 		g_message("desktop %s: its agent says: %s", desktop->row->id, message->text);
+		if (message->id == IDENTITY && desktop->waking && !desktop->row->agent)
+			desktop_fail(desktop, "its agent could not make it an individual: the log has what it says");
+		break;
+	case AGENT_DONE:
+		if (message->id == IDENTITY && desktop->waking)
+			effect_plug_network(desktop);
 		break;
 	case AGENT_LOGIN:
-	case AGENT_DONE:
 		break;
 	}
 }

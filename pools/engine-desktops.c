@@ -33,7 +33,7 @@ stop_watching(Desktop *desktop)
 	g_clear_handle_id(&desktop->boot_id, g_source_remove);
 	g_clear_handle_id(&desktop->retry_id, g_source_remove);
 	g_clear_pointer(&desktop->link, agent_link_free);
-	desktop->booting = FALSE;
+	desktop->booting = desktop->waking = FALSE;
 }
 
 void
@@ -45,6 +45,7 @@ desktop_free(gpointer data)
 	desktop_row_free(desktop->row);
 	g_free(desktop->domain);
 	g_free(desktop->config);
+	g_free(desktop->template);
 	g_free(desktop);
 }
 
@@ -87,12 +88,18 @@ step_of(const Desktop *desktop)
 {
 	switch (desktop->row->state) {
 	case DESKTOP_CLONING:
+		if (desktop->waking)
+			return "Making it yours";
 		return !desktop->begun ? "Waiting for a place" : desktop->running ? "Booting" : "Cloning";
+	case DESKTOP_PARKED:
+		return "Parked";
 	case DESKTOP_READY:
 		return "Ready";
 	case DESKTOP_ASSIGNED:
 		if (!desktop->running)
-			return desktop->engine->reconciled ? "Stopped" : "Waiting for the host";
+			return desktop->busy ? "Cloning" : desktop->engine->reconciled ? "Stopped" : "Waiting for the host";
+		if (desktop->waking)
+			return "Making it yours";
 		return desktop->booting ? "Waiting for the agent" : "Ready";
 	case DESKTOP_RESETTING:
 	case DESKTOP_RETIRED:
@@ -116,7 +123,7 @@ desktop_view(Desktop *desktop)
 		.note = row->note,
 		.state = desktop->gone ? "gone" : desktop_state_word(row->state),
 		.user = row->user,
-		.usable = row->state == DESKTOP_ASSIGNED && desktop->running && !desktop->gone,
+		.usable = row->state == DESKTOP_ASSIGNED && desktop->running && !desktop->waking && !desktop->gone,
 		.agent = row->agent,
 		.created = row->created,
 		.changed = row->changed,
@@ -161,8 +168,41 @@ on_boot_deadline(gpointer data)
 	Desktop *desktop = data;
 
 	desktop->boot_id = 0;
-	desktop_came_up(desktop, "no agent");
+	if (!desktop->waking) {
+		desktop_came_up(desktop, "no agent");
+	} else if (desktop->row->agent) {
+		/* It was an individual for an earlier process of the broker, and somebody may be at work in it. */
+		desktop->waking = FALSE;
+		desktop_mark(desktop);
+	} else {
+		templates_blame(desktop->engine, desktop->template, "its agent did not answer");
+		desktop_fail(desktop, "it was cloned, and its agent did not answer");
+	}
 	return G_SOURCE_REMOVE;
+}
+
+/* A clone is its template until it has been told who it is, and has no network before. */
+static void
+wake(Desktop *desktop)
+{
+	desktop->waking = TRUE;
+	desktop->said_ready = FALSE;
+	desktop->boot_id = g_timeout_add_seconds(DECIDE_WAKE_S, on_boot_deadline, desktop);
+}
+
+void
+desktop_is_individual(Desktop *desktop)
+{
+	if (!desktop->waking)
+		return;
+	desktop->waking = FALSE;
+	g_clear_handle_id(&desktop->boot_id, g_source_remove);
+	if (desktop->said_ready)
+		desktop_came_up(desktop, NULL);
+	else
+		desktop->boot_id = g_timeout_add_seconds(DECIDE_AGENT_WAIT_S, on_boot_deadline, desktop);
+	desktop_mark(desktop);
+	plan_soon(desktop->engine);
 }
 
 void
@@ -177,7 +217,9 @@ desktop_runs(Desktop *desktop)
 
 		desktop->link = agent_link_new(agent, desktop->row->id, agent_on_message, desktop);
 	}
-	if (changed && desktop->row->state == DESKTOP_CLONING) {
+	if (changed && desktop->template) {
+		wake(desktop);
+	} else if (changed && desktop->row->state == DESKTOP_CLONING) {
 		desktop->booting = TRUE;
 		desktop->boot_id = g_timeout_add_seconds(DECIDE_AGENT_WAIT_S, on_boot_deadline, desktop);
 	}
@@ -195,7 +237,8 @@ desktop_came_up(Desktop *desktop, const char *note)
 	desktop->booting = FALSE;
 	if (pool)
 		pool_succeeded(pool);
-	if (desktop->row->state == DESKTOP_CLONING && desktop->running && desktop->row->user == NULL)
+	if ((desktop->row->state == DESKTOP_CLONING || desktop->row->state == DESKTOP_PARKED) && desktop->running &&
+		desktop->row->user == NULL)
 		desktop_become(desktop, DESKTOP_READY, DESKTOP_INTENT_NONE, note);
 	desktop_mark(desktop);
 	plan_soon(desktop->engine);
@@ -234,7 +277,7 @@ desktop_stopped(Desktop *desktop)
 		desktop_become(desktop, DESKTOP_RESETTING, DESKTOP_INTENT_DESTROY, why);
 	} else if (state == DESKTOP_ASSIGNED) {
 		desktop_become(desktop, DESKTOP_FAILED, DESKTOP_INTENT_DESTROY, why);
-	} else if (state == DESKTOP_CLONING || state == DESKTOP_READY) {
+	} else if (state == DESKTOP_CLONING || state == DESKTOP_READY || state == DESKTOP_PARKED) {
 		desktop_fail(desktop, why);
 		return;
 	}

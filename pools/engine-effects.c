@@ -1,7 +1,7 @@
-/* The two calls to libvirt that change something, and what follows from their outcome. The intent is in the table before either is
+/* The calls to libvirt that change something, and what follows from their outcome. The intent is in the table before it is
  * made. SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
-#include "pools/engine-private.h"
+#include "pools/engine-task.h"
 
 #include "broker/common/error.h"
 
@@ -9,78 +9,19 @@
 
 #define CLONE_DEADLINE_MS   60000
 #define DESTROY_DEADLINE_MS 60000
+#define RESUME_DEADLINE_MS  30000
 #define DESTROY_RETRY_S	    5
-
-/* A worker reads it while the engine goes on: nothing in it belongs to the engine. */
-typedef struct {
-	VmPlace *place;
-	char *id, *uuid;
-	/* Of a clone. */
-	Image *image;
-	char *pool, *config, *emulator, *machine, *disk, *agent, *network, *bridge;
-	gboolean kvm, usb;
-	guint cpus;
-	guint64 memory;
-} Task;
-
-static void
-task_free(void *data)
-{
-	Task *task = data;
-
-	vm_place_free(task->place);
-	image_free(task->image);
-	g_free(task->id);
-	g_free(task->uuid);
-	g_free(task->pool);
-	g_free(task->config);
-	g_free(task->emulator);
-	g_free(task->machine);
-	g_free(task->disk);
-	g_free(task->agent);
-	g_free(task->network);
-	g_free(task->bridge);
-	g_free(task);
-}
-
-static Task *
-task_new(const Engine *engine, const char *id, const char *uuid)
-{
-	Task *task = g_new0(Task, 1);
-
-	task->place = vm_place_copy(engine->place);
-	task->id = g_strdup(id);
-	task->uuid = g_strdup(uuid);
-	return task;
-}
 
 static gboolean
 clone_in_worker(virConnectPtr connection, void *data, GError **error)
 {
 	const Task *task = data;
-	const DomainSpec spec = {
-		.id = task->id,
-		.uuid = task->uuid,
-		.pool = task->pool,
-		.instance = task->place->instance,
-		.config = task->config,
-		.kvm = task->kvm,
-		.emulator = task->emulator,
-		.machine = task->machine,
-		.cpus = task->cpus,
-		.memory = task->memory,
-		.disk = task->disk,
-		.backing = task->image->disk,
-		.kernel = task->image->kernel,
-		.initrd = task->image->initrd,
-		.cmdline = task->image->cmdline,
-		.network = task->network,
-		.bridge = task->bridge,
-		.agent = task->agent,
-		.usb = task->usb,
-	};
+	const DomainSpec spec = task_spec(task, FALSE);
 
-	return vm_create(connection, task->place, &spec, error);
+	if (task->key == NULL)
+		return vm_create(connection, task->place, &spec, error);
+	return vm_create_parked(connection, task->place, &spec, task->state_file, error) &&
+	       (!task->run || vm_resume(connection, task->uuid, error));
 }
 
 static gboolean
@@ -110,7 +51,16 @@ clone_succeeded(Desktop *desktop)
 {
 	g_autoptr(GError) error = NULL;
 
-	desktop_runs(desktop);
+	if (desktop->parking) {
+		desktop->begun = TRUE;
+		if (desktop->row->state == DESKTOP_CLONING && desktop->row->user == NULL) {
+			desktop_become(desktop, DESKTOP_PARKED, DESKTOP_INTENT_NONE, NULL);
+			return;
+		}
+		effect_resume(desktop); /* somebody came meanwhile */
+	} else {
+		desktop_runs(desktop);
+	}
 	if (desktop->row->state != DESKTOP_CLONING)
 		return;
 	if (desktop->row->user != NULL)
@@ -118,6 +68,21 @@ clone_succeeded(Desktop *desktop)
 	else if (!desktops_set_intent(desktop->engine->store, desktop->row, DESKTOP_INTENT_NONE, &error))
 		g_warning("desktop %s: %s", desktop->row->id, error->message);
 	desktop_mark(desktop);
+}
+
+/* What cannot be woken can still boot. */
+static void
+boot_instead(Desktop *desktop, const char *why)
+{
+	Pool *pool = pools_find(desktop->engine, desktop->row->pool);
+
+	templates_blame(desktop->engine, desktop->template, why);
+	desktop->parking = FALSE;
+	g_clear_pointer(&desktop->template, g_free);
+	if (pool && desktop->row->state == DESKTOP_CLONING && desktop->row->user != NULL)
+		effect_clone(desktop, pool);
+	else
+		desktop_throw_away(desktop, 0, why);
 }
 
 static void
@@ -140,50 +105,31 @@ on_cloned(void *data, const GError *error, void *engine_data)
 		/* Nobody knows what came of it: the next list will tell. */
 		g_message("desktop %s: %s", desktop->row->id, error->message);
 		reconcile_soon(engine, 1000);
+	} else if (desktop->template) {
+		boot_instead(desktop, error->message);
 	} else {
 		desktop_fail(desktop, error->message);
 	}
 	plan_soon(engine);
 }
 
-static Task *
-clone_task(const Desktop *desktop, const Pool *pool, GError **error)
-{
-	const Engine *engine = desktop->engine;
-	const PoolFile *file = pool->file;
-	Task *task = task_new(engine, desktop->row->id, desktop->row->uuid);
-
-	/* Not the pool's newest: the one that the row names. */
-	task->image = image_resolve(engine->images, desktop->row->image, error);
-	if (task->image == NULL) {
-		task_free(task);
-		return NULL;
-	}
-	task->pool = g_strdup(pool->name);
-	task->config = g_strdup(pool->config);
-	task->emulator = g_strdup(engine->facts->emulator);
-	task->machine = g_strdup(engine->facts->machine);
-	task->disk = vm_overlay_path(task->place, desktop->row->id);
-	task->agent = vm_agent_path(task->place, desktop->row->id);
-	task->network = file->mode == POOL_NETWORK_NAT ? g_strdup(task->place->short_name) : NULL;
-	task->bridge = file->mode == POOL_NETWORK_BRIDGE ? g_strdup(file->bridge) : NULL;
-	task->kvm = engine->facts->kvm && file->accel != POOL_ACCEL_TCG;
-	task->usb = engine->facts->usb_redirection;
-	task->cpus = (guint)file->cpus;
-	task->memory = (guint64)file->memory;
-	return task;
-}
-
 void
 effect_clone(Desktop *desktop, Pool *pool)
 {
 	g_autoptr(GError) error = NULL;
-	Task *task = clone_task(desktop, pool, &error);
+	/* Not the pool's newest: the one that the row names. */
+	Task *task = task_new_of_pool(desktop->engine, pool, desktop->row->id, desktop->row->uuid, desktop->row->image, &error);
 
 	if (task == NULL) {
 		desktop_fail(desktop, error->message);
 		return;
 	}
+	g_free(desktop->template);
+	desktop->template = g_strdup(templates_whole(desktop->engine, pool, desktop->row->image));
+	desktop->parking = desktop->parking && desktop->template != NULL;
+	if (desktop->template)
+		task_set_template(task, desktop->template);
+	task->run = !desktop->parking;
 	desktop->busy = desktop->begun = TRUE;
 	desktop->stop_detail = -1;
 	desktop->started_us = g_get_monotonic_time();
@@ -191,6 +137,90 @@ effect_clone(Desktop *desktop, Pool *pool)
 	desktop->config = g_strdup(pool->config);
 	desktop_mark(desktop);
 	host_run(desktop->engine->host, CLONE_DEADLINE_MS, clone_in_worker, task, task_free, on_cloned, desktop->engine);
+}
+
+static gboolean
+resume_in_worker(virConnectPtr connection, void *data, GError **error)
+{
+	const Task *task = data;
+
+	return vm_resume(connection, task->uuid, error);
+}
+
+static void
+on_resumed(void *data, const GError *error, void *engine_data)
+{
+	Engine *engine = engine_data;
+	Desktop *desktop = finish(engine, data);
+
+	if (desktop == NULL)
+		return;
+	if (desktop_is_ours_to_end(desktop))
+		effect_destroy(desktop);
+	else if (error == NULL)
+		desktop_runs(desktop);
+	else
+		reconcile_soon(engine, 1000); /* gone, or not running yet: a list will tell */
+}
+
+void
+effect_resume(Desktop *desktop)
+{
+	Engine *engine = desktop->engine;
+
+	g_return_if_fail(!desktop->busy);
+	desktop->busy = TRUE;
+	desktop->parking = FALSE;
+	desktop->stop_detail = -1;
+	desktop->started_us = g_get_monotonic_time();
+	host_run(engine->host, RESUME_DEADLINE_MS, resume_in_worker, task_new(engine, desktop->row->id, desktop->row->uuid), task_free,
+		on_resumed, engine);
+}
+
+static gboolean
+plug_in_worker(virConnectPtr connection, void *data, GError **error)
+{
+	const Task *task = data;
+	g_autofree char *card = domain_network_xml(task->network, task->bridge);
+
+	return vm_plug_network(connection, task->uuid, task->network, card, error);
+}
+
+static void
+on_plugged(void *data, const GError *error, void *engine_data)
+{
+	Engine *engine = engine_data;
+	Desktop *desktop = finish(engine, data);
+
+	if (desktop == NULL)
+		return;
+	if (desktop_is_ours_to_end(desktop))
+		effect_destroy(desktop);
+	else if (error == NULL)
+		desktop_is_individual(desktop);
+	else
+		desktop_fail(desktop, error->message);
+}
+
+void
+effect_plug_network(Desktop *desktop)
+{
+	Engine *engine = desktop->engine;
+	Pool *pool = pools_find(engine, desktop->row->pool);
+	const PoolFile *file = pool ? pool->file : NULL;
+	Task *task;
+
+	if (file == NULL || (file->mode != POOL_NETWORK_NAT && file->mode != POOL_NETWORK_BRIDGE)) {
+		desktop_is_individual(desktop);
+		return;
+	}
+	if (desktop->busy)
+		return; /* said twice */
+	task = task_new(engine, desktop->row->id, desktop->row->uuid);
+	task->network = file->mode == POOL_NETWORK_NAT ? g_strdup(engine->place->short_name) : NULL;
+	task->bridge = file->mode == POOL_NETWORK_BRIDGE ? g_strdup(file->bridge) : NULL;
+	desktop->busy = TRUE;
+	host_run(engine->host, RESUME_DEADLINE_MS, plug_in_worker, task, task_free, on_plugged, engine);
 }
 
 static gboolean

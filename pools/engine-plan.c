@@ -42,17 +42,48 @@ count_boots(Engine *engine, gboolean of_spares)
 	g_hash_table_iter_init(&iter, engine->desktops);
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		const Desktop *desktop = value;
-		gboolean boots = desktop->booting || (desktop->row->state == DESKTOP_CLONING && desktop->begun);
+		gboolean boots = desktop->booting || (desktop->row->state == DESKTOP_CLONING && desktop->begun && !desktop->parking);
 
 		n += boots && (!of_spares || desktop->row->user == NULL);
 	}
 	return n;
 }
 
+/* Somebody looks at a page that says how far their desktop is. */
+static gboolean
+somebody_waits(Engine *engine)
+{
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, engine->desktops);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		const Desktop *desktop = value;
+
+		if (desktop->row->user && desktop->template && (desktop->busy || desktop->waking))
+			return TRUE;
+	}
+	return FALSE;
+}
+
 static gboolean
 is_waiting(const Desktop *desktop)
 {
 	return desktop->row->state == DESKTOP_CLONING && desktop->row->user != NULL && !desktop->begun && !desktop->busy;
+}
+
+/* Its own boot is a boot like another. */
+static guint
+count_parkings(Engine *engine)
+{
+	GHashTableIter iter;
+	gpointer value;
+	guint n = 0;
+
+	g_hash_table_iter_init(&iter, engine->desktops);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		n += ((const Desktop *)value)->parking && ((const Desktop *)value)->busy;
+	return n;
 }
 
 static void
@@ -76,15 +107,17 @@ begin_for_people(Engine *engine, Pool *pool)
 }
 
 static void
-retire(Engine *engine, Pool *pool, gboolean stale, guint n)
+retire(Engine *engine, Pool *pool, DesktopState state, gboolean stale, guint n)
 {
 	g_autoptr(GPtrArray) desktops = list(engine, pool->name);
 
 	for (guint i = 0; i < desktops->len && n > 0; i++) {
 		Desktop *desktop = desktops->pdata[i];
 
-		if (desktop->row->state != DESKTOP_READY || desktop_is_stale(desktop, pool) != stale)
+		if (desktop->row->state != state || desktop_is_stale(desktop, pool) != stale)
 			continue;
+		if (state == DESKTOP_PARKED && !stale && (desktop->busy || desktop->running))
+			continue; /* it wakes */
 		if (!desktop_throw_away(desktop, 0, stale ? "made from an older image or setting" : "not wanted any more"))
 			return;
 		n--;
@@ -106,7 +139,22 @@ retire_unfinished(Engine *engine, Pool *pool)
 }
 
 static void
-clone_spares(Engine *engine, Pool *pool, guint n)
+wake_parked(Engine *engine, Pool *pool, guint n)
+{
+	g_autoptr(GPtrArray) desktops = list(engine, pool->name);
+
+	for (guint i = 0; i < desktops->len && n > 0; i++) {
+		Desktop *desktop = desktops->pdata[i];
+
+		if (desktop->row->state != DESKTOP_PARKED || desktop_is_stale(desktop, pool) || desktop->busy || desktop->running)
+			continue;
+		effect_resume(desktop);
+		n--;
+	}
+}
+
+static void
+clone_spares(Engine *engine, Pool *pool, guint n, gboolean park)
 {
 	g_autofree char *image = n > 0 ? image_reference(pool->image) : NULL;
 
@@ -119,7 +167,10 @@ clone_spares(Engine *engine, Pool *pool, guint n)
 			pool_failed(pool, error->message);
 			return;
 		}
-		effect_clone(desktop_new(engine, row), pool);
+		Desktop *desktop = desktop_new(engine, row);
+
+		desktop->parking = park;
+		effect_clone(desktop, pool);
 	}
 }
 
@@ -148,17 +199,23 @@ plan_pool(Engine *engine, Pool *pool)
 {
 	PoolCounts counts;
 	PoolPlan plan;
-	guint boots;
+	guint boots, parkings = count_parkings(engine);
 
 	begin_for_people(engine, pool);
 	counts = pool_counts(engine, pool);
 	boots = count_boots(engine, TRUE);
-	plan = decide_pool(&counts, DECIDE_SPARE_BOOTS > boots ? DECIDE_SPARE_BOOTS - boots : 0);
-	retire(engine, pool, TRUE, plan.retire_stale);
-	retire(engine, pool, FALSE, plan.retire);
+	counts.somebody_waits = somebody_waits(engine);
+	plan = decide_pool(&counts, DECIDE_SPARE_BOOTS > boots ? DECIDE_SPARE_BOOTS - boots : 0,
+		DECIDE_PARKINGS > parkings ? DECIDE_PARKINGS - parkings : 0);
+	retire(engine, pool, DESKTOP_READY, TRUE, plan.retire_stale);
+	retire(engine, pool, DESKTOP_READY, FALSE, plan.retire);
+	retire(engine, pool, DESKTOP_PARKED, TRUE, plan.retire_parked_stale);
+	retire(engine, pool, DESKTOP_PARKED, FALSE, plan.retire_parked);
 	if (counts.closing)
 		retire_unfinished(engine, pool);
-	clone_spares(engine, pool, plan.clone);
+	wake_parked(engine, pool, plan.wake);
+	clone_spares(engine, pool, plan.clone, FALSE);
+	clone_spares(engine, pool, plan.park, TRUE);
 	forget_failures(engine, pool->name);
 	if (counts.retry_in_s > 0)
 		plan_later(engine, counts.retry_in_s);
@@ -172,6 +229,7 @@ run_plan(gpointer data)
 	engine->plan_id = 0;
 	if (!engine->reconciled)
 		return G_SOURCE_REMOVE;
+	templates_plan(engine);
 	for (guint i = 0; i < engine->pools->len; i++)
 		plan_pool(engine, engine->pools->pdata[i]);
 	return G_SOURCE_REMOVE;

@@ -23,7 +23,10 @@ pool_free(gpointer data)
 	g_free(pool->config);
 	g_free(pool->obstacle);
 	g_free(pool->last_failure);
+	g_free(pool->key);
+	g_free(pool->why_no_template);
 	g_free(pool->shown_fault);
+	g_free(pool->shown_instant);
 	g_free(pool);
 }
 
@@ -197,16 +200,48 @@ pools_load(Engine *engine, GStrvBuilder *changes, GStrvBuilder *faults)
 	pools_resolve(engine);
 }
 
+gboolean
+pool_uses_kvm(const Engine *engine, const Pool *pool)
+{
+	return engine->facts && engine->facts->kvm && pool->file->accel != POOL_ACCEL_TCG;
+}
+
+/* What a template of @pool's desktops would have to have in common with them: the key; or why there is none. */
+static void
+resolve_template(Engine *engine, Pool *pool, const char *reference)
+{
+	const HostFacts *facts = engine->facts;
+	const PoolFile *file = pool->file;
+	g_autofree char *text = NULL;
+
+	g_clear_pointer(&pool->key, g_free);
+	g_clear_pointer(&pool->why_no_template, g_free);
+	if (file->instant == POOL_INSTANT_NO)
+		pool->why_no_template = g_strdup("Instant=no");
+	else if (!pool->image->agent)
+		pool->why_no_template = g_strdup_printf("the image %s has no agent that could make a clone an individual", reference);
+	else if (facts)
+		pool->why_no_template = g_strdup(facts->why_no_templates);
+	if (facts == NULL || pool->why_no_template)
+		return;
+	text = g_strdup_printf("%d %s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %d %d %s %s %u", DOMAIN_TEMPLATE_FORMAT, reference,
+		file->cpus, file->memory, pool_uses_kvm(engine, pool), facts->usb_redirection, facts->emulator, facts->machine,
+		facts->qemu_version);
+	pool->key = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
+	pool->key[DIGEST_CHARS] = '\0';
+}
+
 static void
 resolve(Engine *engine, Pool *pool)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *reference = NULL, *hardware = NULL, *text = NULL;
-	gboolean kvm = engine->facts && engine->facts->kvm && pool->file->accel != POOL_ACCEL_TCG;
+	gboolean kvm = pool_uses_kvm(engine, pool);
 
 	g_clear_pointer(&pool->image, image_free);
 	g_clear_pointer(&pool->config, g_free);
 	g_clear_pointer(&pool->obstacle, g_free);
+	g_clear_pointer(&pool->key, g_free);
 	pool->image = image_resolve(engine->images, pool->file->image, &error);
 	if (pool->image == NULL) {
 		pool->obstacle = g_strdup(error->message);
@@ -223,6 +258,7 @@ resolve(Engine *engine, Pool *pool)
 	text = g_strdup_printf("%s %s %d", reference, hardware, kvm);
 	pool->config = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
 	pool->config[DIGEST_CHARS] = '\0';
+	resolve_template(engine, pool, reference);
 }
 
 void
@@ -270,6 +306,8 @@ pool_counts(Engine *engine, const Pool *pool)
 		.spare = pool->file ? (guint)pool->file->spare : 0,
 		.max = pool->file ? (guint)pool->file->max : 0,
 		.retry_in_s = pool_retry_s(pool),
+		.parked_wanted = pool->file && templates_is_whole(engine, pool) ? (guint)pool->file->parked : 0,
+		.making_template = templates_is_making(engine, pool),
 	};
 	GHashTableIter iter;
 	gpointer value;
@@ -284,10 +322,16 @@ pool_counts(Engine *engine, const Pool *pool)
 			continue;
 		if (row->state == DESKTOP_ASSIGNED || (row->state == DESKTOP_CLONING && row->user))
 			counts.held++;
+		else if (row->state == DESKTOP_CLONING && desktop->parking && !stale)
+			counts.cloning++, counts.parking++;
 		else if (row->state == DESKTOP_CLONING)
 			*(stale ? &counts.cloning_stale : &counts.cloning) += 1;
 		else if (row->state == DESKTOP_READY)
 			*(stale ? &counts.ready_stale : &counts.ready) += 1;
+		else if (row->state == DESKTOP_PARKED && stale)
+			counts.parked_stale++;
+		else if (row->state == DESKTOP_PARKED)
+			counts.parked++, counts.waking += desktop->running || desktop->busy;
 		else if (desktop_is_ours_to_end(desktop))
 			counts.going++;
 	}
@@ -316,6 +360,8 @@ pool_view(Engine *engine, Pool *pool)
 	const char *name = pool->name;
 
 	g_free(pool->shown_fault);
+	g_free(pool->shown_instant);
+	pool->shown_instant = templates_describe(engine, pool);
 	if (pool->fault)
 		pool->shown_fault = g_strdup(pool->fault);
 	else if (pool->obstacle)
@@ -330,7 +376,9 @@ pool_view(Engine *engine, Pool *pool)
 		.path = pool->path,
 		.fault = pool->shown_fault,
 		.draining = pool->draining,
+		.instant = pool->shown_instant,
 		.ready = count_state(engine, name, DESKTOP_READY),
+		.parked = count_state(engine, name, DESKTOP_PARKED),
 		.assigned = count_state(engine, name, DESKTOP_ASSIGNED),
 		.cloning = count_state(engine, name, DESKTOP_CLONING),
 		.resetting = count_state(engine, name, DESKTOP_RESETTING) + count_state(engine, name, DESKTOP_RETIRED),

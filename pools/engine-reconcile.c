@@ -64,6 +64,8 @@ is_settled(const Desktop *desktop, const Listing *listing)
 	return !desktop->busy && desktop->touched <= listing->clock;
 }
 
+static void miss(Desktop *desktop);
+
 /* Its domain is there. */
 static void
 confirm(Desktop *desktop, const VmDomain *domain)
@@ -72,8 +74,26 @@ confirm(Desktop *desktop, const VmDomain *domain)
 
 	if (desktop->config == NULL)
 		desktop->config = g_strdup(domain->config);
+	if (desktop->template == NULL && domain->template && *domain->template != '\0')
+		desktop->template = g_strdup(domain->template);
 	if (desktop_is_ours_to_end(desktop) || desktop->row->state == DESKTOP_FAILED) {
 		effect_destroy(desktop);
+		return;
+	}
+	if (desktop->row->state == DESKTOP_PARKED && !desktop->running) {
+		/* One that runs was let run by an earlier process of the broker, and has done nobody knows what. */
+		if (!domain->stopped)
+			desktop_throw_away(desktop, 0, "it ran while nobody looked");
+		return;
+	}
+	if (desktop->template && domain->stopped && !desktop->running) {
+		/* Half-loaded or whole, it looks the same. */
+		if (desktop->row->state == DESKTOP_CLONING)
+			miss(desktop);
+		else if (desktop->row->state == DESKTOP_ASSIGNED && !desktop->row->agent)
+			effect_resume(desktop);
+		else
+			desktop_runs(desktop);
 		return;
 	}
 	desktop_runs(desktop);
@@ -112,6 +132,8 @@ compare_domains(Engine *engine, const Listing *listing, GHashTable *seen)
 		const VmDomain *domain = listing->list->domains->pdata[i];
 		Desktop *desktop = find_by_uuid(engine, domain->uuid);
 
+		if (desktop == NULL && templates_have(engine, domain->uuid))
+			continue;
 		if (desktop == NULL) {
 			effect_destroy_stray(engine, domain->id, domain->uuid);
 			continue;
@@ -185,6 +207,7 @@ on_listed(void *data, const GError *error, void *engine_data)
 	compare_domains(engine, listing, seen);
 	compare_rows(engine, listing, seen);
 	compare_overlays(engine, listing);
+	templates_compare(engine, listing->list, listing->clock);
 	if (first)
 		g_message("connected to libvirt: %u of its domains are this instance's", listing->list->domains->len);
 	if (engine->list_again)

@@ -47,6 +47,8 @@ on_domain(const char *uuid, int event, int detail, void *data)
 
 	if (event == HOST_DOMAIN_OTHER)
 		return;
+	if (event == HOST_DOMAIN_STOPPED && templates_have(engine, uuid))
+		reconcile_soon(engine, EVENT_DELAY_MS);
 	g_hash_table_iter_init(&iter, engine->desktops);
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		Desktop *desktop = value;
@@ -120,6 +122,7 @@ engine_new(const Conf *conf, Store *store, const EngineEvents *events, GError **
 	engine->place = vm_place_new(instance, conf->state, conf->runtime);
 	engine->pools = g_ptr_array_new_with_free_func(pool_free);
 	engine->desktops = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, desktop_free);
+	engine->templates = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, template_free);
 	g_queue_init(&engine->changed);
 	if (!agent_folder_make(engine->place->agents, error) || !load_desktops(engine, error))
 		return NULL;
@@ -147,6 +150,7 @@ engine_free(Engine *engine)
 			desktop_free(desktop);
 	}
 	g_hash_table_unref(engine->desktops);
+	g_hash_table_unref(engine->templates);
 	host_free(engine->host);
 	g_ptr_array_unref(engine->pools);
 	vm_place_free(engine->place);
@@ -214,6 +218,12 @@ engine_apply(Engine *engine, char ***changes, char ***faults)
 }
 
 gboolean
+engine_seal(Engine *engine, const char *image, guint *n, GError **error)
+{
+	return templates_again(engine, image, n, error);
+}
+
+gboolean
 engine_drain(Engine *engine, const char *name, gboolean drain, GError **error)
 {
 	Pool *pool = pools_find(engine, name);
@@ -249,7 +259,9 @@ choose_spare(Engine *engine, const Pool *pool)
 		if (strcmp(row->pool, pool->name) != 0 || row->user != NULL)
 			continue;
 		if (row->state == DESKTOP_READY && desktop->running && !desktop->busy)
-			rank = fresh ? 4 : 3;
+			rank = fresh ? 5 : 3;
+		else if (row->state == DESKTOP_PARKED && fresh && (desktop->running || !desktop->busy))
+			rank = 4;
 		else if (row->state == DESKTOP_CLONING && desktop->begun)
 			rank = fresh ? 2 : 1;
 		if (rank > best_rank ||
@@ -265,10 +277,13 @@ static const DesktopView *
 assign(Desktop *desktop, const char *user, GError **error)
 {
 	gboolean cloning = desktop->row->state == DESKTOP_CLONING && !desktop->running;
+	gboolean parked = desktop->row->state == DESKTOP_PARKED && !desktop->running;
 
 	if (!desktops_assign(desktop->engine->store, desktop->row, cloning ? DESKTOP_CLONING : DESKTOP_ASSIGNED, user,
 		    engine_now(), error))
 		return NULL;
+	if (parked)
+		effect_resume(desktop);
 	agent_tell_user(desktop);
 	desktop_mark(desktop);
 	plan_soon(desktop->engine);

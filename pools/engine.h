@@ -14,7 +14,7 @@ typedef struct Engine Engine;
 /* What the broker shows of a desktop. Valid until the next call into the engine; copy what is kept. */
 typedef struct {
 	const char *id, *pool, *uuid, *domain, *image, *note;
-	const char *state;  /* cloning | ready | assigned | resetting | retired | failed */
+	const char *state;  /* cloning | ready | parked | assigned | resetting | retired | failed */
 	const char *user;   /* NULL: nobody's */
 	gboolean usable;    /* assigned, running, and there is a screen to see: Admit will succeed */
 	gboolean agent;     /* its agent has spoken */
@@ -48,7 +48,8 @@ typedef struct {
 	const char *name, *path;
 	const char *fault;     /* NULL: none; else its faults, a line each; file is then the last good one */
 	gboolean draining;
-	guint ready, assigned, cloning, resetting, failed;
+	const char *instant;   /* whether its desktops are cloned from a template, and if not why not */
+	guint ready, parked, assigned, cloning, resetting, failed;
 	guint retry_in_s;      /* back-off after failed clones; 0: none */
 } PoolView;
 guint engine_n_pools(const Engine *engine);
@@ -59,6 +60,8 @@ gboolean engine_is_entitled(Engine *engine, const char *pool, const char *user, 
 
 /* The files again: see ApplyPools of org.carrel.Broker1.Admin. Both results are NULL-terminated; free with g_strfreev. */
 void engine_apply(Engine *engine, char ***changes, char ***faults);
+/* Makes the templates of the pools that use @image (NAME or NAME@VERSION) anew. Result: how many pools. NOT_FOUND. */
+gboolean engine_seal(Engine *engine, const char *image, guint *n, GError **error);
 gboolean engine_drain(Engine *engine, const char *pool, gboolean drain, GError **error);
 
 /* The desktop that @user holds in @pool, or a ready one that becomes theirs now, or a new one that is being cloned for them.

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #define ARCH "x86_64"
+/* memory-backend-file's rom=off, without which memory that is read from a read-only file cannot be written to. */
+#define TEMPLATES_SINCE 8002000
 
 void
 host_facts_free(HostFacts *facts)
@@ -20,6 +22,7 @@ host_facts_free(HostFacts *facts)
 	if (facts == NULL)
 		return;
 	g_free(facts->why_no_kvm);
+	g_free(facts->why_no_templates);
 	g_free(facts->emulator);
 	g_free(facts->machine);
 	g_free(facts);
@@ -134,6 +137,10 @@ host_facts_probe(virConnectPtr connection, gboolean local, GError **error)
 	virConnectGetVersion(connection, &qemu_version);
 	facts->libvirt_version = (guint)libvirt_version;
 	facts->qemu_version = (guint)qemu_version;
+	if (!local)
+		facts->why_no_templates = g_strdup("the host is another one, whose files the broker cannot reach");
+	else if (qemu_version < TEMPLATES_SINCE)
+		facts->why_no_templates = g_strdup("it takes QEMU 8.2 or later");
 	return facts;
 }
 

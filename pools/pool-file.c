@@ -16,6 +16,7 @@
 
 static const char *const kind_words[] = {"floating", "persistent", "lab", NULL};
 static const char *const reset_words[] = {"never", "logout", "disconnect", "schedule", NULL};
+static const char *const instant_words[] = {"auto", "no", NULL};
 static const char *const accel_words[] = {"auto", "kvm", "tcg", NULL};
 static const char *const firmware_words[] = {"bios", "uefi", "uefi-secure", NULL};
 static const char *const clipboard_words[] = {"both", "to-desktop", "from-desktop", "off", NULL};
@@ -97,6 +98,8 @@ static const Setting table[] = {
 	{"Pool", "Kind", SETTING_ENUM, AT(kind), "floating", .words = kind_words,
 		.unsupported = "only floating desktops are made today"},
 	{"Pool", "Spare", SETTING_INT, AT(spare), "1", 0, 1000},
+	{"Pool", "Parked", SETTING_INT, AT(parked), "0", 0, 1000},
+	{"Pool", "Instant", SETTING_ENUM, AT(instant), "auto", .words = instant_words},
 	{"Pool", "Max", SETTING_INT, AT(max), "10", 1, 10000},
 	{"Pool", "Reset", SETTING_ENUM, AT(reset), "logout", .words = reset_words, .check = check_reset},
 	{"Desktop", "CPUs", SETTING_INT, AT(cpus), "2", 1, 64},
@@ -200,6 +203,15 @@ check_together(const PoolFile *file, const char *path, GPtrArray **faults)
 {
 	gboolean sound = is_sound(*faults, "Network/Mode") && is_sound(*faults, "Network/Bridge");
 
+	if (file->spare <= file->max && file->spare + file->parked > file->max && is_sound(*faults, "Pool/Parked") &&
+		is_sound(*faults, "Pool/Max"))
+		add_fault(faults, path, "Pool/Parked",
+			"%" G_GINT64_FORMAT " parked desktops beside Spare=%" G_GINT64_FORMAT " are more than Max=%" G_GINT64_FORMAT
+			" allows in all",
+			file->parked, file->spare, file->max);
+	if (file->parked > 0 && file->instant == POOL_INSTANT_NO && is_sound(*faults, "Pool/Parked") && is_sound(*faults, "Pool/Instant"))
+		add_fault(faults, path, "Pool/Parked",
+			"desktops that boot cannot be parked: remove it, or set Instant=auto");
 	if (file->spare > file->max && is_sound(*faults, "Pool/Spare") && is_sound(*faults, "Pool/Max"))
 		add_fault(faults, path, "Pool/Spare",
 			"%" G_GINT64_FORMAT " desktops kept ready are more than Max=%" G_GINT64_FORMAT " allows in all",

@@ -6,6 +6,7 @@
 
 typedef enum { POOL_FLOATING, POOL_PERSISTENT, POOL_LAB } PoolKind;
 typedef enum { POOL_RESET_NEVER, POOL_RESET_LOGOUT, POOL_RESET_DISCONNECT, POOL_RESET_SCHEDULE } PoolReset;
+typedef enum { POOL_INSTANT_AUTO, POOL_INSTANT_NO } PoolInstant;
 typedef enum { POOL_ACCEL_AUTO, POOL_ACCEL_KVM, POOL_ACCEL_TCG } PoolAccel;
 typedef enum { POOL_CLIPBOARD_BOTH, POOL_CLIPBOARD_TO_DESKTOP, POOL_CLIPBOARD_FROM_DESKTOP, POOL_CLIPBOARD_OFF } PoolClipboard;
 typedef enum { POOL_NETWORK_NAT, POOL_NETWORK_BRIDGE, POOL_NETWORK_VLAN, POOL_NETWORK_ISOLATED, POOL_NETWORK_NONE } PoolNetwork;
@@ -16,7 +17,8 @@ typedef struct {
 	char *title;
 	char *image; /* NAME or NAME@VERSION */
 	int kind;    /* PoolKind */
-	gint64 spare, max;
+	gint64 spare, parked, max;
+	int instant; /* PoolInstant */
 	int reset; /* PoolReset */
 	/* [Desktop] */
 	gint64 cpus, memory; /* memory: bytes */

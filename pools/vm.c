@@ -5,6 +5,7 @@
 #include "broker/common/error.h"
 #include "pools/host.h"
 #include "pools/network.h"
+#include "pools/qmp.h"
 #include "pools/xml-select.h"
 
 #include <glib/gstdio.h>
@@ -25,6 +26,7 @@ vm_place_new(const char *instance, const char *state_folder, const char *runtime
 	place->instance = g_strdup(instance);
 	place->short_name = g_strdup_printf("carrel-%.*s", INSTANCE_SHORT, instance);
 	place->folder = g_build_filename(state_folder, "desktops", NULL);
+	place->templates = g_build_filename(state_folder, "templates", NULL);
 	place->agents = g_build_filename(runtime_folder, "broker", "agents", NULL);
 	return place;
 }
@@ -37,6 +39,7 @@ vm_place_copy(const VmPlace *place)
 	copy->instance = g_strdup(place->instance);
 	copy->short_name = g_strdup(place->short_name);
 	copy->folder = g_strdup(place->folder);
+	copy->templates = g_strdup(place->templates);
 	copy->agents = g_strdup(place->agents);
 	return copy;
 }
@@ -49,6 +52,7 @@ vm_place_free(VmPlace *place)
 	g_free(place->instance);
 	g_free(place->short_name);
 	g_free(place->folder);
+	g_free(place->templates);
 	g_free(place->agents);
 	g_free(place);
 }
@@ -133,7 +137,9 @@ static gboolean
 make_overlay(virStoragePoolPtr storage, const DomainSpec *spec, GError **error)
 {
 	g_autofree char *name = vm_overlay_name(spec->id);
-	g_autofree char *xml = overlay_xml(name, spec->backing);
+	/* A template's is read by every clone, and by whoever may read the golden disk. */
+	g_autofree char *xml = overlay_xml(name, spec->template_disk ? spec->template_disk : spec->backing,
+		spec->is_template ? "0644" : "0600");
 	g_autoptr(virStorageVol) volume = NULL;
 
 	/* What an earlier attempt left may have been written to. */
@@ -152,23 +158,88 @@ make_overlay(virStoragePoolPtr storage, const DomainSpec *spec, GError **error)
 	return volume != NULL;
 }
 
+static virDomainPtr
+create(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, guint flags, GError **error)
+{
+	g_autoptr(virStoragePool) storage = NULL;
+	g_autofree char *xml = domain_xml(spec);
+	virDomainPtr domain;
+
+	if (spec->network && !network_ensure(connection, spec->network, error))
+		return NULL;
+	storage = ensure_storage(connection, place, error);
+	if (storage == NULL || !make_overlay(storage, spec, error))
+		return NULL;
+	domain = virDomainCreateXML(connection, xml, flags);
+	if (domain == NULL) {
+		host_set_error(error, "starting it");
+		delete_overlay(storage, spec->id, NULL);
+	}
+	return domain;
+}
+
 gboolean
 vm_create(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, GError **error)
 {
-	g_autoptr(virStoragePool) storage = NULL;
-	g_autoptr(virDomain) domain = NULL;
-	g_autofree char *xml = domain_xml(spec);
+	g_autoptr(virDomain) domain = create(connection, place, spec, 0, error);
 
-	if (spec->network && !network_ensure(connection, spec->network, error))
+	return domain != NULL;
+}
+
+/* A clone that was broken off half-loaded looks to libvirt like one that is parked. */
+static gboolean
+end_earlier(virConnectPtr connection, const char *uuid, GError **error)
+{
+	g_autoptr(virDomain) domain = virDomainLookupByUUIDString(connection, uuid);
+
+	return domain == NULL || vm_end(domain, error);
+}
+
+gboolean
+vm_create_parked(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, const char *state, GError **error)
+{
+	g_autoptr(virDomain) domain = NULL;
+
+	if (!end_earlier(connection, spec->uuid, error))
 		return FALSE;
-	storage = ensure_storage(connection, place, error);
-	if (storage == NULL || !make_overlay(storage, spec, error))
+	domain = create(connection, place, spec, VIR_DOMAIN_START_PAUSED, error);
+	if (domain == NULL)
 		return FALSE;
-	domain = virDomainCreateXML(connection, xml, 0);
-	if (domain != NULL)
+	if (qmp_ignore_shared(domain, error) && qmp_read_state(domain, state, error))
 		return TRUE;
-	host_set_error(error, "starting it");
-	delete_overlay(storage, spec->id, NULL);
+	vm_end(domain, NULL);
+	vm_destroy(connection, place, spec->id, NULL, NULL);
+	return FALSE;
+}
+
+gboolean
+vm_resume(virConnectPtr connection, const char *uuid, GError **error)
+{
+	g_autoptr(virDomain) domain = virDomainLookupByUUIDString(connection, uuid);
+	int state = 0;
+
+	if (domain == NULL || virDomainGetState(domain, &state, NULL, 0) < 0 ||
+		(state != VIR_DOMAIN_RUNNING && virDomainResume(domain) < 0)) {
+		host_set_error(error, "letting it run");
+		return FALSE;
+	}
+	return TRUE;
+}
+
+gboolean
+vm_plug_network(virConnectPtr connection, const char *uuid, const char *network, const char *xml, GError **error)
+{
+	g_autoptr(virDomain) domain = virDomainLookupByUUIDString(connection, uuid);
+	g_autofree char *description = domain ? virDomainGetXMLDesc(domain, 0) : NULL;
+	g_autofree char *there = description ? xml_select_one(description, "domain/devices/interface@type") : NULL;
+
+	if (there)
+		return TRUE;
+	if (network && !network_ensure(connection, network, error))
+		return FALSE;
+	if (description && virDomainAttachDeviceFlags(domain, xml, VIR_DOMAIN_AFFECT_LIVE) == 0)
+		return TRUE;
+	host_set_error(error, "plugging in its network card");
 	return FALSE;
 }
 
@@ -181,6 +252,14 @@ read_attribute(const char *metadata, const char *attribute)
 	char *value = xml_select_one(metadata, plain);
 
 	return value ? value : xml_select_one(metadata, prefixed);
+}
+
+static gboolean
+is_stopped(virDomainPtr domain)
+{
+	int state = 0, reason = 0;
+
+	return virDomainGetState(domain, &state, &reason, 0) == 0 && state == VIR_DOMAIN_PAUSED && reason != VIR_DOMAIN_PAUSED_IOERROR;
 }
 
 /* NULL: not one of this instance's. */
@@ -198,7 +277,9 @@ describe(virDomainPtr domain, const char *instance)
 	description->uuid = g_strdup(uuid);
 	description->id = read_attribute(metadata, "id");
 	description->config = read_attribute(metadata, "config");
+	description->template = read_attribute(metadata, "template");
 	description->running = virDomainIsActive(domain) == 1;
+	description->stopped = is_stopped(domain);
 	return description;
 }
 
@@ -212,11 +293,12 @@ vm_domain_free(void *data)
 	g_free(description->id);
 	g_free(description->uuid);
 	g_free(description->config);
+	g_free(description->template);
 	g_free(description);
 }
 
-static gboolean
-end_domain(virDomainPtr domain, GError **error)
+gboolean
+vm_end(virDomainPtr domain, GError **error)
 {
 	/* libvirt gives QEMU 15 s to go; under load that may be too short once. */
 	for (int i = 0; i < DESTROY_TRIES; i++) {
@@ -247,7 +329,7 @@ vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, 
 		gboolean ours = description != NULL;
 
 		vm_domain_free(description);
-		if (ours && !end_domain(domain, error))
+		if (ours && !vm_end(domain, error))
 			return FALSE;
 	}
 	g_unlink(agent); /* a QEMU that was killed leaves it */

@@ -16,6 +16,7 @@ typedef struct {
 	char *instance;	 /* 32 hexadecimal digits */
 	char *short_name; /* carrel-XXXXXXXX: storage pool and network */
 	char *folder;	 /* of the overlays: STATE/desktops */
+	char *templates; /* STATE/templates: pools/template.h */
 	char *agents;	 /* of the sockets of agents: RUNTIME/broker/agents */
 } VmPlace;
 
@@ -35,13 +36,27 @@ char *vm_overlay_desktop(const char *volume);
 /* @spec->disk is the overlay's path. On failure nothing of it is left. */
 gboolean vm_create(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, GError **error);
 
+/* The same of a template's clone: @spec->template is whole. It is loaded, and stopped where the template was. */
+gboolean vm_create_parked(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, const char *state,
+	GError **error);
+
+/* Lets a parked one run. NOT_FOUND when there is none with this UUID. */
+gboolean vm_resume(virConnectPtr connection, const char *uuid, GError **error);
+
+/* Plugs in a network card, by libvirt's XML of it, where the domain has none. @network: made first, or NULL. */
+gboolean vm_plug_network(virConnectPtr connection, const char *uuid, const char *network, const char *xml, GError **error);
+
+/* Ends the domain at once. It may be gone already. */
+gboolean vm_end(virDomainPtr domain, GError **error);
+
 /* Ends the domain with this UUID (NULL: there is none), if it is there and is ours, and removes the overlay of @desktop. TRUE
  * when nothing of it is left. */
 gboolean vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, const char *uuid, GError **error);
 
 typedef struct {
-	char *id, *uuid, *config; /* id, config: of its metadata */
-	gboolean running;
+	char *id, *uuid, *config, *template; /* of its metadata, but for uuid; template: "" where it booted by itself */
+	gboolean running; /* or stopped */
+	gboolean stopped; /* somebody stopped it, as a clone is until it is wanted */
 } VmDomain;
 
 typedef struct {

@@ -5,7 +5,7 @@
 #include "broker/common/error.h"
 #include "broker/common/secret.h"
 
-static const char *const state_words[] = {"cloning", "ready", "assigned", "resetting", "retired", "failed"};
+static const char *const state_words[] = {"cloning", "ready", "parked", "assigned", "resetting", "retired", "failed"};
 G_STATIC_ASSERT(G_N_ELEMENTS(state_words) == DESKTOP_N_STATES);
 static const char *const intent_words[] = {NULL, "clone", "destroy"};
 
@@ -13,9 +13,10 @@ static const char *const intent_words[] = {NULL, "clone", "destroy"};
 
 /* cloning -> resetting: it was claimed while it was made, and its person went away before it ran. */
 static const guint successors[] = {
-	[DESKTOP_CLONING] = BIT(DESKTOP_READY) | BIT(DESKTOP_ASSIGNED) | BIT(DESKTOP_RESETTING) | BIT(DESKTOP_RETIRED) |
+	[DESKTOP_CLONING] = BIT(DESKTOP_READY) | BIT(DESKTOP_PARKED) | BIT(DESKTOP_ASSIGNED) | BIT(DESKTOP_RESETTING) | BIT(DESKTOP_RETIRED) |
 			    BIT(DESKTOP_FAILED),
 	[DESKTOP_READY] = BIT(DESKTOP_ASSIGNED) | BIT(DESKTOP_RETIRED) | BIT(DESKTOP_FAILED),
+	[DESKTOP_PARKED] = BIT(DESKTOP_READY) | BIT(DESKTOP_ASSIGNED) | BIT(DESKTOP_RETIRED) | BIT(DESKTOP_FAILED),
 	[DESKTOP_ASSIGNED] = BIT(DESKTOP_RESETTING) | BIT(DESKTOP_FAILED),
 	[DESKTOP_RESETTING] = 0,
 	[DESKTOP_RETIRED] = 0,
@@ -178,7 +179,7 @@ desktops_assign(Store *store, DesktopRow *row, DesktopState to, const char *user
 {
 	int changed;
 
-	g_return_val_if_fail(row->state == DESKTOP_READY || row->state == DESKTOP_CLONING, FALSE);
+	g_return_val_if_fail(row->state == DESKTOP_READY || row->state == DESKTOP_PARKED || row->state == DESKTOP_CLONING, FALSE);
 	g_return_val_if_fail(to == DESKTOP_ASSIGNED || to == row->state, FALSE);
 	changed = store_run(store, error,
 		"UPDATE desktops SET state = ?1, user = ?2, changed = ?3,"

@@ -8,6 +8,7 @@
 typedef enum {
 	DESKTOP_CLONING,   /* being made, and booting */
 	DESKTOP_READY,	   /* clean, running, nobody's */
+	DESKTOP_PARKED,	   /* clean, cloned from a template and stopped where that was; nobody's */
 	DESKTOP_ASSIGNED,  /* somebody's */
 	DESKTOP_RESETTING, /* it was somebody's and is being thrown away */
 	DESKTOP_RETIRED,   /* it was nobody's and is being thrown away */
@@ -48,7 +49,7 @@ GPtrArray *desktops_list(Store *store, GError **error);
  * row->state (nothing has changed then), or as store.h says. @note NULL keeps the old one. */
 gboolean desktops_move(Store *store, DesktopRow *row, DesktopState to, DesktopIntent intent, const char *note, gint64 now,
 	GError **error);
-/* To ready or cloning rows without a user only. @to is DESKTOP_ASSIGNED, or DESKTOP_CLONING for one that does not run yet. */
+/* To ready, parked or cloning rows without a user only. @to is DESKTOP_ASSIGNED, or DESKTOP_CLONING for one that does not run yet. */
 gboolean desktops_assign(Store *store, DesktopRow *row, DesktopState to, const char *user, gint64 now, GError **error);
 gboolean desktops_set_intent(Store *store, DesktopRow *row, DesktopIntent intent, GError **error);
 /* An agent that speaks clears the note: "no agent" is then no more true. */

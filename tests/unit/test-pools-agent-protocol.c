@@ -113,13 +113,13 @@ START_TEST(what_the_host_says_is_escaped_and_bounded)
 {
 	g_autofree char *user = agent_line_user("a\"b\n", "é");
 	g_autofree char *clock = agent_line_clock(1790000000123456);
-	g_autofree char *identity = agent_line_identity("office-1a2b3c4d", "0123", "\x00\x01", 2);
+	g_autofree char *identity = agent_line_identity(7, "office-1a2b3c4d", "0123", "\x00\x01", 2);
 	g_autofree char *filler = g_strnfill(AGENT_LINE_MAX, 'x');
 
 	ck_assert_str_eq(user, "{\"type\":\"user\",\"name\":\"a\\\"b\\n\",\"full-name\":\"é\"}\n");
 	ck_assert_str_eq(clock, "{\"type\":\"clock\",\"time\":1790000000.123456}\n");
 	ck_assert_str_eq(identity,
-		"{\"type\":\"identity\",\"hostname\":\"office-1a2b3c4d\",\"machine-id\":\"0123\",\"seed\":\"AAE=\"}\n");
+		"{\"type\":\"identity\",\"id\":7,\"hostname\":\"office-1a2b3c4d\",\"machine-id\":\"0123\",\"seed\":\"AAE=\"}\n");
 	ck_assert_ptr_null(agent_line_notice(filler, 5));
 }
 END_TEST

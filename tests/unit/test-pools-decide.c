@@ -16,11 +16,11 @@ START_TEST(an_empty_pool_clones_its_spares_as_boots_allow)
 {
 	PoolCounts counts = able(4, 10);
 
-	ck_assert_uint_eq(decide_pool(&counts, 2).clone, 2);
-	ck_assert_uint_eq(decide_pool(&counts, 9).clone, 4);
-	ck_assert_uint_eq(decide_pool(&counts, 0).clone, 0);
+	ck_assert_uint_eq(decide_pool(&counts, 2, 2).clone, 2);
+	ck_assert_uint_eq(decide_pool(&counts, 9, 2).clone, 4);
+	ck_assert_uint_eq(decide_pool(&counts, 0, 2).clone, 0);
 	counts.cloning = 3;
-	ck_assert_uint_eq(decide_pool(&counts, 2).clone, 1);
+	ck_assert_uint_eq(decide_pool(&counts, 2, 2).clone, 1);
 }
 END_TEST
 
@@ -29,7 +29,7 @@ START_TEST(nothing_is_cloned_while_back_off_lasts)
 	PoolCounts counts = able(4, 10);
 
 	counts.retry_in_s = 1;
-	ck_assert_uint_eq(decide_pool(&counts, 2).clone, 0);
+	ck_assert_uint_eq(decide_pool(&counts, 2, 2).clone, 0);
 	ck_assert_uint_eq(decide_begin(&counts, 1, 2), 0);
 }
 END_TEST
@@ -41,7 +41,7 @@ START_TEST(a_pool_that_cannot_make_desktops_keeps_those_it_has)
 	counts.able = FALSE;
 	counts.ready = 3;
 	counts.ready_stale = 2;
-	PoolPlan plan = decide_pool(&counts, 2);
+	PoolPlan plan = decide_pool(&counts, 2, 2);
 
 	ck_assert_uint_eq(plan.clone + plan.retire + plan.retire_stale, 0);
 	ck_assert(!decide_may_claim(&counts));
@@ -56,7 +56,7 @@ START_TEST(a_drained_pool_throws_its_spares_away_and_takes_nobody)
 	counts.ready = 3;
 	counts.ready_stale = 1;
 	counts.held = 2;
-	PoolPlan plan = decide_pool(&counts, 2);
+	PoolPlan plan = decide_pool(&counts, 2, 2);
 
 	ck_assert_uint_eq(plan.clone, 0);
 	ck_assert_uint_eq(plan.retire, 3);
@@ -70,7 +70,7 @@ START_TEST(spares_beyond_what_the_file_says_are_retired)
 	PoolCounts counts = able(2, 10);
 
 	counts.ready = 5;
-	ck_assert_uint_eq(decide_pool(&counts, 2).retire, 3);
+	ck_assert_uint_eq(decide_pool(&counts, 2, 2).retire, 3);
 }
 END_TEST
 
@@ -79,13 +79,13 @@ START_TEST(stale_spares_stay_until_fresh_ones_stand_in)
 	PoolCounts counts = able(2, 10);
 
 	counts.ready_stale = 2;
-	PoolPlan plan = decide_pool(&counts, 2);
+	PoolPlan plan = decide_pool(&counts, 2, 2);
 
 	ck_assert_uint_eq(plan.clone, 2);
 	ck_assert_uint_eq(plan.retire_stale, 0);
 	counts.ready = 1;
 	counts.cloning = 1;
-	plan = decide_pool(&counts, 2);
+	plan = decide_pool(&counts, 2, 2);
 	ck_assert_uint_eq(plan.clone, 0);
 	ck_assert_uint_eq(plan.retire_stale, 1);
 }
@@ -96,12 +96,12 @@ START_TEST(a_full_pool_makes_room_for_a_fresh_spare_one_by_one)
 	PoolCounts counts = able(2, 2);
 
 	counts.ready_stale = 2;
-	ck_assert_uint_eq(decide_pool(&counts, 2).retire_stale, 1);
+	ck_assert_uint_eq(decide_pool(&counts, 2, 2).retire_stale, 1);
 	counts.ready_stale = 1;
 	counts.going = 1;
-	ck_assert_uint_eq(decide_pool(&counts, 2).retire_stale, 0);
+	ck_assert_uint_eq(decide_pool(&counts, 2, 2).retire_stale, 0);
 	counts.going = 0;
-	ck_assert_uint_eq(decide_pool(&counts, 2).clone, 1);
+	ck_assert_uint_eq(decide_pool(&counts, 2, 2).clone, 1);
 }
 END_TEST
 
@@ -133,10 +133,82 @@ START_TEST(a_waiting_person_begins_when_there_is_room_in_max)
 }
 END_TEST
 
+START_TEST(a_parked_clone_stands_in_for_a_missing_spare)
+{
+	PoolCounts counts = able(2, 10);
+
+	counts.parked_wanted = 2;
+	counts.parked = 1;
+	PoolPlan plan = decide_pool(&counts, 2, 2);
+
+	ck_assert_uint_eq(plan.wake, 1);
+	ck_assert_uint_eq(plan.clone, 1);
+	ck_assert_uint_eq(plan.park, 2);
+	/* It runs, and its agent has not spoken yet. */
+	counts.waking = 1;
+	counts.cloning = 3;
+	counts.parking = 2;
+	plan = decide_pool(&counts, 2, 2);
+	ck_assert_uint_eq(plan.wake + plan.clone + plan.park + plan.retire_parked, 0);
+}
+END_TEST
+
+START_TEST(parked_clones_are_made_up_to_what_is_wanted_and_no_further)
+{
+	PoolCounts counts = able(0, 10);
+
+	counts.parked_wanted = 5;
+	ck_assert_uint_eq(decide_pool(&counts, 2, 2).park, 2);
+	ck_assert_uint_eq(decide_pool(&counts, 2, 9).park, 5);
+	counts.parked = 4;
+	ck_assert_uint_eq(decide_pool(&counts, 2, 2).park, 1);
+	counts.parked = 7;
+	ck_assert_uint_eq(decide_pool(&counts, 2, 2).retire_parked, 2);
+	counts.parked_stale = 3;
+	ck_assert_uint_eq(decide_pool(&counts, 2, 2).retire_parked_stale, 3);
+}
+END_TEST
+
+START_TEST(spares_wait_for_a_template_that_is_being_made)
+{
+	PoolCounts counts = able(2, 10);
+
+	counts.making_template = TRUE;
+	ck_assert_uint_eq(decide_pool(&counts, 2, 2).clone, 0);
+	/* People do not. */
+	counts.held = 1;
+	ck_assert_uint_eq(decide_begin(&counts, 1, 4), 1);
+}
+END_TEST
+
+START_TEST(nothing_is_refilled_while_somebody_waits_for_a_clone)
+{
+	PoolCounts counts = able(2, 10);
+
+	counts.parked_wanted = 4;
+	counts.parked = 2;
+	counts.somebody_waits = TRUE;
+	PoolPlan plan = decide_pool(&counts, 2, 2);
+
+	ck_assert_uint_eq(plan.wake + plan.clone + plan.park, 0);
+}
+END_TEST
+
+START_TEST(parked_clones_give_way_to_people)
+{
+	PoolCounts counts = able(0, 3);
+
+	counts.parked_wanted = 2;
+	counts.parked = 2;
+	counts.held = 2;
+	ck_assert_uint_eq(decide_pool(&counts, 2, 2).retire_parked, 1);
+}
+END_TEST
+
 /* Every small combination: refilling never leads above max, and never retires what it would clone again. */
 START_TEST(refilling_never_goes_above_max_nor_back_and_forth)
 {
-	for (guint code = 0; code < 4 * 4 * 3 * 3 * 4 * 3 * 5; code++) {
+	for (guint code = 0; code < 4 * 4 * 3 * 3 * 4 * 3 * 3 * 3 * 5; code++) {
 		guint rest = code;
 		PoolCounts counts = able(0, 1);
 
@@ -146,15 +218,27 @@ START_TEST(refilling_never_goes_above_max_nor_back_and_forth)
 		counts.going = rest % 3, rest /= 3;
 		counts.spare = rest % 4, rest /= 4;
 		counts.ready_stale = rest % 3, rest /= 3;
+		counts.parked = rest % 3, rest /= 3;
+		counts.parked_wanted = rest % 3, rest /= 3;
+		counts.waking = counts.parked / 2;
+		counts.parking = counts.cloning / 2;
 		counts.max = MAX(1, rest);
-		guint total = counts.ready + counts.held + counts.cloning + counts.going + counts.ready_stale;
-		PoolPlan plan = decide_pool(&counts, 10);
+		guint total = counts.ready + counts.held + counts.cloning + counts.going + counts.ready_stale + counts.parked;
+		guint idle = counts.parked - counts.waking;
+		PoolPlan plan = decide_pool(&counts, 10, 2);
 
-		ck_assert(plan.clone == 0 || total + plan.clone <= counts.max);
-		ck_assert(plan.clone == 0 || counts.ready + counts.cloning + plan.clone <= counts.spare);
-		ck_assert(plan.clone == 0 || plan.retire == 0);
-		ck_assert_uint_le(plan.retire, counts.ready);
-		ck_assert_uint_le(plan.retire_stale, counts.ready_stale);
+		/* One assertion a combination: Check writes each to its parent. */
+		gboolean good =
+			(plan.clone + plan.park == 0 || total + plan.clone + plan.park <= counts.max) &&
+			(plan.clone + plan.wake == 0 ||
+				counts.ready + counts.cloning - counts.parking + counts.waking + plan.clone + plan.wake <= counts.spare) &&
+			(plan.park == 0 || idle - plan.wake + counts.parking + plan.park <= counts.parked_wanted) &&
+			(plan.clone == 0 || plan.retire == 0) && (plan.park == 0 || plan.retire_parked == 0) &&
+			plan.wake + plan.retire_parked <= idle && plan.retire <= counts.ready &&
+			plan.retire_stale <= counts.ready_stale;
+
+		if (!good)
+			ck_abort_msg("combination %u", code);
 	}
 }
 END_TEST
@@ -186,6 +270,11 @@ main(void)
 	tcase_add_test(tcase, a_full_pool_makes_room_for_a_fresh_spare_one_by_one);
 	tcase_add_test(tcase, a_person_may_claim_up_to_max_whatever_is_being_thrown_away);
 	tcase_add_test(tcase, a_waiting_person_begins_when_there_is_room_in_max);
+	tcase_add_test(tcase, a_parked_clone_stands_in_for_a_missing_spare);
+	tcase_add_test(tcase, parked_clones_are_made_up_to_what_is_wanted_and_no_further);
+	tcase_add_test(tcase, spares_wait_for_a_template_that_is_being_made);
+	tcase_add_test(tcase, nothing_is_refilled_while_somebody_waits_for_a_clone);
+	tcase_add_test(tcase, parked_clones_give_way_to_people);
 	tcase_add_test(tcase, refilling_never_goes_above_max_nor_back_and_forth);
 	tcase_add_test(tcase, back_off_doubles_and_is_bounded);
 	suite_add_tcase(suite, tcase);

@@ -97,7 +97,7 @@ START_TEST(no_value_can_break_out_of_its_place)
 
 	s.cmdline = s.pool = s.backing = s.disk = s.agent = evil;
 	g_autofree char *xml = domain_xml(&s);
-	g_autofree char *volume = overlay_xml(evil, evil);
+	g_autofree char *volume = overlay_xml(evil, evil, "0600");
 
 	assert_value(xml, "domain/os/cmdline", evil);
 	assert_value(xml, "domain/metadata/carrel:desktop@pool", evil);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "pools/engine-task.h"
+
+#include "pools/template.h"
+
+void
+task_free(void *data)
+{
+	Task *task = data;
+
+	vm_place_free(task->place);
+	image_free(task->image);
+	g_free(task->id);
+	g_free(task->uuid);
+	g_free(task->pool);
+	g_free(task->config);
+	g_free(task->emulator);
+	g_free(task->machine);
+	g_free(task->disk);
+	g_free(task->agent);
+	g_free(task->network);
+	g_free(task->bridge);
+	g_free(task->key);
+	g_free(task->memory_file);
+	g_free(task->template_disk);
+	g_free(task->state_file);
+	g_free(task);
+}
+
+Task *
+task_new(const Engine *engine, const char *id, const char *uuid)
+{
+	Task *task = g_new0(Task, 1);
+
+	task->place = vm_place_copy(engine->place);
+	task->id = g_strdup(id);
+	task->uuid = g_strdup(uuid);
+	return task;
+}
+
+Task *
+task_new_of_pool(const Engine *engine, const Pool *pool, const char *id, const char *uuid, const char *image, GError **error)
+{
+	const PoolFile *file = pool->file;
+	Task *task = task_new(engine, id, uuid);
+
+	task->image = image_resolve(engine->images, image, error);
+	if (task->image == NULL) {
+		task_free(task);
+		return NULL;
+	}
+	task->pool = g_strdup(pool->name);
+	task->config = g_strdup(pool->config);
+	task->emulator = g_strdup(engine->facts->emulator);
+	task->machine = g_strdup(engine->facts->machine);
+	task->disk = vm_overlay_path(task->place, id);
+	task->agent = vm_agent_path(task->place, id);
+	task->network = file->mode == POOL_NETWORK_NAT ? g_strdup(task->place->short_name) : NULL;
+	task->bridge = file->mode == POOL_NETWORK_BRIDGE ? g_strdup(file->bridge) : NULL;
+	task->kvm = pool_uses_kvm(engine, pool);
+	task->usb = engine->facts->usb_redirection;
+	task->cpus = (guint)file->cpus;
+	task->memory = (guint64)file->memory;
+	return task;
+}
+
+void
+task_set_template(Task *task, const char *key)
+{
+	task->key = g_strdup(key);
+	task->memory_file = template_memory_path(task->place, key);
+	task->state_file = template_state_path(task->place, key);
+	task->template_disk = template_disk_path(task->place, key);
+}
+
+DomainSpec
+task_spec(const Task *task, gboolean is_template)
+{
+	return (DomainSpec){
+		.id = task->id,
+		.uuid = task->uuid,
+		.pool = task->pool,
+		.instance = task->place->instance,
+		.config = task->config,
+		.kvm = task->kvm,
+		.emulator = task->emulator,
+		.machine = task->machine,
+		.cpus = task->cpus,
+		.memory = task->memory,
+		.disk = task->disk,
+		.backing = task->image->disk,
+		.kernel = task->image->kernel,
+		.initrd = task->image->initrd,
+		.cmdline = task->image->cmdline,
+		.network = task->network,
+		.bridge = task->bridge,
+		.agent = task->agent,
+		.usb = task->usb,
+		.memory_file = task->memory_file,
+		.is_template = is_template,
+		.template = is_template ? NULL : task->key,
+		.template_disk = is_template ? NULL : task->template_disk,
+	};
+}

@@ -1,0 +1,31 @@
+/* What a worker is told about one VM. It reads it while the engine goes on, so nothing in it belongs to the engine.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "pools/engine-private.h"
+
+typedef struct {
+	VmPlace *place;
+	char *id, *uuid;
+	/* Of one that is made, or is plugged in. */
+	Image *image;
+	char *pool, *config, *emulator, *machine, *disk, *agent, *network, *bridge;
+	gboolean kvm, usb;
+	guint cpus;
+	guint64 memory;
+	/* Of a template or its clone; key NULL: neither. */
+	char *key, *memory_file, *template_disk, *state_file;
+	gboolean run; /* a clone: let it run at once */
+} Task;
+
+Task *task_new(const Engine *engine, const char *id, const char *uuid);
+void task_free(void *task);
+
+/* To make a desktop of @pool, or its template, from the image that @image names. NULL: the image is not there. */
+Task *task_new_of_pool(const Engine *engine, const Pool *pool, const char *id, const char *uuid, const char *image, GError **error);
+
+/* From now on it is about the template @key: itself, or a clone of it. */
+void task_set_template(Task *task, const char *key);
+
+/* Valid as long as @task. */
+DomainSpec task_spec(const Task *task, gboolean is_template);

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "pools/template.h"
+
+#include "broker/common/error.h"
+#include "broker/common/settings.h"
+#include "pools/host.h"
+#include "pools/qmp.h"
+#include "pools/xml-select.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <libvirt/virterror.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/acl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LISTED_MAX 1000
+
+typedef struct {
+	char *image, *created;
+	gint64 memory, state; /* sizes of the two files, bytes */
+} TemplateFile;
+
+#define AT(field) offsetof(TemplateFile, field)
+#define MOST (G_GINT64_CONSTANT(1) << 42)
+static const Setting table[] = {
+	{"Template", "Image", SETTING_STRING, AT(image), .required = TRUE},
+	{"Template", "Created", SETTING_STRING, AT(created), .required = TRUE},
+	{"Template", "Memory", SETTING_INT, AT(memory), .min = 1, .max = MOST, .required = TRUE},
+	{"Template", "State", SETTING_INT, AT(state), .min = 1, .max = MOST, .required = TRUE},
+	{NULL},
+};
+
+static char *
+file_path(const VmPlace *place, const char *key, const char *name)
+{
+	return g_build_filename(place->templates, key, name, NULL);
+}
+
+char *
+template_memory_path(const VmPlace *place, const char *key)
+{
+	return file_path(place, key, "memory");
+}
+
+char *
+template_state_path(const VmPlace *place, const char *key)
+{
+	return file_path(place, key, "state");
+}
+
+char *
+template_disk_path(const VmPlace *place, const char *key)
+{
+	g_autofree char *id = g_strconcat(TEMPLATE_PREFIX, key, NULL);
+
+	return vm_overlay_path(place, id);
+}
+
+static gboolean
+has_size(const char *path, gint64 size)
+{
+	GStatBuf file;
+
+	return g_stat(path, &file) == 0 && S_ISREG(file.st_mode) && file.st_size == size;
+}
+
+gboolean
+template_is_whole(const VmPlace *place, const char *key)
+{
+	g_autofree char *ini = file_path(place, key, "template.ini"), *memory = template_memory_path(place, key),
+		       *state = template_state_path(place, key);
+	TemplateFile file = {0};
+	GPtrArray *faults;
+	gboolean whole;
+
+	if (!g_file_test(ini, G_FILE_TEST_EXISTS))
+		return FALSE;
+	faults = settings_read(ini, table, &file);
+	whole = faults == NULL && has_size(memory, file.memory) && has_size(state, file.state);
+	g_clear_pointer(&faults, g_ptr_array_unref);
+	settings_clear(table, &file);
+	return whole;
+}
+
+GPtrArray *
+template_list(const VmPlace *place)
+{
+	GPtrArray *keys = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GDir) dir = g_dir_open(place->templates, 0, NULL);
+	const char *name;
+
+	while (dir && keys->len < LISTED_MAX && (name = g_dir_read_name(dir)) != NULL)
+		g_ptr_array_add(keys, g_strdup(name));
+	return keys;
+}
+
+/* As whom QEMU runs: the base label of libvirt's DAC driver, "+64055:+64055". FALSE: libvirt does not say. */
+static gboolean
+qemu_user(virConnectPtr connection, uid_t *uid)
+{
+	g_autofree char *capabilities = virConnectGetCapabilities(connection);
+	g_autoptr(GPtrArray) labels = xml_select(capabilities ? capabilities : "", "capabilities/host/secmodel/baselabel");
+
+	for (guint i = 0; i < labels->len; i++) {
+		guint user, group;
+		char more;
+
+		if (sscanf(labels->pdata[i], "+%u:+%u%c", &user, &group, &more) == 2) {
+			*uid = user;
+			return TRUE;
+		}
+	}
+	return FALSE;
+}
+
+static gboolean
+system_error(GError **error, const char *path)
+{
+	int why = errno;
+
+	g_set_error(error, CARREL_ERROR, why == ENOSPC || why == EDQUOT ? CARREL_ERROR_EXHAUSTED : CARREL_ERROR_FAILED, "%s: %s%s", path,
+		g_strerror(why), why == ENOTSUP ? "; [Paths] State= must be on a file system with ACLs, as ext4, xfs and btrfs are" : "");
+	return FALSE;
+}
+
+/* What QEMU's user, and nobody else, may do with a file of ours. */
+static gboolean
+let_qemu(const char *path, uid_t qemu, gboolean write, GError **error)
+{
+	g_autofree char *text = g_strdup_printf("u::r%s,u:%u:r%s,g::---,m::r%s,o::---", write ? "w-" : "--", (guint)qemu,
+		write ? "w-" : "--", write ? "w-" : "--");
+	acl_t acl = acl_from_text(text);
+	gboolean done = acl != NULL && acl_set_file(path, ACL_TYPE_ACCESS, acl) == 0;
+	int why = errno;
+
+	acl_free(acl);
+	errno = why;
+	return done || system_error(error, path);
+}
+
+static gboolean
+make_file(const char *path, gint64 size, uid_t qemu, GError **error)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	gboolean made = fd >= 0 && ftruncate(fd, size) == 0;
+
+	if (!made)
+		system_error(error, path);
+	if (fd >= 0)
+		close(fd);
+	return made && let_qemu(path, qemu, TRUE, error);
+}
+
+static void
+remove_files(const VmPlace *place, const char *key)
+{
+	static const char *const names[] = {"template.ini", "memory", "state"}; /* the word that it is whole goes first */
+	g_autofree char *folder = g_build_filename(place->templates, key, NULL);
+
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autofree char *path = file_path(place, key, names[i]);
+
+		g_unlink(path);
+	}
+	g_rmdir(folder);
+}
+
+static gboolean
+make_files(virConnectPtr connection, const VmPlace *place, const char *key, gint64 memory, GError **error)
+{
+	g_autofree char *folder = g_build_filename(place->templates, key, NULL);
+	g_autofree char *memory_path = template_memory_path(place, key), *state_path = template_state_path(place, key);
+	uid_t qemu;
+
+	if (!qemu_user(connection, &qemu)) {
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_CONFIG,
+			"libvirt does not say as whom QEMU runs (its DAC security driver is off), so no file can be given to it");
+		return FALSE;
+	}
+	remove_files(place, key);
+	/* QEMU walks through; nobody lists. */
+	if (g_mkdir_with_parents(folder, 0711) < 0 || g_chmod(place->templates, 0711) < 0 || g_chmod(folder, 0711) < 0)
+		return system_error(error, folder);
+	return make_file(memory_path, memory, qemu, error) && make_file(state_path, 0, qemu, error);
+}
+
+gboolean
+template_boot(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, const char *key, GError **error)
+{
+	if (make_files(connection, place, key, (gint64)spec->memory, error) && vm_create(connection, place, spec, error))
+		return TRUE;
+	remove_files(place, key);
+	return FALSE;
+}
+
+/* To the disk, and for reading only from now on. */
+static gboolean
+settle(const char *path, uid_t qemu, gint64 *size, GError **error)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct stat file = {0};
+	gboolean done = fd >= 0 && fsync(fd) == 0 && fstat(fd, &file) == 0;
+
+	if (!done)
+		system_error(error, path);
+	if (fd >= 0)
+		close(fd);
+	*size = file.st_size;
+	return done && let_qemu(path, qemu, FALSE, error);
+}
+
+static gboolean
+make_whole(const VmPlace *place, const char *key, const char *image, uid_t qemu, GError **error)
+{
+	g_autofree char *memory = template_memory_path(place, key), *state = template_state_path(place, key),
+		       *ini = file_path(place, key, "template.ini"), *text = NULL;
+	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+	g_autofree char *created = g_date_time_format_iso8601(now);
+	gint64 memory_size, state_size;
+
+	if (!settle(memory, qemu, &memory_size, error) || !settle(state, qemu, &state_size, error))
+		return FALSE;
+	text = g_strdup_printf("[Template]\nImage=%s\nCreated=%s\nMemory=%" G_GINT64_FORMAT "\nState=%" G_GINT64_FORMAT "\n", image,
+		created, memory_size, state_size);
+	return g_file_set_contents_full(ini, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0644, error);
+}
+
+static gboolean
+freeze_domain(virDomainPtr domain, const char *state, GError **error)
+{
+	if (virDomainSuspend(domain) < 0) {
+		host_set_error(error, "stopping it");
+		return FALSE;
+	}
+	return qmp_ignore_shared(domain, error) && qmp_write_state(domain, state, error);
+}
+
+gboolean
+template_freeze(virConnectPtr connection, const VmPlace *place, const char *key, const char *uuid, const char *image, GError **error)
+{
+	g_autoptr(virDomain) domain = virDomainLookupByUUIDString(connection, uuid);
+	g_autofree char *state = template_state_path(place, key);
+	uid_t qemu;
+
+	if (domain == NULL) {
+		host_set_error(error, "its VM");
+		return FALSE;
+	}
+	if (!qemu_user(connection, &qemu)) {
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_CONFIG, "libvirt does not say as whom QEMU runs");
+		return FALSE;
+	}
+	return freeze_domain(domain, state, error) && vm_end(domain, error) && make_whole(place, key, image, qemu, error);
+}
+
+static gboolean
+is_used(const VmList *list, const char *key)
+{
+	for (guint i = 0; i < list->domains->len; i++) {
+		if (g_strcmp0(((VmDomain *)list->domains->pdata[i])->template, key) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+gboolean
+template_remove(virConnectPtr connection, const VmPlace *place, const char *key, const char *uuid, GError **error)
+{
+	g_autofree char *id = g_strconcat(TEMPLATE_PREFIX, key, NULL);
+	g_autoptr(VmList) list = vm_list(connection, place, FALSE, error);
+
+	if (list == NULL)
+		return FALSE;
+	if (is_used(list, key)) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "desktops that were cloned from it are there");
+		return FALSE;
+	}
+	remove_files(place, key);
+	return vm_destroy(connection, place, id, uuid, error);
+}
