@@ -83,7 +83,14 @@ say_all(Agent *agent)
 static gboolean
 set_identity(Agent *agent, const Message *message, GError **error)
 {
+	g_autofree char *old = identity_get_machine_id(agent->root);
+	gboolean other = message->machine_id && strcmp(message->machine_id, old) != 0;
+
 	if (message->seed && !identity_add_seed(message->seed, error))
+		return FALSE;
+	/* Once: a host that comes back says the same again. From the seed, so after it; before the id, so that it is done again when it
+	 * was broken off. */
+	if (other && !identity_renew_ssh_keys(agent->root, error))
 		return FALSE;
 	if (message->machine_id && !identity_set_machine_id(agent->root, message->machine_id, error))
 		return FALSE;

@@ -114,6 +114,45 @@ identity_get_machine_id(const char *root)
 	return g_steal_pointer(&text);
 }
 
+/* FALSE: none was there. */
+static gboolean
+remove_ssh_keys(const char *root)
+{
+	g_autofree char *folder = g_strconcat(root, "/etc/ssh", NULL);
+	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+	gboolean found = FALSE;
+	const char *name;
+
+	while (dir && (name = g_dir_read_name(dir)) != NULL) {
+		g_autofree char *file = g_build_filename(folder, name, NULL);
+
+		if (g_str_has_prefix(name, "ssh_host_"))
+			found = unlink(file) == 0 || found;
+	}
+	return found;
+}
+
+gboolean
+identity_renew_ssh_keys(const char *root, GError **error)
+{
+	g_autofree char *file = g_strconcat(root, "/etc/ssh/ssh_host_ed25519_key", NULL);
+	const char *quick[] = {"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", file, NULL};
+	/* RSA takes a second and more, for which no desktop waits. sshd keeps the keys that it was started with. */
+	const char *slow[] = {"/bin/sh", "-c", "ssh-keygen -q -A ${1:+-f \"$1\"}; [ -n \"$1\" ] || systemctl -q try-restart ssh.service",
+		"sh", root, NULL};
+	int status = 0;
+
+	if (!remove_ssh_keys(root))
+		return TRUE;
+	if (!g_spawn_sync(NULL, (char **)quick, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL,
+		    NULL, NULL, NULL, NULL, &status, error) ||
+		!g_spawn_check_wait_status(status, error)) {
+		g_prefix_error(error, "ssh-keygen: ");
+		return FALSE;
+	}
+	return g_spawn_async(NULL, (char **)slow, NULL, G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, NULL, error);
+}
+
 gboolean
 identity_add_seed(GBytes *seed, GError **error)
 {

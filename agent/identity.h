@@ -13,6 +13,9 @@ gboolean identity_set_machine_id(const char *root, const char *id, GError **erro
 /* The first line of /etc/machine-id when it is one, else "". Free with g_free. */
 char *identity_get_machine_id(const char *root);
 
+/* Has SSH host keys made where there are some, in place of those: the first before it returns, other kinds after. */
+gboolean identity_renew_ssh_keys(const char *root, GError **error);
+
 /* Credits @seed to the kernel's random pool and has it used at once. */
 gboolean identity_add_seed(GBytes *seed, GError **error);
 

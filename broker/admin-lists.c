@@ -109,6 +109,9 @@ admin_list_pools(Broker *broker)
 		add_text(&row, "state", pool->fault ? "broken" : pool->draining ? "draining" : "active");
 		add_text(&row, "fault", pool->fault);
 		g_variant_dict_insert(&row, "spare", "u", file ? (guint)file->spare : 0);
+		g_variant_dict_insert(&row, "wanted-parked", "u", file ? (guint)file->parked : 0);
+		g_variant_dict_insert(&row, "parked", "u", pool->parked);
+		add_text(&row, "instant", pool->instant);
 		g_variant_dict_insert(&row, "max", "u", file ? (guint)file->max : 0);
 		g_variant_dict_insert(&row, "ready", "u", pool->ready);
 		g_variant_dict_insert(&row, "assigned", "u", pool->assigned);

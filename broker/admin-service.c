@@ -143,6 +143,23 @@ on_apply_pools(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, 
 }
 
 static gboolean
+on_seal_image(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, const char *image, gpointer data)
+{
+	Caller *caller = data;
+	Broker *broker = caller->service->broker;
+	GError *error = NULL;
+	guint pools = 0;
+
+	if (!engine_seal(broker->engine, image, &pools, &error)) {
+		g_dbus_method_invocation_take_error(invocation, error);
+		return TRUE;
+	}
+	broker_audit(broker, caller->name, NULL, "seal", NULL, NULL, image);
+	carrel_broker1_admin_complete_seal_image(skeleton, invocation, pools);
+	return TRUE;
+}
+
+static gboolean
 on_drain_pool(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, const char *pool, gboolean drain,
 	gpointer data)
 {
@@ -342,6 +359,7 @@ connect_handlers(CarrelBroker1Admin *skeleton, Caller *caller)
 		{"handle-status", G_CALLBACK(on_status)},
 		{"handle-list-pools", G_CALLBACK(on_list_pools)},
 		{"handle-apply-pools", G_CALLBACK(on_apply_pools)},
+		{"handle-seal-image", G_CALLBACK(on_seal_image)},
 		{"handle-drain-pool", G_CALLBACK(on_drain_pool)},
 		{"handle-list-desktops", G_CALLBACK(on_list_desktops)},
 		{"handle-reset-desktop", G_CALLBACK(on_reset_desktop)},

@@ -290,6 +290,23 @@ run_remove(CliContext *context, char **args)
 	return CLI_DONE;
 }
 
+static int
+run_seal(CliContext *context, char **args)
+{
+	int status;
+	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
+	GError *error = NULL;
+	guint pools = 0;
+
+	if (broker == NULL)
+		return status;
+	if (!carrel_broker1_admin_call_seal_image_sync(broker, args[0], G_DBUS_CALL_FLAGS_NONE, -1, &pools, NULL, &error))
+		return cli_fail(error);
+	g_print("The template of %s is made anew, for %u pool%s. Until it is there desktops boot; carrel pool show tells.\n", args[0],
+		pools, pools == 1 ? "" : "s");
+	return CLI_DONE;
+}
+
 static const CliVerb verbs[] = {
 	{"list", "", "Shows the images that desktops can be made from", NULL, 0, 0, TRUE, NULL, run_list},
 	{"build", "[NAME]", "Builds a Debian desktop with carrel-agent in it",
@@ -299,6 +316,10 @@ static const CliVerb verbs[] = {
 		"It must be whole (no backing file) and boot by itself with BIOS and virtio disks. Without carrel-agent in it desktops work, "
 		"but have no clipboard and do not follow the size of the window.",
 		2, 2, FALSE, import_options, run_import},
+	{"seal", "NAME", "Makes the templates of an image anew, from which desktops are cloned in a blink",
+		"It happens by itself when a pool first uses an image; this is for when a template is to be made from scratch, such as after a "
+		"change of the host. Desktops that are there go on.",
+		1, 1, FALSE, NULL, run_seal},
 	{"remove", "NAME@VERSION...", "Removes versions that nothing uses", NULL, 1, -1, FALSE, NULL, run_remove},
 	{NULL},
 };

@@ -56,6 +56,26 @@ START_TEST(names_and_ids_are_written_and_read)
 }
 END_TEST
 
+START_TEST(ssh_host_keys_are_renewed_where_there_are_some)
+{
+	g_autofree char *root = g_dir_make_tmp("test-agent-XXXXXX", NULL), *folder = g_build_filename(root, "etc/ssh", NULL);
+	g_autofree char *key = g_build_filename(folder, "ssh_host_ed25519_key", NULL), *text = NULL;
+	g_autofree char *remove = g_strdup_printf("sleep 0.2; rm -rf '%s'", root), *program = g_find_program_in_path("ssh-keygen");
+
+	ck_assert(identity_renew_ssh_keys(root, NULL)); /* no folder */
+	ck_assert_int_eq(g_mkdir_with_parents(folder, 0755), 0);
+	ck_assert(identity_renew_ssh_keys(root, NULL));
+	ck_assert(!g_file_test(key, G_FILE_TEST_EXISTS));
+	ck_assert(g_file_set_contents(key, "the template's", -1, NULL));
+	if (program) {
+		ck_assert(identity_renew_ssh_keys(root, NULL));
+		ck_assert(g_file_get_contents(key, &text, NULL, NULL));
+		ck_assert_ptr_nonnull(strstr(text, "OPENSSH PRIVATE KEY"));
+	}
+	ck_assert_int_eq(system(remove), 0);
+}
+END_TEST
+
 START_TEST(a_folder_that_cannot_be_written_is_an_error)
 {
 	g_autoptr(GError) error = NULL;
@@ -101,6 +121,7 @@ main(void)
 
 	tcase_add_loop_test(tcase, the_hosts_file_names_this_machine_once, 0, G_N_ELEMENTS(hosts));
 	tcase_add_test(tcase, names_and_ids_are_written_and_read);
+	tcase_add_test(tcase, ssh_host_keys_are_renewed_where_there_are_some);
 	tcase_add_test(tcase, a_folder_that_cannot_be_written_is_an_error);
 	tcase_add_loop_test(tcase, a_process_belongs_to_the_session_that_systemd_put_it_in, 0, G_N_ELEMENTS(cgroups));
 	suite_add_tcase(suite, tcase);
