@@ -20,6 +20,7 @@ typedef struct {
 	JsonNode *body;                       /* an object, or NULL where the route takes none or none came */
 	JsonBuilder *json;                    /* the answer's body: fill it, then api_answer_json */
 	GVariantBuilder fields;
+	gboolean secret;                      /* the answer's, see ApiAnswer */
 	ApiDone done;
 	void *data;
 } ApiCall;

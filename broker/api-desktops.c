@@ -263,6 +263,7 @@ issue_ticket(ApiCall *call, const char *protocol, char **host)
 	}
 	broker_audit(broker, call->session->user, call->address, "ticket", call->segments[1], pool, protocol);
 	*host = g_steal_pointer(&name);
+	call->secret = TRUE;
 	return ticket;
 }
 
@@ -285,7 +286,6 @@ api_get_console(ApiCall *call)
 
 	api_add_field(call, "Content-Disposition", disposition);
 	api_answer_text(call, 200, "application/x-virt-viewer", text, strlen(text));
-	explicit_bzero(text, strlen(text));
 }
 
 /* The parameters' names are RFC 7869's (section 2.1.1). */

@@ -34,7 +34,7 @@ answer_accepted(ApiCall *call, const SignInResult *result)
 	g_autofree char *cookie = g_strdup_printf(API_COOKIE "=%s" API_COOKIE_RULES, secret_text(token));
 
 	api_add_field(call, "Set-Cookie", cookie);
-	explicit_bzero(cookie, strlen(cookie));
+	call->secret = TRUE;
 	json_builder_begin_object(call->json);
 	add_identity(call, session);
 	json_builder_end_object(call->json);

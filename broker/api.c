@@ -68,7 +68,7 @@ api_add_text(JsonBuilder *json, const char *name, const char *text)
 void
 api_answer_text(ApiCall *call, guint16 status, const char *type, const char *text, gsize size)
 {
-	ApiAnswer answer = {.status = status};
+	ApiAnswer answer = {.status = status, .secret = call->secret};
 
 	api_add_field(call, "Content-Type", type);
 	if (call->session)

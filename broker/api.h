@@ -17,6 +17,7 @@ typedef struct {
 	guint16 status;
 	GVariant *fields; /* a{ss} */
 	GVariant *body;   /* ay */
+	gboolean secret;  /* a cookie's value or a ticket's secret is in it */
 } ApiAnswer;
 
 typedef void (*ApiDone)(const ApiAnswer *answer, void *data);

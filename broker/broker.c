@@ -120,11 +120,13 @@ start_display(Broker *broker)
 	broker->display = display_client_new(path, uid, &events);
 }
 
-static void
-start_parts(Broker *broker, const BrokerOptions *options)
+static gboolean
+start_parts(Broker *broker, const BrokerOptions *options, GError **error)
 {
 	const SessionRules rules = {broker->conf->session_idle, broker->conf->session_lifetime, options->now};
 	g_autofree char *auth = conf_socket_path(broker->conf, CONF_SOCKET_AUTH);
+	g_autofree char *key_file = g_build_filename(broker->conf->runtime, "broker", "ticket-key", NULL);
+	Secret *key = tickets_read_key(key_file, error);
 	const SignInConfig sign_in = {.socket_path = auth, .failure_ms = options->failure_ms,
 		.processes = (guint)broker->conf->sign_in_processes,
 		/* carrel-auth's own comes before. */
@@ -133,11 +135,14 @@ start_parts(Broker *broker, const BrokerOptions *options)
 		.address_wait_max = broker->conf->address_wait_max,
 		.user_delay_max = broker->conf->user_delay_max, .now = options->now};
 
+	if (key == NULL)
+		return FALSE;
 	broker->sessions = sessions_new(broker->store, &rules);
-	broker->tickets = tickets_new(broker->store, options->now);
+	broker->tickets = tickets_new(broker->store, key, options->now);
 	broker->sign_ins = sign_ins_new(broker->store, &sign_in);
 	broker->vnc_entries = vnc_entries_new(broker);
 	broker->stream_path = conf_socket_path(broker->conf, CONF_SOCKET_STREAM);
+	return TRUE;
 }
 
 Broker *
@@ -149,7 +154,8 @@ broker_new(const Conf *conf, Store *store, const BrokerOptions *options, GError 
 	broker->store = store;
 	broker->now = options->now;
 	broker->started = options->now();
-	start_parts(broker, options);
+	if (!start_parts(broker, options, error))
+		return NULL;
 	/* The engine may speak of its desktops from the start: whom it is told to is there before it. */
 	start_display(broker);
 	broker->gateway = gateway_service_new(broker, error);

@@ -362,6 +362,8 @@ display_client_admit_async(DisplayClient *display, const Admission *admission, G
 		g_variant_dict_insert(&params, "secret", "s", admission->secret);
 	carrel_display1_call_admit(display->proxy, admission->desktop, admission->uuid, g_variant_dict_end(&params),
 		G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS, NULL, on_admitted, g_steal_pointer(&task));
+	if (admission->secret)
+		peer_cover(g_dbus_proxy_get_connection(G_DBUS_PROXY(display->proxy)), 0);
 }
 
 GVariant *

@@ -54,8 +54,11 @@ on_api_done(const ApiAnswer *answer, void *data)
 {
 	GDBusMethodInvocation *invocation = data;
 	CarrelBroker1Gateway *skeleton = g_object_get_data(G_OBJECT(invocation), "skeleton");
+	g_autoptr(GDBusConnection) connection = g_object_ref(g_dbus_method_invocation_get_connection(invocation));
 
 	carrel_broker1_gateway_complete_request(skeleton, invocation, answer->status, answer->fields, answer->body);
+	if (answer->secret)
+		peer_cover(connection, g_variant_get_size(answer->fields) + g_variant_get_size(answer->body));
 }
 
 /* The message holds a password in the clear; GDBus would free it as it is. */

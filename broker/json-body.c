@@ -67,34 +67,11 @@ has_only_json_bytes(const char *bytes, gsize size)
 	return !in_text;
 }
 
-static void
-wipe_node(JsonNode *node)
-{
-	if (JSON_NODE_HOLDS_OBJECT(node)) {
-		g_autoptr(GList) members = json_object_get_values(json_node_get_object(node));
-
-		for (GList *member = members; member; member = member->next)
-			wipe_node(member->data);
-	} else if (JSON_NODE_HOLDS_ARRAY(node)) {
-		g_autoptr(GList) elements = json_array_get_elements(json_node_get_array(node));
-
-		for (GList *element = elements; element; element = element->next)
-			wipe_node(element->data);
-	} else if (JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING) {
-		const char *text = json_node_get_string(node);
-
-		/* The node's own copy, which it is about to free as it is. */
-		explicit_bzero((char *)text, strlen(text));
-	}
-}
-
 void
 json_body_free(JsonNode *body)
 {
-	if (body == NULL)
-		return;
-	wipe_node(body);
-	json_node_unref(body);
+	if (body)
+		json_node_unref(body);
 }
 
 JsonNode *

@@ -10,5 +10,5 @@
  * json_body_free. */
 JsonNode *json_body_parse(const char *bytes, gsize size, GError **error);
 
-/* Wipes the texts in it: some are passwords. */
+/* NULL is fine. */
 void json_body_free(JsonNode *body);

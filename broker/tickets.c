@@ -11,7 +11,8 @@
 
 /* libspice-server takes passwords of at most 60 characters (SPICE_MAX_PASSWORD_LENGTH); a host name's label has at most 63. */
 #define NAME_BYTES 16
-#define SECRET_BYTES 24
+#define SECRET_SIZE 48 /* of hexadecimal digits: 192 bits */
+#define KEY_BYTES 32
 
 /* SPICE opens four channels at once and up to a dozen in all; virt-viewer has them within 2 s. */
 static const TicketLimits limits = {.redeem_s = TICKETS_REDEEM_S, .channels_s = 10, .channels = 16, .per_session = 8};
@@ -27,17 +28,38 @@ static const char *const refusal_words[TICKET_N_REFUSALS] = {
 
 struct Tickets {
 	Store *store;
+	Secret *key;
 	gint64 (*now)(void);
 	LogRate log_rate;
 	guint64 issued, channels, refused[TICKET_N_REFUSALS];
 };
 
+static gboolean
+write_key(const char *file, const Secret *key, GError **error)
+{
+	return g_file_set_contents_full(file, secret_text(key), (gssize)secret_size(key), G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
+}
+
+Secret *
+tickets_read_key(const char *file, GError **error)
+{
+	g_autofree char *text = NULL;
+	g_autoptr(Secret) key = NULL;
+	gsize size;
+
+	if (g_file_get_contents(file, &text, &size, NULL) && size == 2 * KEY_BYTES)
+		return secret_new(text, size);
+	key = secret_new_random(KEY_BYTES);
+	return write_key(file, key, error) ? g_steal_pointer(&key) : NULL;
+}
+
 Tickets *
-tickets_new(Store *store, gint64 (*now)(void))
+tickets_new(Store *store, Secret *key, gint64 (*now)(void))
 {
 	Tickets *tickets = g_new0(Tickets, 1);
 
 	tickets->store = store;
+	tickets->key = key;
 	tickets->now = now;
 	return tickets;
 }
@@ -45,17 +67,28 @@ tickets_new(Store *store, gint64 (*now)(void))
 void
 tickets_free(Tickets *tickets)
 {
+	if (tickets == NULL)
+		return;
+	secret_free(tickets->key);
 	g_free(tickets);
+}
+
+static void
+add_secret(const Tickets *tickets, TicketRow *row)
+{
+	row->secret = g_compute_hmac_for_string(G_CHECKSUM_SHA256, (const guchar *)secret_text(tickets->key),
+		secret_size(tickets->key), row->name, -1);
+	row->secret[SECRET_SIZE] = '\0';
 }
 
 TicketRow *
 tickets_issue(Tickets *tickets, const char *session, const char *desktop, const char *address, GError **error)
 {
-	g_autoptr(Secret) name = secret_new_random(NAME_BYTES), secret = secret_new_random(SECRET_BYTES);
+	g_autoptr(Secret) name = secret_new_random(NAME_BYTES);
 	g_autoptr(TicketRow) row = g_new0(TicketRow, 1);
 
 	row->name = g_strdup(secret_text(name));
-	row->secret = g_strdup(secret_text(secret));
+	add_secret(tickets, row);
 	row->session = g_strdup(session);
 	row->desktop = g_strdup(desktop);
 	row->address = g_strdup(address);
@@ -94,12 +127,14 @@ tickets_redeem(Tickets *tickets, const char *name, const char *address, GError *
 	g_autoptr(GError) problem = NULL;
 	TicketRow *row = ticket_row_redeem(tickets->store, name, address, tickets->now(), &limits, &problem);
 
-	if (row)
-		tickets->channels++;
-	else if (g_error_matches(problem, CARREL_ERROR, CARREL_ERROR_NOT_FOUND))
-		note_refusal(tickets, name, address);
-	if (row == NULL)
+	if (row == NULL) {
+		if (g_error_matches(problem, CARREL_ERROR, CARREL_ERROR_NOT_FOUND))
+			note_refusal(tickets, name, address);
 		g_propagate_error(error, g_steal_pointer(&problem));
+		return NULL;
+	}
+	tickets->channels++;
+	add_secret(tickets, row);
 	return row;
 }
 
@@ -122,7 +157,7 @@ tickets_take(Tickets *tickets, const char *name, const Secret *secret, const cha
 {
 	g_autoptr(GError) problem = NULL;
 	g_autoptr(TicketRow) row = ticket_row_take(tickets->store, name, address, tickets->now(), &limits, &problem);
-	g_autoptr(Secret) other_half = row ? secret_new(row->secret, strlen(row->secret)) : NULL;
+	g_autoptr(Secret) other_half = NULL;
 	g_autoptr(SessionRow) session = NULL;
 
 	if (row == NULL) {
@@ -131,6 +166,8 @@ tickets_take(Tickets *tickets, const char *name, const Secret *secret, const cha
 		g_propagate_error(error, g_steal_pointer(&problem));
 		return NULL;
 	}
+	add_secret(tickets, row);
+	other_half = secret_new(row->secret, SECRET_SIZE);
 	if (secret_equal(secret, other_half)) {
 		tickets->channels++;
 		return g_steal_pointer(&row);

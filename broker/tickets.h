@@ -11,8 +11,13 @@
 
 typedef struct Tickets Tickets;
 
-/* @store outlives it. @now: UTC seconds. */
-Tickets *tickets_new(Store *store, gint64 (*now)(void));
+/* The key of tickets_new in @file, which is made where there is none. It lies where sockets do, not with the state: what is on a
+ * disk, and in its backups, opens no desktop; and a broker that starts again knows the tickets of the one before. */
+Secret *tickets_read_key(const char *file, GError **error);
+
+/* A ticket's secret is the HMAC of its name with @key (taken), so that no secret is written anywhere. @store outlives it. @now:
+ * UTC seconds. */
+Tickets *tickets_new(Store *store, Secret *key, gint64 (*now)(void));
 void tickets_free(Tickets *tickets);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Tickets, tickets_free)
 

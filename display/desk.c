@@ -41,7 +41,7 @@ struct Desk {
 	gboolean attached, ended;
 	char *stop_why;
 	guint stop_id;
-	GHashTable *expected; /* client → params: handed over, so that its user and address are known when it joins */
+	GHashTable *expected; /* client → its "user" and "address": handed over, so that its user and address are known when it joins */
 	GPtrArray *seats;     /* Seat */
 	gint64 handed_over;   /* monotonic, when a connection last was; 0: never */
 	guint width, height;
@@ -365,6 +365,7 @@ void
 desk_add_client(Desk *desk, int fd, GVariant *params)
 {
 	Handover *handover = g_new0(Handover, 1);
+	GVariantDict known;
 
 	handover->desk = desk;
 	handover->cancellable = g_object_ref(desk->cancellable);
@@ -376,9 +377,15 @@ desk_add_client(Desk *desk, int fd, GVariant *params)
 	/* Those who never joined. */
 	if (g_hash_table_size(desk->expected) >= EXPECTED_MAX)
 		g_hash_table_remove_all(desk->expected);
-	g_hash_table_replace(desk->expected, g_strdup(text_of(params, "client")), g_variant_ref(params));
+	/* Not the params themselves: a secret may be in them. */
+	g_variant_dict_init(&known, NULL);
+	g_variant_dict_insert(&known, "user", "s", text_of(params, "user"));
+	g_variant_dict_insert(&known, "address", "s", text_of(params, "address"));
+	g_hash_table_replace(desk->expected, g_strdup(text_of(params, "client")), g_variant_ref_sink(g_variant_dict_end(&known)));
 	carrel_screen1_call_add_client(desk->proxy, g_variant_new_handle(0), params, G_DBUS_CALL_FLAGS_NONE, ADD_TIMEOUT_MS,
 		fds, NULL, on_client_added, handover);
+	if (*text_of(params, "secret") != '\0')
+		peer_cover(g_dbus_proxy_get_connection(G_DBUS_PROXY(desk->proxy)), 0);
 }
 
 static gboolean

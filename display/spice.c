@@ -68,11 +68,15 @@ drop(Link *link)
 	link_free(link);
 }
 
+/* No hand-shake goes on, or none that is worth to wait for: the library need not know a secret. */
 static void
 clear_linking(Spice *spice)
 {
 	spice->linking = 0;
 	g_clear_handle_id(&spice->deadline_id, g_source_remove);
+	spice_server_set_ticket(spice->server, NULL, 0, 0, 0);
+	if (spice->ticket)
+		g_clear_pointer(&spice->ticket->secret, secret_free);
 }
 
 /* One that stops in the middle of its hand-shake may not keep others with another secret out: its own secret is simply
@@ -83,7 +87,7 @@ on_link_deadline(gpointer data)
 	Spice *spice = data;
 
 	spice->deadline_id = 0;
-	spice->linking = 0;
+	clear_linking(spice);
 	advance(spice);
 	return G_SOURCE_REMOVE;
 }
@@ -103,8 +107,8 @@ give(Spice *spice, Link *link)
 	spice->deadline_id = g_timeout_add_seconds(LINK_TIMEOUT_S, on_link_deadline, spice);
 	if (spice_server_add_client(spice->server, fd, 0) < 0) {
 		close(fd);
-		if (spice->linking > 0)
-			spice->linking--;
+		if (spice->linking > 0 && --spice->linking == 0)
+			clear_linking(spice);
 	}
 }
 
@@ -171,7 +175,7 @@ client_copy(const Client *client)
 	copy->name = g_strdup(client->name);
 	copy->user = g_strdup(client->user);
 	copy->address = g_strdup(client->address);
-	copy->secret = secret_new(secret_text(client->secret), secret_size(client->secret));
+	copy->secret = NULL;
 	return copy;
 }
 

@@ -34,5 +34,9 @@ GDBusConnection *peer_connection_new_from_fd(int fd, gboolean server, guint time
  * @timeout_ms. Incoming messages wait as above. */
 GDBusConnection *peer_authenticate(GIOStream *stream, gboolean server, guint timeout_ms, GError **error);
 
+/* To be called after a message of about @size bytes with a secret in it. GDBus reads messages into one buffer for as long as the
+ * connection lasts: this sends one more of no meaning, a signal that nobody listens to, which takes that one's place. */
+void peer_cover(GDBusConnection *connection, gsize size);
+
 /* The peer of a connected unix socket, from the kernel. */
 gboolean peer_credentials(int fd, uid_t *uid, pid_t *pid, GError **error);

@@ -11,6 +11,8 @@ struct Secret {
 	char *bytes;
 };
 
+_Thread_local gboolean secret_wipes_freed = TRUE;
+
 Secret *
 secret_new(const void *bytes, gsize size)
 {

@@ -21,5 +21,9 @@ gboolean secret_equal(const Secret *a, const Secret *b);
 void secret_free(Secret *secret);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Secret, secret_free)
 
+/* Whether what this thread frees is wiped (wipe-freed.c), which is so from the start. FALSE for a moment is for who carries bytes that
+ * are none of ours, and many of them: GnuTLS takes, and gives back, 17 KB for a record of any size. */
+extern _Thread_local gboolean secret_wipes_freed;
+
 /* Fills @bytes from getrandom(2); aborts where the kernel cannot. */
 void secret_random(void *bytes, gsize size);

@@ -122,25 +122,13 @@ on_answer(GObject *source, GAsyncResult *result, gpointer data)
 	}
 }
 
-static void
-wipe(void *data)
-{
-	GString *body = data;
-
-	explicit_bzero(body->str, body->allocated_len);
-	g_string_free(body, TRUE);
-}
-
-/* Of a sign-in's password one copy goes with the message; this one is wiped with it. */
 static GVariant *
 make_body(Client *client)
 {
 	gsize size;
 	const guint8 *bytes = http_request_body(client, &size);
-	GString *copy = g_string_new_len((const char *)bytes, (gssize)size);
-	g_autoptr(GBytes) body = g_bytes_new_with_free_func(copy->str, size, wipe, copy);
 
-	return g_variant_new_from_bytes(G_VARIANT_TYPE_BYTESTRING, body, TRUE);
+	return g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, bytes, size, 1);
 }
 
 void

@@ -295,9 +295,13 @@ broker_link_request(BrokerLink *link, const char *method, const char *path, cons
 		g_task_set_task_data(task, link, NULL);
 	g_variant_ref_sink(context);
 	g_variant_ref_sink(body);
-	if (task)
+	if (task) {
 		carrel_broker1_gateway_call_request(link->proxy, method, path, query, context, body, G_DBUS_CALL_FLAGS_NONE,
 			patient ? SIGN_IN_MS : REQUEST_MS, cancellable, on_request, task);
+		/* A password, or the cookie of a session that ends. */
+		if (strcmp(method, "GET") != 0)
+			peer_cover(link->connection, g_variant_get_size(context) + g_variant_get_size(body));
+	}
 	g_variant_unref(context);
 	g_variant_unref(body);
 }
@@ -415,9 +419,11 @@ broker_link_sign_in_vnc(BrokerLink *link, const char *user, GVariant *password, 
 	GTask *task = begin(link, cancellable, callback, data);
 
 	g_variant_ref_sink(password);
-	if (task)
+	if (task) {
 		carrel_broker1_gateway_call_sign_in_vnc(link->proxy, user, password, address, G_DBUS_CALL_FLAGS_NONE, SIGN_IN_MS,
 			cancellable, on_signed_in, task);
+		peer_cover(link->connection, strlen(user) + g_variant_get_size(password));
+	}
 	g_variant_unref(password);
 }
 

@@ -47,16 +47,17 @@ void
 queue_consume(Queue *queue, gsize n)
 {
 	g_assert(n <= queue_length(queue));
-	queue->start += n;
-	if (queue->start == queue->end)
+	if (n == queue_length(queue)) {
 		queue_clear(queue);
+		return;
+	}
+	explicit_bzero(queue->bytes + queue->start, n);
+	queue->start += n;
 }
 
 void
 queue_clear(Queue *queue)
 {
-	if (queue->bytes)
-		explicit_bzero(queue->bytes, queue->size);
-	g_free(queue->bytes);
+	g_free(queue->bytes); /* which wipes it, see broker/common/wipe-freed.c */
 	*queue = (Queue){0};
 }

@@ -13,7 +13,7 @@ typedef struct {
 /* Copies @n bytes behind what waits. The caller bounds how much that may become. */
 void queue_append(Queue *queue, const void *bytes, gsize n);
 
-/* The first @n bytes are done with. Memory is wiped and freed when nothing is left: it may have held a password. */
+/* The first @n bytes are done with, and wiped: a password may be among them. Memory is freed when nothing is left. */
 void queue_consume(Queue *queue, gsize n);
 
 void queue_clear(Queue *queue);

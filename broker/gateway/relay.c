@@ -2,6 +2,7 @@
 #include "config.h"
 #include "broker/gateway/relay.h"
 
+#include "broker/common/secret.h"
 #include "broker/gateway/counters.h"
 #include "broker/gateway/queue.h"
 #include "broker/gateway/reactor.h"
@@ -161,9 +162,13 @@ client_has_ended(Relay *relay)
 static gboolean
 read_client(Relay *relay)
 {
-	gssize n = client_recv(relay->client, raw, relay->buffer);
 	gsize payload = 0;
+	gssize n;
 
+	/* The first may have come with the end of a hand-shake. */
+	secret_wipes_freed = relay->from_client == 0;
+	n = client_recv(relay->client, raw, relay->buffer);
+	secret_wipes_freed = TRUE;
 	if (n == TRANSPORT_AGAIN)
 		return FALSE;
 	if (n == TRANSPORT_BROKEN) {
@@ -221,7 +226,9 @@ read_stream(Relay *relay)
 	counter_add(COUNTER_BYTES_OUT, (guint64)n);
 	if (relay->ws)
 		start = ws_wrap(payload, (gsize)n);
+	secret_wipes_freed = FALSE;
 	client_send(relay->client, start, (gsize)(payload + n - start));
+	secret_wipes_freed = TRUE;
 	return !client_is_closed(relay->client) && (gsize)n == size;
 }
 

@@ -208,19 +208,10 @@ on_signed_in(GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static void
-wipe(void *data)
-{
-	secret_free(data);
-}
-
-static void
 sign_in(Vnc *vnc)
 {
 	const Secret *secret = vencrypt_password(vnc->vencrypt);
-	Secret *copy = secret_new(secret_text(secret), secret_size(secret));
-	/* GDBus makes one more copy, for the message; this one and ours are wiped. */
-	g_autoptr(GBytes) bytes = g_bytes_new_with_free_func(secret_text(copy), secret_size(copy), wipe, copy);
-	GVariant *password = g_variant_new_from_bytes(G_VARIANT_TYPE_BYTESTRING, bytes, TRUE);
+	GVariant *password = g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, secret_text(secret), secret_size(secret), 1);
 
 	vencrypt_forget_password(vnc->vencrypt);
 	explicit_bzero(vnc->bytes, sizeof vnc->bytes);

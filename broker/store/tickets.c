@@ -2,8 +2,6 @@
 #include "config.h"
 #include "broker/store/tickets.h"
 
-#include <string.h>
-
 #include "broker/common/error.h"
 
 void
@@ -11,8 +9,6 @@ ticket_row_free(TicketRow *row)
 {
 	if (row == NULL)
 		return;
-	if (row->secret)
-		explicit_bzero(row->secret, strlen(row->secret));
 	g_free(row->name);
 	g_free(row->secret);
 	g_free(row->session);
@@ -29,8 +25,8 @@ insert(Store *store, const TicketRow *row, const TicketLimits *limits, GError **
 		       " ORDER BY created DESC, name LIMIT -1 OFFSET ?)",
 		       "si", row->session, limits->per_session - 1) >= 0 &&
 	       store_run(store, error,
-		       "INSERT INTO tickets (name, secret, session, desktop, address, created) VALUES (?, ?, ?, ?, ?, ?)",
-		       "sssssi", row->name, row->secret, row->session, row->desktop, row->address, row->created) >= 0;
+		       "INSERT INTO tickets (name, session, desktop, address, created) VALUES (?, ?, ?, ?, ?)",
+		       "ssssi", row->name, row->session, row->desktop, row->address, row->created) >= 0;
 }
 
 gboolean
@@ -44,7 +40,7 @@ ticket_row_insert(Store *store, const TicketRow *row, const TicketLimits *limits
 	return FALSE;
 }
 
-#define RETURNING " RETURNING name, secret, session, desktop, address, created"
+#define RETURNING " RETURNING name, session, desktop, address, created"
 
 /* Runs a statement that returns one row, or none. */
 static TicketRow *
@@ -56,11 +52,10 @@ step_once(Store *store, sqlite3_stmt *statement, GError **error)
 	while ((step = store_step(store, statement, error)) == STORE_ROW) {
 		row = g_new0(TicketRow, 1);
 		row->name = store_text(statement, 0);
-		row->secret = store_text(statement, 1);
-		row->session = store_text(statement, 2);
-		row->desktop = store_text(statement, 3);
-		row->address = store_text(statement, 4);
-		row->created = sqlite3_column_int64(statement, 5);
+		row->session = store_text(statement, 1);
+		row->desktop = store_text(statement, 2);
+		row->address = store_text(statement, 3);
+		row->created = sqlite3_column_int64(statement, 4);
 	}
 	if (step == STORE_FAILED)
 		return NULL;

@@ -5,14 +5,14 @@
 
 typedef struct {
 	char *name;    /* the routing name */
-	char *secret;  /* the SPICE password */
+	char *secret;  /* the SPICE password: not in the table, see tickets_new */
 	char *session; /* its id */
 	char *desktop;
 	char *address; /* of the client that it was handed to */
 	gint64 created;
 } TicketRow;
 
-void ticket_row_free(TicketRow *row); /* wipes the secret */
+void ticket_row_free(TicketRow *row);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(TicketRow, ticket_row_free)
 
 /* How long a ticket is good, and for how much. */

@@ -2,8 +2,10 @@
 #include "config.h"
 
 #include <check.h>
+#include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "broker/common/error.h"
 #include "broker/tickets.h"
@@ -35,7 +37,7 @@ set_up(void)
 				 " VALUES ('office-00000001', 'office', 'assigned', 'u', 'i', 0, 0)",
 				 ""),
 		1);
-	tickets = tickets_new(store, now);
+	tickets = tickets_new(store, secret_new_random(32), now);
 	ticket = tickets_issue(tickets, "s", "office-00000001", HERE, NULL);
 	ck_assert_ptr_nonnull(ticket);
 }
@@ -70,6 +72,35 @@ START_TEST(a_ticket_tells_session_desktop_and_secret)
 	ck_assert_uint_le(strlen(row->secret), 60);
 	ck_assert_uint_le(strlen(row->name), 63);
 	ck_assert_str_ne(row->secret, row->name);
+}
+END_TEST
+
+START_TEST(the_key_outlives_a_broker_and_is_its_users_alone)
+{
+	g_autofree char *folder = g_dir_make_tmp("carrel-XXXXXX", NULL), *file = g_build_filename(folder, "key", NULL);
+	g_autoptr(Secret) key = tickets_read_key(file, NULL), again = tickets_read_key(file, NULL), other = NULL;
+	struct stat status;
+
+	ck_assert(secret_equal(key, again));
+	ck_assert_int_eq(stat(file, &status), 0);
+	ck_assert_int_eq(status.st_mode & 0777, 0600);
+	ck_assert(g_file_set_contents(file, "cut", -1, NULL));
+	other = tickets_read_key(file, NULL);
+	ck_assert_uint_eq(secret_size(other), secret_size(key));
+	ck_assert(!secret_equal(key, other));
+	g_unlink(file);
+	g_rmdir(folder);
+	ck_assert_ptr_null(tickets_read_key(file, NULL));
+}
+END_TEST
+
+START_TEST(another_key_makes_another_secret)
+{
+	g_autoptr(Tickets) others = tickets_new(store, secret_new_random(32), now);
+	g_autoptr(TicketRow) row = tickets_redeem(others, ticket->name, HERE, NULL);
+
+	ck_assert_str_ne(row->secret, ticket->secret);
+	ck_assert_uint_eq(strlen(row->secret), strlen(ticket->secret));
 }
 END_TEST
 
@@ -207,6 +238,8 @@ main(void)
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, a_ticket_tells_session_desktop_and_secret);
+	tcase_add_test(tcase, the_key_outlives_a_broker_and_is_its_users_alone);
+	tcase_add_test(tcase, another_key_makes_another_secret);
 	tcase_add_test(tcase, nobody_redeems_it_from_another_address);
 	tcase_add_test(tcase, an_unknown_name_and_the_secret_open_nothing);
 	tcase_add_test(tcase, the_first_channel_must_come_within_30_s);
