@@ -129,6 +129,7 @@ start_parts(Broker *broker, const BrokerOptions *options, GError **error)
 	Secret *key = tickets_read_key(key_file, error);
 	const SignInConfig sign_in = {.socket_path = auth, .failure_ms = options->failure_ms,
 		.processes = (guint)broker->conf->sign_in_processes,
+		.processes_per_origin = (guint)broker->conf->sign_in_processes_per_address,
 		/* carrel-auth's own comes before. */
 		.life_s = (guint)broker->conf->sign_in_deadline + 5,
 		.free_failures = (guint)broker->conf->free_failures,

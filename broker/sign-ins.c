@@ -12,7 +12,6 @@
 /* People who think about an answer, tries that are held, and failures that wait to be told; those that carrel-auth works on are
  * bounded besides. */
 #define CONVERSATIONS_MAX 128
-#define CONVERSATIONS_PER_ORIGIN 8
 /* A quarter of all is kept for those who come from where they signed in before: a crowd of strangers cannot take it. */
 #define FOR_STRANGERS(all) ((all) - (all) / 4)
 #define RETRY_S 10
@@ -30,7 +29,7 @@ static const char *const reason_words[] = {REASON_UNKNOWN, REASON_PASSWORD, REAS
 
 struct SignIns {
 	char *socket_path;
-	guint failure_ms, processes, life_s;
+	guint failure_ms, processes, processes_per_origin, life_s;
 	Guard *guard;
 	GPtrArray *conversations; /* Conversation */
 	LogRate log_rate;
@@ -228,6 +227,7 @@ sign_ins_new(Store *store, const SignInConfig *config)
 	sign_ins->socket_path = g_strdup(config->socket_path);
 	sign_ins->failure_ms = config->failure_ms;
 	sign_ins->processes = config->processes;
+	sign_ins->processes_per_origin = config->processes_per_origin;
 	sign_ins->life_s = config->life_s;
 	sign_ins->guard = guard_new(store, &rules);
 	sign_ins->conversations = g_ptr_array_new_with_free_func(conversation_free);
@@ -290,7 +290,7 @@ has_process(const SignIns *sign_ins, const Attempt *attempt)
 static gboolean
 may_try(SignIns *sign_ins, const Attempt *attempt, const char *address, GError **error)
 {
-	guint of_origin = guard_is_suspect(sign_ins->guard, attempt) ? 1 : CONVERSATIONS_PER_ORIGIN;
+	guint of_origin = guard_is_suspect(sign_ins->guard, attempt) ? 1 : sign_ins->processes_per_origin;
 	guint in_all = attempt->known ? CONVERSATIONS_MAX : FOR_STRANGERS(CONVERSATIONS_MAX);
 	gint64 wait = guard_wait(sign_ins->guard, attempt);
 

@@ -29,7 +29,8 @@ typedef void (*SignInDone)(const SignInResult *result, void *data);
 typedef struct {
 	const char *socket_path; /* carrel-auth's */
 	guint failure_ms;        /* a failure is told at the next multiple of this after the request */
-	guint processes;         /* that carrel-auth has at once */
+	guint processes;         /* that carrel-auth has at once, */
+	guint processes_per_origin; /* and for one address */
 	guint life_s;            /* of a conversation */
 	guint free_failures;     /* see guard.h */
 	gint64 address_wait_max, user_delay_max;

@@ -128,6 +128,7 @@ static const Setting table[] = {
 	{"Broker", "SessionLifetime", SETTING_DURATION, AT(session_lifetime), "7d", 60, 90 * 86400},
 	{"Auth", "Service", SETTING_NAME, AT(pam_service), "carrel"},
 	{"Auth", "Folder", SETTING_PATH, AT(pam_folder)},
+	{"Auth", "ProcessesPerAddress", SETTING_INT, AT(sign_in_processes_per_address), "16", 1, 512},
 	{"Auth", "Processes", SETTING_INT, AT(sign_in_processes), "32", 1, 512},
 	{"Auth", "Deadline", SETTING_DURATION, AT(sign_in_deadline), "2min", 10, 170},
 	{"Auth", "FailureDelay", SETTING_DURATION, AT(failure_delay), "2s", 1, 30},

@@ -55,7 +55,7 @@ typedef struct {
 	/* [Auth] */
 	char *pam_service;
 	char *pam_folder; /* NULL: the system's /etc/pam.d */
-	gint64 sign_in_processes; /* at once */
+	gint64 sign_in_processes, sign_in_processes_per_address; /* at once */
 	gint64 sign_in_deadline;  /* seconds: for one sign-in, what the person types included */
 	gint64 failure_delay;     /* seconds: a failure is told at a multiple of it */
 	gint64 free_failures;     /* that cost nothing */
