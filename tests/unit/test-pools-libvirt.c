@@ -9,6 +9,7 @@
 #include "pools/domain-xml.h"
 #include "pools/host-facts.h"
 #include "pools/network.h"
+#include "pools/template.h"
 #include "pools/vm.h"
 #include "pools/xml-select.h"
 
@@ -108,6 +109,83 @@ START_TEST(no_value_can_break_out_of_its_place)
 }
 END_TEST
 
+/* What libvirt gives an address on a bus, in its order. */
+static char *
+hardware(const char *xml)
+{
+	static const char *const paths[] = {"domain@type", "domain/memory", "domain/vcpu", "domain/os/type@machine", "domain/os/kernel",
+		"domain/devices/disk/target@dev", "domain/devices/controller@model", "domain/devices/controller@index",
+		"domain/devices/interface@type", "domain/devices/graphics@type", "domain/devices/sound@model",
+		"domain/devices/video/model@type", "domain/devices/input@type", "domain/devices/channel/target@name",
+		"domain/devices/redirdev@bus", "domain/devices/serial@type", "domain/devices/rng@model", "domain/cpu@mode",
+		"domain/cpu@migratable"};
+	GString *text = g_string_new(NULL);
+
+	for (gsize i = 0; i < G_N_ELEMENTS(paths); i++) {
+		g_autoptr(GPtrArray) found = xml_select(xml, paths[i]);
+
+		g_string_append_printf(text, "%s:", paths[i]);
+		for (guint j = 0; j < found->len; j++)
+			g_string_append_printf(text, " %s", (char *)found->pdata[j]);
+		g_string_append_c(text, '\n');
+	}
+	return g_string_free(text, FALSE);
+}
+
+START_TEST(a_template_and_its_clone_have_the_same_hardware)
+{
+	DomainSpec template = spec(), clone = spec();
+
+	template.kvm = clone.kvm = _i;
+	template.memory_file = clone.memory_file = "/t/a,b/memory";
+	template.is_template = TRUE;
+	template.network = NULL;
+	clone.template = "0123456789abcdef";
+	clone.template_disk = "/d/template-0123456789abcdef.qcow2";
+	g_autofree char *its = domain_xml(&template), *own = domain_xml(&clone);
+	g_autofree char *a = hardware(its), *b = hardware(own);
+
+	ck_assert_str_eq(a, b);
+	assert_value(own, "domain/devices/interface@type", NULL);
+	assert_value(own, "domain/metadata/carrel:desktop@template", clone.template);
+	assert_value(its, "domain/devices/channel@type", "null");
+	assert_value(own, "domain/devices/channel@type", "dbus");
+	assert_value(its, "domain/devices/disk/backingStore/source@file", clone.backing);
+	assert_value(own, "domain/devices/disk/backingStore/source@file", clone.template_disk);
+	assert_value(own, "domain/devices/disk/backingStore/backingStore/source@file", clone.backing);
+	/* QEMU would take a comma in a path for the end of it. */
+	ck_assert_ptr_nonnull(strstr(its, "mem-path=/t/a,,b/memory,share=on"));
+	ck_assert_ptr_nonnull(strstr(own, "mem-path=/t/a,,b/memory,share=off,readonly=on,rom=off"));
+	ck_assert_ptr_null(strstr(its, "-incoming"));
+	ck_assert_ptr_nonnull(strstr(own, "'-incoming'/><qemu:arg value='defer'"));
+}
+END_TEST
+
+START_TEST(a_template_is_whole_when_its_files_are_what_it_says)
+{
+	g_autofree char *state = g_dir_make_tmp("carrel-XXXXXX", NULL), *remove = g_strdup_printf("rm -rf '%s'", state);
+	g_autoptr(VmPlace) place = vm_place_new("00112233445566778899aabbccddeeff", state, state);
+	const char *key = "0123456789abcdef", *ini = "[Template]\nImage=a@1\nCreated=2026-01-01T00:00:00Z\nMemory=4\nState=2\n";
+	g_autofree char *memory = template_memory_path(place, key), *devices = template_state_path(place, key);
+	g_autofree char *folder = g_path_get_dirname(memory), *file = g_build_filename(folder, "template.ini", NULL);
+
+	ck_assert(!template_is_whole(place, key));
+	ck_assert_int_eq(g_mkdir_with_parents(folder, 0755), 0);
+	ck_assert(g_file_set_contents(memory, "1234", -1, NULL) && g_file_set_contents(devices, "12", -1, NULL));
+	ck_assert(!template_is_whole(place, key));
+	ck_assert(g_file_set_contents(file, ini, -1, NULL));
+	ck_assert(template_is_whole(place, key));
+	g_autoptr(GPtrArray) keys = template_list(place);
+	ck_assert_uint_eq(keys->len, 1);
+	ck_assert_str_eq(keys->pdata[0], key);
+	ck_assert(g_file_set_contents(memory, "123", -1, NULL));
+	ck_assert(!template_is_whole(place, key));
+	ck_assert(g_file_set_contents(memory, "1234", -1, NULL) && g_file_set_contents(file, "[Template]\nImage=a@1\n", -1, NULL));
+	ck_assert(!template_is_whole(place, key));
+	ck_assert_int_eq(system(remove), 0);
+}
+END_TEST
+
 START_TEST(xml_that_is_cut_selects_nothing_and_does_not_crash)
 {
 	DomainSpec s = spec();
@@ -132,6 +210,7 @@ START_TEST(an_overlay_is_known_by_its_name)
 	ck_assert_ptr_null(vm_overlay_desktop("office-1A2b3c4d.qcow2"));
 	ck_assert_ptr_null(vm_overlay_desktop("office-1a2b3c4d5.qcow2"));
 	ck_assert_ptr_null(vm_overlay_desktop("office-1a2b3c4d.img"));
+	ck_assert_ptr_null(vm_overlay_desktop(TEMPLATE_PREFIX "0123456789abcdef.qcow2"));
 	ck_assert_ptr_null(vm_overlay_desktop(".qcow2"));
 	ck_assert_ptr_null(vm_overlay_desktop(""));
 }
@@ -214,6 +293,8 @@ main(void)
 	tcase_add_test(tcase, a_desktop_has_the_hardware_that_guests_count_on);
 	tcase_add_test(tcase, without_kernel_and_network_there_is_neither);
 	tcase_add_test(tcase, no_value_can_break_out_of_its_place);
+	tcase_add_loop_test(tcase, a_template_and_its_clone_have_the_same_hardware, FALSE, TRUE + 1);
+	tcase_add_test(tcase, a_template_is_whole_when_its_files_are_what_it_says);
 	tcase_add_test(tcase, xml_that_is_cut_selects_nothing_and_does_not_crash);
 	tcase_add_test(tcase, an_overlay_is_known_by_its_name);
 	tcase_add_test(tcase, kvm_needs_a_cpu_that_says_so_and_a_device);
