@@ -8,8 +8,9 @@ BUILD_PACKAGES="autoconf automake libtool autoconf-archive pkg-config make gcc l
 	libcurl4-gnutls-dev libxcb1-dev libxcb-randr0-dev libxcb-xfixes0-dev libxcb-damage0-dev libpango1.0-dev check"
 # To make the golden image.
 IMAGE_PACKAGES="mmdebstrap debian-archive-keyring e2fsprogs zstd xz-utils cpio binutils qemu-utils"
-# To run an instance. qemu-system-modules-opengl brings QEMU's D-Bus display since QEMU 8.
-RUN_PACKAGES="libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients qemu-utils dnsmasq-base
+# To run an instance. qemu-system-modules-opengl brings QEMU's D-Bus display since QEMU 8. libvirt wants systemd-container: named
+# here it comes from the stable release, else from where libvirt comes from, and raises systemd with it.
+RUN_PACKAGES="systemd-container libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients qemu-utils dnsmasq-base
 	iproute2 libpam-pwdfile openssl acl util-linux python3-minimal"
 QEMU_PACKAGES="qemu-system-x86 qemu-system-modules-opengl"
 
