@@ -8,8 +8,9 @@ BUILD_PACKAGES="autoconf automake libtool autoconf-archive pkg-config make gcc l
 	libcurl4-gnutls-dev libxcb1-dev libxcb-randr0-dev libxcb-xfixes0-dev libxcb-damage0-dev libpango1.0-dev check"
 # To make the golden image.
 IMAGE_PACKAGES="mmdebstrap debian-archive-keyring e2fsprogs zstd xz-utils cpio binutils qemu-utils"
-# To run an instance. qemu-system-modules-opengl brings QEMU's D-Bus display since QEMU 8.
-RUN_PACKAGES="libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients qemu-utils dnsmasq-base
+# To run an instance. qemu-system-modules-opengl brings QEMU's D-Bus display since QEMU 8. libvirt wants systemd-container: named
+# here it comes from the stable release, else from where libvirt comes from, and raises systemd with it.
+RUN_PACKAGES="systemd-container libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients qemu-utils dnsmasq-base
 	iproute2 libpam-pwdfile openssl acl util-linux python3-minimal"
 QEMU_PACKAGES="qemu-system-x86 qemu-system-modules-opengl"
 
@@ -42,9 +43,9 @@ install_packages() {
 		target="-t bookworm-backports"
 		if ! apt-cache policy 2>/dev/null | grep -q 'n=bookworm-backports'; then
 			echo "This is Debian 12: adding bookworm-backports (/etc/apt/sources.list.d/carrel-backports.list) for QEMU and libvirt."
-			# By the name in sources.list: what is in the Release file is not known before the first update.
-			mirror=$(apt-get indextargets --format '$(RELEASE) $(SITE)' 'Created-By: Packages' 2>/dev/null |
-				awk '$1 == "bookworm" {print $2; exit}')
+			mirror=$(bookworm_mirror)
+			# apt tells nothing of its sources before it has read their lists, which small installations lack.
+			[ -n "$mirror" ] || { update_lists && mirror=$(bookworm_mirror); } || return 1
 			if [ -z "$mirror" ]; then
 				echo "apt knows no mirror of Debian 12: add bookworm-backports to /etc/apt/sources.list, then try again" >&2
 				return 1
@@ -52,11 +53,7 @@ install_packages() {
 			echo "deb $mirror bookworm-backports main" >/etc/apt/sources.list.d/carrel-backports.list
 		fi
 	fi
-	if ! DEBIAN_FRONTEND=noninteractive apt-get update >"$log" 2>&1; then
-		echo "apt-get update failed; the last lines of $log:" >&2
-		tail -n 5 "$log" >&2
-		return 1
-	fi
+	update_lists || return 1
 	backports= plain=
 	for package in $missing; do
 		case $target:$package in
@@ -74,6 +71,18 @@ install_packages() {
 		tail -n 8 "$log" >&2
 		return 1
 	fi
+}
+
+# Where apt gets Debian 12 from; nothing when it does not know.
+bookworm_mirror() {
+	apt-get indextargets --format '$(RELEASE) $(SITE)' 'Created-By: Packages' 2>/dev/null | awk '$1 == "bookworm" {print $2; exit}'
+}
+
+update_lists() {
+	DEBIAN_FRONTEND=noninteractive apt-get update >"$log" 2>&1 && return
+	echo "apt-get update failed; the last lines of $log:" >&2
+	tail -n 5 "$log" >&2
+	return 1
 }
 
 apt_install() { DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >>"$log" 2>&1; }

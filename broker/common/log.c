@@ -77,6 +77,17 @@ prefix(GLogLevelFlags level)
 	return g_strdup_printf("%s.%03d ", text, (int)(now / 1000 % 1000));
 }
 
+/* GLib does not say who speaks, and journalctl -t and syslog go by that. */
+static GLogWriterOutput
+write_journal(GLogLevelFlags level, const GLogField *fields, gsize n, gpointer data)
+{
+	g_autofree GLogField *named = g_new(GLogField, n + 1);
+
+	memcpy(named, fields, n * sizeof *fields);
+	named[n] = (GLogField){"SYSLOG_IDENTIFIER", g_get_prgname() ? g_get_prgname() : "carrel", -1};
+	return g_log_writer_journald(level, named, n + 1, data);
+}
+
 static GLogWriterOutput
 write_log(GLogLevelFlags level, const GLogField *fields, gsize n, gpointer data)
 {
@@ -86,7 +97,7 @@ write_log(GLogLevelFlags level, const GLogField *fields, gsize n, gpointer data)
 	/* Libraries' debug output is not ours to print. */
 	if ((level & (G_LOG_LEVEL_DEBUG | G_LOG_LEVEL_INFO)) && (!log_verbose || domain != NULL))
 		return G_LOG_WRITER_HANDLED;
-	if (!log_is_lines && g_log_writer_is_journald(STDERR_FILENO) && g_log_writer_journald(level, fields, n, data) == G_LOG_WRITER_HANDLED)
+	if (!log_is_lines && g_log_writer_is_journald(STDERR_FILENO) && write_journal(level, fields, n, data) == G_LOG_WRITER_HANDLED)
 		return G_LOG_WRITER_HANDLED;
 	g_autofree char *start = prefix(level);
 	g_autofree char *text = one_line(message ? message : "(no message)");

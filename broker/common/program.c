@@ -23,6 +23,7 @@ struct Program {
 	Conf *conf;
 	GMainLoop *loop;
 	gboolean verbose;
+	int notify_fd; /* systemd's, or -1 */
 	int status;
 	void (*on_reload)(void *data);
 	void *reload_data;
@@ -44,6 +45,7 @@ program_new(const ProgramInfo *info, int *argc, char ***argv, int *status)
 	g_autoptr(GError) error = NULL;
 
 	*status = 2;
+	program->notify_fd = -1;
 	program->info = info;
 	g_set_prgname(info->name);
 	g_option_context_set_summary(context, info->summary);
@@ -78,6 +80,8 @@ program_free(Program *program)
 	if (program == NULL)
 		return;
 	g_clear_pointer(&program->loop, g_main_loop_unref);
+	if (program->notify_fd >= 0)
+		close(program->notify_fd);
 	conf_free(program->conf);
 	g_free(program);
 }
@@ -176,6 +180,30 @@ become(uid_t uid, gid_t gid, char *const *groups, GError **error)
 	return TRUE;
 }
 
+/* sd_notify(3) in a few lines, so that no program needs libsystemd for one datagram. Connected now, since a sandbox lets no
+ * datagram go to an address; and not for our children, who are not the ones to be ready. */
+static void
+connect_notify(Program *program)
+{
+	const char *path = g_getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	socklen_t size = offsetof(struct sockaddr_un, sun_path);
+
+	if (path == NULL || strlen(path) < 2 || strlen(path) >= sizeof address.sun_path)
+		return;
+	memcpy(address.sun_path, path, strlen(path));
+	size += (socklen_t)strlen(path);
+	if (*path == '@')
+		address.sun_path[0] = '\0';
+	program->notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (program->notify_fd >= 0 && connect(program->notify_fd, (struct sockaddr *)&address, size) < 0) {
+		g_warning("systemd cannot be told when %s is ready: %s: %s", program->info->name, path, g_strerror(errno));
+		close(program->notify_fd);
+		program->notify_fd = -1;
+	}
+	g_unsetenv("NOTIFY_SOCKET");
+}
+
 gboolean
 program_drop_rights(Program *program, const char *user, char *const *groups, GError **error)
 {
@@ -183,6 +211,7 @@ program_drop_rights(Program *program, const char *user, char *const *groups, GEr
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
 
+	connect_notify(program);
 	if (uid == 0 && !program_lookup_user(user, &uid, &gid, error))
 		return FALSE;
 	if (info->runtime_folder && !make_folder(program->conf->runtime, info->runtime_folder, 0755, uid, gid, error))
@@ -196,26 +225,15 @@ program_drop_rights(Program *program, const char *user, char *const *groups, GEr
 	return harden_process(uid == 0 ? G_MAXUINT64 : 0, error);
 }
 
-/* sd_notify(3) in ten lines, so that no program needs libsystemd for one datagram. */
 static void
-notify_ready(void)
+notify_ready(Program *program)
 {
-	const char *path = g_getenv("NOTIFY_SOCKET");
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd;
-
-	if (path == NULL || strlen(path) < 2 || strlen(path) >= sizeof address.sun_path)
+	if (program->notify_fd < 0)
 		return;
-	memcpy(address.sun_path, path, strlen(path));
-	if (*path == '@')
-		address.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	if (sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&address,
-		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path))) < 0)
-		g_debug("sd_notify: %s", g_strerror(errno));
-	close(fd);
+	if (write(program->notify_fd, "READY=1", 7) < 0)
+		g_warning("systemd cannot be told that %s is ready: %s", program->info->name, g_strerror(errno));
+	close(program->notify_fd);
+	program->notify_fd = -1;
 }
 
 static gboolean
@@ -246,7 +264,7 @@ program_run(Program *program, void (*on_reload)(void *data), void *data)
 	program->reload_data = data;
 	if (program->loop == NULL)
 		program->loop = g_main_loop_new(NULL, FALSE);
-	notify_ready();
+	notify_ready(program);
 	g_message("%s %s is ready", program->info->name, PACKAGE_VERSION);
 	g_main_loop_run(program->loop);
 	g_source_remove(hangup);

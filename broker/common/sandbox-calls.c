@@ -131,12 +131,22 @@ add_conditional(Rules *rules, guint needs)
 	/* fstat(3) of newer glibc */
 	if (!(needs & SANDBOX_FILES))
 		add_if(rules, yes, "newfstatat", SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH));
-	if (!(needs & SANDBOX_CONNECT)) {
-		add(rules, SCMP_ACT_ERRNO(EACCES), "socket", 0, NULL);
-	} else {
+	if (needs & SANDBOX_CONNECT) {
 		add_if(rules, yes, "socket", SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
 		add(rules, yes, "connect", 0, NULL);
 	}
+}
+
+/* What is refused without a word; @here: by these rules, else they let it through, to others that do. */
+static void
+refuse(Rules *rules, guint needs, gboolean here)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(refused); i++) {
+		if (!(needs & SANDBOX_FILES) || !lists(files, refused[i].call))
+			add(rules, here ? SCMP_ACT_ERRNO((guint32)refused[i].number) : SCMP_ACT_ALLOW, refused[i].call, 0, NULL);
+	}
+	if (!(needs & SANDBOX_CONNECT))
+		add(rules, here ? SCMP_ACT_ERRNO(EACCES) : SCMP_ACT_ALLOW, "socket", 0, NULL);
 }
 
 static void
@@ -149,10 +159,7 @@ fill(Rules *rules, guint needs)
 		add_list(rules, SCMP_ACT_ALLOW, files);
 	if (needs & SANDBOX_ACCEPT)
 		add_list(rules, SCMP_ACT_ALLOW, accepting);
-	for (guint i = 0; i < G_N_ELEMENTS(refused); i++) {
-		if (!(needs & SANDBOX_FILES) || !lists(files, refused[i].call))
-			add(rules, SCMP_ACT_ERRNO((guint32)refused[i].number), refused[i].call, 0, NULL);
-	}
+	refuse(rules, needs, FALSE);
 	for (const char *const *call = fatal; *call; call++) {
 		if (((needs & SANDBOX_ACCEPT) && lists(accepting, *call)) ||
 			((needs & SANDBOX_CONNECT) && g_str_equal(*call, "connect")))
@@ -161,24 +168,43 @@ fill(Rules *rules, guint needs)
 	}
 }
 
-gboolean
-sandbox_restrict_calls(guint needs, gboolean kill, GError **error)
+static Rules
+rules_new(guint32 rest)
 {
-	Rules rules = {.rest = kill ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(ENOSYS)};
+	Rules rules = {seccomp_init(rest), rest, 0};
 
-	rules.filter = seccomp_init(rules.rest);
 	if (rules.filter == NULL)
 		g_error("no memory for a seccomp filter");
 	seccomp_attr_set(rules.filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	seccomp_attr_set(rules.filter, SCMP_FLTATR_CTL_TSYNC, 1);
+	return rules;
+}
+
+static gboolean
+rules_load(Rules *rules, GError **error)
+{
+	if (rules->result == 0)
+		rules->result = seccomp_load(rules->filter);
+	seccomp_release(rules->filter);
+	if (rules->result < 0)
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_FAILED, "seccomp: %s", g_strerror(-rules->result));
+	return rules->result == 0;
+}
+
+/* Two filters, of which the stricter answer counts: the kernel logs all that a filter refuses, or nothing of it, and what libraries
+ * try at each start of a thread is no news. */
+gboolean
+sandbox_restrict_calls(guint needs, gboolean kill, GError **error)
+{
+	Rules quiet = rules_new(SCMP_ACT_ALLOW), rules = rules_new(kill ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(ENOSYS));
+
+	refuse(&quiet, needs, TRUE);
 	/* Kernels and libraries that do not know these two: no log, and a list in place of a tree. */
 	seccomp_attr_set(rules.filter, SCMP_FLTATR_CTL_LOG, 1);
 	seccomp_attr_set(rules.filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	fill(&rules, needs);
-	if (rules.result == 0)
-		rules.result = seccomp_load(rules.filter);
+	if (rules_load(&quiet, error))
+		return rules_load(&rules, error);
 	seccomp_release(rules.filter);
-	if (rules.result < 0)
-		g_set_error(error, CARREL_ERROR, CARREL_ERROR_FAILED, "seccomp: %s", g_strerror(-rules.result));
-	return rules.result == 0;
+	return FALSE;
 }

@@ -38,6 +38,9 @@ class Instance:
         self.conf = (f"[Paths]\nState={folder}/state\nRuntime={folder}/run\nPools={folder}/pools.d\nWebRoot={folder}/web\n"
                      f"{users}[Gateway]\nListen=127.0.0.1:{WEB}\nVncListen=127.0.0.1:{VNC}\n")
         self.write("carrel.conf", self.conf + settings)
+        self.systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)  # as sd_notify(3) sees it
+        self.systemd.bind(folder + "/notify")
+        self.systemd.settimeout(20)
         self.broker = self.start("tests/lib/fake-broker")
         self.gateway = self.start("carrel-gateway")
 
@@ -48,7 +51,7 @@ class Instance:
     def start(self, program):
         log = open(os.path.join(self.folder, os.path.basename(program) + ".log"), "ab")
         return subprocess.Popen([os.path.join(BUILD, program), "--config", self.folder + "/carrel.conf"], stdout=log, stderr=log,
-                                env={**os.environ, "ASAN_OPTIONS": "quarantine_size_mb=1"})
+                                env={**os.environ, "ASAN_OPTIONS": "quarantine_size_mb=1", "NOTIFY_SOCKET": self.folder + "/notify"})
 
     def log(self):
         with open(self.folder + "/carrel-gateway.log") as file:
