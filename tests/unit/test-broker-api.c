@@ -172,7 +172,7 @@ END_TEST
 
 START_TEST(an_address_has_a_bounded_number_of_sign_ins_at_once)
 {
-	for (int i = 0; i < 8; i++)
+	for (gint64 i = 0; i < fixture.conf->sign_in_processes_per_address; i++)
 		assert_status("POST", "sign-in", NULL, "{\"user\":\"code\",\"password\":\"right\"}", 200);
 	assert_status("POST", "sign-in", NULL, "{\"user\":\"demo1\",\"password\":\"right\"}", 429);
 	g_autoptr(Answer) elsewhere = fixture_request_from(&fixture, "192.0.2.2", "POST", "sign-in", NULL,
