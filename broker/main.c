@@ -10,6 +10,7 @@ static const ProgramInfo info = {
 	.summary = "Gives signed-in people their desktops: sessions, pools, tickets, and the portal's interface.",
 	.runtime_folder = "broker",
 	.state_folder = "broker",
+	.passage = "templates", /* QEMU's: pools/template.h */
 };
 
 static gint64

@@ -184,7 +184,7 @@ make_files(virConnectPtr connection, const VmPlace *place, const char *key, gint
 	}
 	remove_files(place, key);
 	/* QEMU walks through; nobody lists. */
-	if (g_mkdir_with_parents(folder, 0711) < 0 || g_chmod(place->templates, 0711) < 0 || g_chmod(folder, 0711) < 0)
+	if (g_mkdir_with_parents(folder, 0711) < 0 || g_chmod(folder, 0711) < 0)
 		return system_error(error, folder);
 	return make_file(memory_path, memory, qemu, error) && make_file(state_path, 0, qemu, error);
 }

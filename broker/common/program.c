@@ -218,6 +218,8 @@ program_drop_rights(Program *program, const char *user, char *const *groups, GEr
 		return FALSE;
 	if (info->state_folder && !make_folder(program->conf->state, info->state_folder, 0700, uid, gid, error))
 		return FALSE;
+	if (info->passage && !make_folder(program->conf->state, info->passage, 0711, uid, gid, error))
+		return FALSE;
 	if (info->state_folder)
 		adopt_files(program->conf->state, info->state_folder, uid, gid);
 	if (geteuid() == 0 && uid != 0 && !become(uid, gid, groups, error))
