@@ -46,6 +46,18 @@ finish(Engine *engine, const Task *task)
 	return desktop;
 }
 
+/* The same of one that is still wanted; what was given up meanwhile is destroyed. */
+static Desktop *
+finish_wanted(Engine *engine, const Task *task)
+{
+	Desktop *desktop = finish(engine, task);
+
+	if (desktop == NULL || !desktop_is_ours_to_end(desktop))
+		return desktop;
+	effect_destroy(desktop);
+	return NULL;
+}
+
 static void
 clone_succeeded(Desktop *desktop)
 {
@@ -89,12 +101,10 @@ static void
 on_cloned(void *data, const GError *error, void *engine_data)
 {
 	Engine *engine = engine_data;
-	Desktop *desktop = finish(engine, data);
+	Desktop *desktop = finish_wanted(engine, data);
 
-	if (desktop == NULL)
-		return;
-	if (desktop_is_ours_to_end(desktop)) { /* it was given up meanwhile */
-		effect_destroy(desktop);
+	if (desktop == NULL) {
+		plan_soon(engine);
 	} else if (error == NULL) {
 		clone_succeeded(desktop);
 		/* An event that says it stopped may have come before this. */
@@ -151,13 +161,11 @@ static void
 on_resumed(void *data, const GError *error, void *engine_data)
 {
 	Engine *engine = engine_data;
-	Desktop *desktop = finish(engine, data);
+	Desktop *desktop = finish_wanted(engine, data);
 
 	if (desktop == NULL)
 		return;
-	if (desktop_is_ours_to_end(desktop))
-		effect_destroy(desktop);
-	else if (error == NULL)
+	if (error == NULL)
 		desktop_runs(desktop);
 	else
 		reconcile_soon(engine, 1000); /* gone, or not running yet: a list will tell */
@@ -190,13 +198,11 @@ static void
 on_plugged(void *data, const GError *error, void *engine_data)
 {
 	Engine *engine = engine_data;
-	Desktop *desktop = finish(engine, data);
+	Desktop *desktop = finish_wanted(engine, data);
 
 	if (desktop == NULL)
 		return;
-	if (desktop_is_ours_to_end(desktop))
-		effect_destroy(desktop);
-	else if (error == NULL)
+	if (error == NULL)
 		desktop_is_individual(desktop);
 	else
 		desktop_fail(desktop, error->message);
@@ -207,18 +213,18 @@ effect_plug_network(Desktop *desktop)
 {
 	Engine *engine = desktop->engine;
 	Pool *pool = pools_find(engine, desktop->row->pool);
-	const PoolFile *file = pool ? pool->file : NULL;
 	Task *task;
 
-	if (file == NULL || (file->mode != POOL_NETWORK_NAT && file->mode != POOL_NETWORK_BRIDGE)) {
-		desktop_is_individual(desktop);
-		return;
-	}
 	if (desktop->busy)
 		return; /* said twice */
 	task = task_new(engine, desktop->row->id, desktop->row->uuid);
-	task->network = file->mode == POOL_NETWORK_NAT ? g_strdup(engine->place->short_name) : NULL;
-	task->bridge = file->mode == POOL_NETWORK_BRIDGE ? g_strdup(file->bridge) : NULL;
+	if (pool && pool->file)
+		task_set_network(task, engine, pool);
+	if (task->network == NULL && task->bridge == NULL) {
+		task_free(task);
+		desktop_is_individual(desktop);
+		return;
+	}
 	desktop->busy = TRUE;
 	host_run(engine->host, RESUME_DEADLINE_MS, plug_in_worker, task, task_free, on_plugged, engine);
 }

@@ -31,39 +31,45 @@ list(Engine *engine, const char *pool)
 	return found;
 }
 
-/* Boots use a CPU each from their first moment to the agent's word. */
 static guint
-count_boots(Engine *engine, gboolean of_spares)
+count(Engine *engine, gboolean (*is_one)(const Desktop *desktop))
 {
 	GHashTableIter iter;
 	gpointer value;
 	guint n = 0;
 
 	g_hash_table_iter_init(&iter, engine->desktops);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		const Desktop *desktop = value;
-		gboolean boots = desktop->booting || (desktop->row->state == DESKTOP_CLONING && desktop->begun && !desktop->parking);
-
-		n += boots && (!of_spares || desktop->row->user == NULL);
-	}
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		n += is_one(value);
 	return n;
 }
 
-/* Somebody looks at a page that says how far their desktop is. */
+/* Boots use a CPU each from their first moment to the agent's word. */
 static gboolean
-somebody_waits(Engine *engine)
+boots(const Desktop *desktop)
 {
-	GHashTableIter iter;
-	gpointer value;
+	return desktop->booting || (desktop->row->state == DESKTOP_CLONING && desktop->begun && !desktop->parking);
+}
 
-	g_hash_table_iter_init(&iter, engine->desktops);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		const Desktop *desktop = value;
+static gboolean
+boots_as_spare(const Desktop *desktop)
+{
+	return desktop->row->user == NULL && boots(desktop);
+}
 
-		if (desktop->row->user && desktop->template && (desktop->busy || desktop->waking))
-			return TRUE;
-	}
-	return FALSE;
+static gboolean
+is_being_parked(const Desktop *desktop)
+{
+	return desktop->parking && desktop->busy;
+}
+
+/* Somebody looks at a page that says how far their clone is. */
+static gboolean
+is_waited_for(const Desktop *desktop)
+{
+	gboolean held = desktop->row->state == DESKTOP_ASSIGNED || desktop->row->state == DESKTOP_CLONING;
+
+	return held && desktop->row->user && desktop->template && (desktop->busy || desktop->waking);
 }
 
 static gboolean
@@ -72,32 +78,18 @@ is_waiting(const Desktop *desktop)
 	return desktop->row->state == DESKTOP_CLONING && desktop->row->user != NULL && !desktop->begun && !desktop->busy;
 }
 
-/* Its own boot is a boot like another. */
-static guint
-count_parkings(Engine *engine)
-{
-	GHashTableIter iter;
-	gpointer value;
-	guint n = 0;
-
-	g_hash_table_iter_init(&iter, engine->desktops);
-	while (g_hash_table_iter_next(&iter, NULL, &value))
-		n += ((const Desktop *)value)->parking && ((const Desktop *)value)->busy;
-	return n;
-}
-
 static void
 begin_for_people(Engine *engine, Pool *pool)
 {
 	g_autoptr(GPtrArray) desktops = list(engine, pool->name);
 	PoolCounts counts = pool_counts(engine, pool);
-	guint boots = count_boots(engine, FALSE), waiting = 0, begin;
+	guint under_way = count(engine, boots), waiting = 0, begin;
 
 	for (guint i = 0; i < desktops->len; i++)
 		waiting += is_waiting(desktops->pdata[i]);
 	if (!counts.able)
 		return;
-	begin = decide_begin(&counts, waiting, DECIDE_USER_BOOTS > boots ? DECIDE_USER_BOOTS - boots : 0);
+	begin = decide_begin(&counts, waiting, DECIDE_USER_BOOTS > under_way ? DECIDE_USER_BOOTS - under_way : 0);
 	for (guint i = 0; i < desktops->len && begin > 0; i++) {
 		if (!is_waiting(desktops->pdata[i]))
 			continue;
@@ -199,13 +191,14 @@ plan_pool(Engine *engine, Pool *pool)
 {
 	PoolCounts counts;
 	PoolPlan plan;
-	guint boots, parkings = count_parkings(engine);
+	guint spares, parkings;
 
 	begin_for_people(engine, pool);
 	counts = pool_counts(engine, pool);
-	boots = count_boots(engine, TRUE);
-	counts.somebody_waits = somebody_waits(engine);
-	plan = decide_pool(&counts, DECIDE_SPARE_BOOTS > boots ? DECIDE_SPARE_BOOTS - boots : 0,
+	counts.somebody_waits = count(engine, is_waited_for) > 0;
+	spares = count(engine, boots_as_spare);
+	parkings = count(engine, is_being_parked);
+	plan = decide_pool(&counts, DECIDE_SPARE_BOOTS > spares ? DECIDE_SPARE_BOOTS - spares : 0,
 		DECIDE_PARKINGS > parkings ? DECIDE_PARKINGS - parkings : 0);
 	retire(engine, pool, DESKTOP_READY, TRUE, plan.retire_stale);
 	retire(engine, pool, DESKTOP_READY, FALSE, plan.retire);

@@ -39,6 +39,15 @@ task_new(const Engine *engine, const char *id, const char *uuid)
 	return task;
 }
 
+void
+task_set_network(Task *task, const Engine *engine, const Pool *pool)
+{
+	const PoolFile *file = pool->file;
+
+	task->network = file->mode == POOL_NETWORK_NAT ? g_strdup(engine->place->short_name) : NULL;
+	task->bridge = file->mode == POOL_NETWORK_BRIDGE ? g_strdup(file->bridge) : NULL;
+}
+
 Task *
 task_new_of_pool(const Engine *engine, const Pool *pool, const char *id, const char *uuid, const char *image, GError **error)
 {
@@ -56,8 +65,7 @@ task_new_of_pool(const Engine *engine, const Pool *pool, const char *id, const c
 	task->machine = g_strdup(engine->facts->machine);
 	task->disk = vm_overlay_path(task->place, id);
 	task->agent = vm_agent_path(task->place, id);
-	task->network = file->mode == POOL_NETWORK_NAT ? g_strdup(task->place->short_name) : NULL;
-	task->bridge = file->mode == POOL_NETWORK_BRIDGE ? g_strdup(file->bridge) : NULL;
+	task_set_network(task, engine, pool);
 	task->kvm = pool_uses_kvm(engine, pool);
 	task->usb = engine->facts->usb_redirection;
 	task->cpus = (guint)file->cpus;

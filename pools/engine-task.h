@@ -24,6 +24,9 @@ void task_free(void *task);
 /* To make a desktop of @pool, or its template, from the image that @image names. NULL: the image is not there. */
 Task *task_new_of_pool(const Engine *engine, const Pool *pool, const char *id, const char *uuid, const char *image, GError **error);
 
+/* What @pool's desktops are connected to; NULL for both: nothing. */
+void task_set_network(Task *task, const Engine *engine, const Pool *pool);
+
 /* From now on it is about the template @key: itself, or a clone of it. */
 void task_set_template(Task *task, const char *key);
 
