@@ -9,6 +9,7 @@ static const ProgramInfo info = {
 	.name = "carrel-broker",
 	.summary = "Gives signed-in people their desktops: sessions, pools, tickets, and the portal's interface.",
 	.runtime_folder = "broker",
+	.private_folder = "broker/agents", /* pools/agent-link.h */
 	.state_folder = "broker",
 	.passage = "templates", /* QEMU's: pools/template.h */
 };

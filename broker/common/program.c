@@ -6,6 +6,7 @@
 #include "broker/common/harden.h"
 #include "broker/common/log.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
@@ -133,28 +134,54 @@ make_folder(const char *parent, const char *name, mode_t mode, uid_t uid, gid_t 
 	return TRUE;
 }
 
-/* The user in [Users] may have changed, or root looked after the files by hand: what lies in the folder becomes the program's,
- * as with systemd's StateDirectory=. The folder is in the hands of a user whom we do not trust with root's rights, so only
- * plain files with one name are touched, by descriptor. */
+static void adopt(int folder, guint depth, uid_t uid, gid_t gid);
+
 static void
-adopt_files(const char *parent, const char *name, uid_t uid, gid_t gid)
+adopt_one(int parent, const char *name, guint depth, uid_t uid, gid_t gid)
+{
+	int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat status;
+
+	if (fd < 0)
+		return;
+	if (fstat(fd, &status) < 0 ||
+		!((S_ISREG(status.st_mode) && status.st_nlink == 1) || (S_ISDIR(status.st_mode) && depth > 0))) {
+		close(fd);
+		return;
+	}
+	if (status.st_uid != uid && fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
+		g_warning("cannot give %s to user %u: %s", name, uid, g_strerror(errno));
+	if (S_ISDIR(status.st_mode))
+		adopt(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), depth - 1, uid, gid);
+	close(fd);
+}
+
+/* The user in [Users] may have changed, or root looked after the files by hand: what lies in the folder, and in those in it down to
+ * @depth, becomes the program's, as with systemd's StateDirectory=. They are in the hands of a user whom we do not trust with root's
+ * rights, so only plain files with one name are touched, and everything by descriptor. Consumes @folder; -1: there is none. */
+static void
+adopt(int folder, guint depth, uid_t uid, gid_t gid)
+{
+	DIR *entries = folder >= 0 ? fdopendir(folder) : NULL;
+	const struct dirent *entry;
+
+	while (entries && (entry = readdir(entries)) != NULL) {
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			adopt_one(dirfd(entries), entry->d_name, depth, uid, gid);
+	}
+	if (entries)
+		closedir(entries);
+	else if (folder >= 0)
+		close(folder);
+}
+
+static void
+adopt_files(const char *parent, const char *name, guint depth, uid_t uid, gid_t gid)
 {
 	g_autofree char *path = g_build_filename(parent, name, NULL);
-	g_autoptr(GDir) folder = geteuid() == 0 ? g_dir_open(path, 0, NULL) : NULL;
-	const char *entry;
 
-	while (folder && (entry = g_dir_read_name(folder)) != NULL) {
-		g_autofree char *file = g_build_filename(path, entry, NULL);
-		int fd = open(file, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		struct stat status;
-
-		if (fd < 0)
-			continue;
-		if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 1 && status.st_uid != uid &&
-			fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
-			g_warning("cannot give %s to user %u: %s", file, uid, g_strerror(errno));
-		close(fd);
-	}
+	if (geteuid() == 0)
+		adopt(open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), depth, uid, gid);
 }
 
 static gboolean
@@ -216,12 +243,16 @@ program_drop_rights(Program *program, const char *user, char *const *groups, GEr
 		return FALSE;
 	if (info->runtime_folder && !make_folder(program->conf->runtime, info->runtime_folder, 0755, uid, gid, error))
 		return FALSE;
+	if (info->private_folder && !make_folder(program->conf->runtime, info->private_folder, 0700, uid, gid, error))
+		return FALSE;
 	if (info->state_folder && !make_folder(program->conf->state, info->state_folder, 0700, uid, gid, error))
 		return FALSE;
 	if (info->passage && !make_folder(program->conf->state, info->passage, 0711, uid, gid, error))
 		return FALSE;
 	if (info->state_folder)
-		adopt_files(program->conf->state, info->state_folder, uid, gid);
+		adopt_files(program->conf->state, info->state_folder, 0, uid, gid);
+	if (info->passage)
+		adopt_files(program->conf->state, info->passage, 1, uid, gid);
 	if (geteuid() == 0 && uid != 0 && !become(uid, gid, groups, error))
 		return FALSE;
 	return harden_process(uid == 0 ? G_MAXUINT64 : 0, error);

@@ -10,6 +10,8 @@ typedef struct {
 	/* Folders to make for the program's user before rights are dropped, below [Paths] Runtime= and State=; NULL for
 	 * none. */
 	const char *runtime_folder, *state_folder;
+	/* One more below Runtime=, which is nobody else's, in runtime_folder; NULL for none. */
+	const char *private_folder;
 	/* One more below State=, through which others may reach what they are given there; NULL for none. */
 	const char *passage;
 } ProgramInfo;
