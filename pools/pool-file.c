@@ -18,6 +18,7 @@ static const char *const kind_words[] = {"floating", "persistent", "lab", NULL};
 static const char *const reset_words[] = {"never", "logout", "disconnect", "schedule", NULL};
 static const char *const instant_words[] = {"auto", "no", NULL};
 static const char *const accel_words[] = {"auto", "kvm", "tcg", NULL};
+static const char *const os_words[] = {"linux", "windows", NULL};
 static const char *const firmware_words[] = {"bios", "uefi", "uefi-secure", NULL};
 static const char *const clipboard_words[] = {"both", "to-desktop", "from-desktop", "off", NULL};
 static const char *const usb_words[] = {"off", "on", NULL};
@@ -101,10 +102,23 @@ static const Setting table[] = {
 	{"Pool", "Parked", SETTING_INT, AT(parked), "0", 0, 1000},
 	{"Pool", "Instant", SETTING_ENUM, AT(instant), "auto", .words = instant_words},
 	{"Pool", "Max", SETTING_INT, AT(max), "10", 1, 10000},
+	{"Pool", "Queue", SETTING_INT, AT(queue), "0", 0, 10000, .unsupported = "nobody waits in a queue"},
+	{"Pool", "Schedule", SETTING_LIST, AT(schedule), .unsupported = "as many are kept ready at every hour"},
 	{"Pool", "Reset", SETTING_ENUM, AT(reset), "logout", .words = reset_words, .check = check_reset},
+	{"Pool", "ResetAt", SETTING_LIST, AT(reset_at), .unsupported = "there are no schedules"},
+	{"Pool", "Grace", SETTING_DURATION, AT(grace), "15min", 0, 30 * 86400, .unsupported = "a disconnect has no consequence"},
+	{"Pool", "Snapshots", SETTING_INT, AT(snapshots), "0", 0, 16, .unsupported = "no snapshots are made"},
+	{"Pool", "Home", SETTING_SIZE, AT(home), "0", 0, 16 * TIB, .unsupported = "there are no disks of people"},
 	{"Desktop", "CPUs", SETTING_INT, AT(cpus), "2", 1, 64},
 	{"Desktop", "Memory", SETTING_SIZE, AT(memory), "2G", 128 * MIB, TIB},
 	{"Desktop", "Accel", SETTING_ENUM, AT(accel), "auto", .words = accel_words},
+	{"Desktop", "Disk", SETTING_SIZE, AT(disk), "0", 0, 16 * TIB, .unsupported = "a disk is as large as its image"},
+	{"Desktop", "ExtraDisk", SETTING_SIZE, AT(extra_disk), "0", 0, 16 * TIB, .unsupported = "a desktop has one disk"},
+	{"Desktop", "Os", SETTING_ENUM, AT(os), "linux", .words = os_words, .unsupported = "desktops are made for Linux"},
+	{"Desktop", "Sound", SETTING_BOOL, AT(sound), "yes", .unsupported = "every desktop has a sound card"},
+	{"Desktop", "CPUShares", SETTING_INT, AT(cpu_shares), "0", 0, 262144, .unsupported = "all have the same share"},
+	{"Desktop", "IOWeight", SETTING_INT, AT(io_weight), "0", 0, 10000, .unsupported = "all have the same share"},
+	{"Desktop", "Xml", SETTING_STRING, AT(xml), .unsupported = "nothing can be added to a desktop's devices"},
 	{"Desktop", "Firmware", SETTING_ENUM, AT(firmware), "bios", .words = firmware_words,
 		.unsupported = "desktops start with BIOS, or straight into their kernel"},
 	{"Desktop", "TPM", SETTING_BOOL, AT(tpm), "no", .unsupported = "a desktop has no TPM"},
@@ -122,8 +136,13 @@ static const Setting table[] = {
 		.unsupported = "nobody is disconnected for being idle"},
 	{"Policy", "SessionLimit", SETTING_DURATION, AT(session_limit), "0", 0, 30 * 86400,
 		.unsupported = "a pool does not limit the length of a session; [Broker] SessionLifetime= of carrel.conf does"},
+	{"Policy", "Extend", SETTING_DURATION, AT(extend), "0", 0, 30 * 86400, .unsupported = "sessions are not limited"},
 	{"Network", "Mode", SETTING_ENUM, AT(mode), "nat", .words = mode_words, .check = check_mode},
 	{"Network", "Bridge", SETTING_NAME, AT(bridge), .check = check_bridge},
+	{"Network", "Vlan", SETTING_INT, AT(vlan), "0", 0, 4094, .unsupported = "desktops are in no VLAN"},
+	{"Network", "Dhcp", SETTING_BOOL, AT(dhcp), "yes", .unsupported = "no network is isolated"},
+	{"Network", "RateUp", SETTING_INT, AT(rate_up), "0", .unsupported = "no desktop's traffic is limited"},
+	{"Network", "RateDown", SETTING_INT, AT(rate_down), "0", .unsupported = "no desktop's traffic is limited"},
 	{NULL},
 };
 

@@ -8,6 +8,8 @@ typedef enum { POOL_FLOATING, POOL_PERSISTENT, POOL_LAB } PoolKind;
 typedef enum { POOL_RESET_NEVER, POOL_RESET_LOGOUT, POOL_RESET_DISCONNECT, POOL_RESET_SCHEDULE } PoolReset;
 typedef enum { POOL_INSTANT_AUTO, POOL_INSTANT_NO } PoolInstant;
 typedef enum { POOL_ACCEL_AUTO, POOL_ACCEL_KVM, POOL_ACCEL_TCG } PoolAccel;
+typedef enum { POOL_OS_LINUX, POOL_OS_WINDOWS } PoolOs;
+typedef enum { POOL_FIRMWARE_BIOS, POOL_FIRMWARE_UEFI, POOL_FIRMWARE_UEFI_SECURE } PoolFirmware;
 typedef enum { POOL_CLIPBOARD_BOTH, POOL_CLIPBOARD_TO_DESKTOP, POOL_CLIPBOARD_FROM_DESKTOP, POOL_CLIPBOARD_OFF } PoolClipboard;
 typedef enum { POOL_NETWORK_NAT, POOL_NETWORK_BRIDGE, POOL_NETWORK_VLAN, POOL_NETWORK_ISOLATED, POOL_NETWORK_NONE } PoolNetwork;
 
@@ -19,22 +21,37 @@ typedef struct {
 	int kind;    /* PoolKind */
 	gint64 spare, parked, max;
 	int instant; /* PoolInstant */
-	int reset; /* PoolReset */
+	char **schedule; /* how many are kept ready when: pools/calendar.h */
+	gint64 queue;	 /* how many may wait for a place */
+	int reset;	 /* PoolReset */
+	char **reset_at; /* Reset=schedule: calendar times */
+	gint64 grace;	 /* seconds from a disconnect to the reset */
+	gint64 snapshots; /* that a person may keep of a desktop */
+	gint64 home;	 /* bytes of a person's own disk; 0: none */
 	/* [Desktop] */
 	gint64 cpus, memory; /* memory: bytes */
+	gint64 disk;	     /* bytes of the system disk; 0: the image's */
+	gint64 extra_disk;   /* bytes of an empty second disk; 0: none */
 	int accel;	     /* PoolAccel */
-	int firmware;
-	gboolean tpm;
+	int os;		     /* PoolOs */
+	int firmware;	     /* PoolFirmware */
+	gboolean tpm, sound;
 	gint64 monitors;
+	gint64 cpu_shares, io_weight; /* 0: the host's own */
+	char *xml;	     /* devices of libvirt's XML; NULL: none */
 	/* [Access] "@group" items are allowed in all three */
 	char **users, **groups, **admins;
 	/* [Policy] */
 	int clipboard; /* PoolClipboard */
 	int file_transfer, usb;
 	gint64 idle_disconnect, session_limit; /* seconds, 0: none */
+	gint64 extend; /* seconds that a session may be made longer in all */
 	/* [Network] */
 	int mode; /* PoolNetwork */
-	char *bridge; /* Mode=bridge: the host's bridge */
+	char *bridge; /* Mode=bridge and vlan: the host's bridge */
+	gint64 vlan;  /* Mode=vlan: its number */
+	gboolean dhcp; /* Mode=isolated: desktops get an address */
+	gint64 rate_up, rate_down; /* bits a second that a desktop may send, receive; 0: no limit */
 } PoolFile;
 
 #define POOL_FILE_SUFFIX ".pool"
