@@ -9,7 +9,7 @@
 gboolean
 access_is_held(const DesktopView *desktop)
 {
-	static const char *const held[] = {"assigned", "cloning", "failed", NULL};
+	static const char *const held[] = {"assigned", "cloning", "off", "starting", "failed", NULL};
 
 	return desktop->user != NULL && g_strv_contains(held, desktop->state);
 }
@@ -112,6 +112,12 @@ access_admit_async(Broker *broker, const SessionRow *session, const char *id, co
 		return;
 	}
 	desktop = engine_desktop(broker->engine, desktop_id);
+	if (strcmp(desktop->id, desktop_id) != 0) {
+		/* Streams are known by the desktop's own name. */
+		g_task_return_new_error(task, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "you were given the desktop %s instead: open that one",
+			desktop->id);
+		return;
+	}
 	const PoolView *pool = engine_pool(broker->engine, desktop->pool);
 	int clipboard = pool && pool->file ? pool->file->clipboard : POOL_CLIPBOARD_OFF;
 

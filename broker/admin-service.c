@@ -185,18 +185,34 @@ on_list_desktops(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation
 }
 
 static gboolean
-on_reset_desktop(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, const char *desktop, gpointer data)
+on_reset_desktop(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, const char *desktop, gboolean discard, gpointer data)
 {
 	Caller *caller = data;
 	Broker *broker = caller->service->broker;
 	GError *error = NULL;
 
-	if (!engine_reset(broker->engine, desktop, END_BY_ADMIN, "reset by an admin", &error)) {
+	if (!(discard ? engine_discard : engine_reset)(broker->engine, desktop, END_BY_ADMIN, "reset by an admin", &error)) {
 		g_dbus_method_invocation_take_error(invocation, error);
 		return TRUE;
 	}
 	broker_audit(broker, caller->name, NULL, "reset", desktop, NULL, NULL);
 	carrel_broker1_admin_complete_reset_desktop(skeleton, invocation);
+	return TRUE;
+}
+
+static gboolean
+on_restart_desktop(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, const char *desktop, gpointer data)
+{
+	Caller *caller = data;
+	Broker *broker = caller->service->broker;
+	GError *error = NULL;
+
+	if (!engine_restart(broker->engine, desktop, &error)) {
+		g_dbus_method_invocation_take_error(invocation, error);
+		return TRUE;
+	}
+	broker_audit(broker, caller->name, NULL, "restart", desktop, NULL, NULL);
+	carrel_broker1_admin_complete_restart_desktop(skeleton, invocation);
 	return TRUE;
 }
 
@@ -363,6 +379,7 @@ connect_handlers(CarrelBroker1Admin *skeleton, Caller *caller)
 		{"handle-drain-pool", G_CALLBACK(on_drain_pool)},
 		{"handle-list-desktops", G_CALLBACK(on_list_desktops)},
 		{"handle-reset-desktop", G_CALLBACK(on_reset_desktop)},
+		{"handle-restart-desktop", G_CALLBACK(on_restart_desktop)},
 		{"handle-stop-desktop", G_CALLBACK(on_stop_desktop)},
 		{"handle-screenshot", G_CALLBACK(on_screenshot)},
 		{"handle-list-sessions", G_CALLBACK(on_list_sessions)},

@@ -55,6 +55,8 @@ void api_get_pools(ApiCall *call);
 void api_post_open(ApiCall *call);
 void api_get_desktops(ApiCall *call);
 void api_get_desktop(ApiCall *call);
+void api_post_restart(ApiCall *call);
+void api_post_stop(ApiCall *call);
 void api_post_reset(ApiCall *call);
 void api_get_console(ApiCall *call);
 void api_post_vnc(ApiCall *call);

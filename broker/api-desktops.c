@@ -29,6 +29,29 @@ add_policy(JsonBuilder *json, const PoolFile *file)
 	json_builder_end_object(json);
 }
 
+static const char *
+kind_of(const DesktopView *desktop, const PoolFile *file)
+{
+	return desktop->kept ? "persistent" : file && file->kind == POOL_LAB ? "lab" : "floating";
+}
+
+/* Their place, where they wait for others to leave. */
+static void
+add_queue(JsonBuilder *json, const DesktopView *desktop)
+{
+	json_builder_set_member_name(json, "queue");
+	if (desktop->queue_place == 0) {
+		json_builder_add_null_value(json);
+		return;
+	}
+	json_builder_begin_object(json);
+	json_builder_set_member_name(json, "place");
+	json_builder_add_int_value(json, desktop->queue_place);
+	json_builder_set_member_name(json, "waiting");
+	json_builder_add_int_value(json, desktop->queue_length);
+	json_builder_end_object(json);
+}
+
 /* Seconds that the person has waited for it. */
 static gint64
 elapsed(const Broker *broker, const DesktopView *desktop)
@@ -65,7 +88,9 @@ add_pool(ApiCall *call, const char *name)
 		api_add_text(json, "id", desktop->id);
 		api_add_text(json, "state", desktop->state);
 		api_add_text(json, "step", desktop->step);
+		api_add_text(json, "kind", kind_of(desktop, file));
 		add_truth(json, "usable", desktop->usable);
+		add_queue(json, desktop);
 		json_builder_end_object(json);
 	} else {
 		json_builder_add_null_value(json);
@@ -110,10 +135,12 @@ add_desktop(ApiCall *call, const char *id)
 	add_truth(json, "usable", desktop->usable);
 	add_truth(json, "agent", desktop->agent);
 	api_add_text(json, "note", desktop->note);
+	add_queue(json, desktop);
 	json_builder_set_member_name(json, "elapsed");
 	json_builder_add_int_value(json, elapsed(call->broker, desktop));
 	const PoolView *pool = engine_pool(call->broker->engine, pool_name);
 
+	api_add_text(json, "kind", kind_of(desktop, pool ? pool->file : NULL));
 	api_add_text(json, "title", pool && pool->file && pool->file->title ? pool->file->title : pool_name);
 	add_policy(json, pool ? pool->file : NULL);
 	json_builder_end_object(json);
@@ -155,6 +182,7 @@ api_post_open(ApiCall *call)
 	api_add_text(call->json, "state", desktop->state);
 	api_add_text(call->json, "step", desktop->step);
 	add_truth(call->json, "usable", usable);
+	add_queue(call->json, desktop);
 	json_builder_end_object(call->json);
 	api_answer_json(call, usable ? 200 : 202);
 }
@@ -197,8 +225,13 @@ own_desktop(ApiCall *call)
 	GError *error = NULL;
 	const DesktopView *desktop = access_own_desktop(call->broker, call->session->user, call->segments[1], &error);
 
-	if (desktop == NULL)
+	if (desktop == NULL) {
 		api_answer_gerror(call, error);
+	} else if (strcmp(desktop->id, call->segments[1]) != 0) {
+		/* What they waited with: from here on it is about what they were given. */
+		g_free(call->segments[1]);
+		call->segments[1] = g_strdup(desktop->id);
+	}
 	return desktop;
 }
 
@@ -207,6 +240,7 @@ api_get_desktop(ApiCall *call)
 {
 	if (own_desktop(call) == NULL)
 		return;
+	engine_ask(call->broker->engine, call->segments[1]);
 	add_desktop(call, call->segments[1]);
 	api_answer_json(call, 200);
 }
@@ -231,6 +265,50 @@ api_post_reset(ApiCall *call)
 	api_add_text(call->json, "state", "resetting");
 	json_builder_end_object(call->json);
 	api_answer_json(call, 202);
+}
+
+typedef gboolean (*EngineCall)(Engine *engine, const char *desktop, GError **error);
+
+/* @state: what it is on its way to. */
+static void
+ask_engine(ApiCall *call, EngineCall ask, const char *action, const char *state)
+{
+	const DesktopView *desktop = own_desktop(call);
+	GError *error = NULL;
+
+	if (desktop == NULL)
+		return;
+	g_autofree char *pool = g_strdup(desktop->pool);
+
+	if (!ask(call->broker->engine, call->segments[1], &error)) {
+		api_answer_gerror(call, error);
+		return;
+	}
+	broker_audit(call->broker, call->session->user, call->address, action, call->segments[1], pool, "portal");
+	json_builder_begin_object(call->json);
+	api_add_text(call->json, "desktop", call->segments[1]);
+	api_add_text(call->json, "state", state);
+	json_builder_end_object(call->json);
+	api_answer_json(call, 202);
+}
+
+void
+api_post_restart(ApiCall *call)
+{
+	ask_engine(call, engine_restart, "restart", "assigned");
+}
+
+void
+api_post_stop(ApiCall *call)
+{
+	const DesktopView *desktop = own_desktop(call);
+
+	if (desktop == NULL)
+		return;
+	if (!desktop->kept)
+		api_answer_error(call, 409, CARREL_ERROR_INVALID, "this desktop is thrown away when it is turned off: reset it instead");
+	else
+		ask_engine(call, engine_stop, "stop", "off");
 }
 
 /* A ticket for the desktop that the path names, and *@host, where its viewer is to come; else the call was answered.

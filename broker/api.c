@@ -31,6 +31,8 @@ static const Route routes[] = {
 	{"GET", "desktops", FALSE, BODY_NONE, api_get_desktops},
 	{"GET", "desktops/*", FALSE, BODY_NONE, api_get_desktop},
 	{"POST", "desktops/*/reset", FALSE, BODY_NONE, api_post_reset},
+	{"POST", "desktops/*/restart", FALSE, BODY_NONE, api_post_restart},
+	{"POST", "desktops/*/stop", FALSE, BODY_NONE, api_post_stop},
 	{"GET", "desktops/*/console.vv", FALSE, BODY_NONE, api_get_console},
 	{"POST", "desktops/*/vnc", FALSE, BODY_MAY, api_post_vnc},
 };

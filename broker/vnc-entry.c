@@ -147,7 +147,7 @@ count_own(const DesktopView *desktop, void *data)
 	Choice *choice = data;
 
 	if (g_strcmp0(desktop->user, choice->entry->user) == 0 &&
-		(strcmp(desktop->state, "assigned") == 0 || strcmp(desktop->state, "cloning") == 0)) {
+		access_is_held(desktop) && strcmp(desktop->state, "failed") != 0) {
 		choice->n++;
 		g_free(choice->pool);
 		choice->pool = g_strdup(desktop->pool);
@@ -283,7 +283,13 @@ vnc_entries_on_change(VncEntries *entries, const DesktopView *changed)
 
 	for (guint i = 0; i < entries->waiting->len; i++) {
 		Entry *entry = entries->waiting->pdata[i];
+		const DesktopView *given = engine_desktop(entries->broker->engine, entry->desktop);
 
+		/* Who waits may be given a spare that came up first. */
+		if (given && strcmp(given->id, entry->desktop) != 0) {
+			g_free(entry->desktop);
+			entry->desktop = g_strdup(given->id);
+		}
 		if (g_strcmp0(entry->desktop, id) == 0)
 			g_ptr_array_add(affected, entry);
 	}

@@ -234,3 +234,24 @@ agent_line_notice(const char *text, guint timeout_s)
 	json_builder_add_int_value(builder, timeout_s);
 	return finish(builder);
 }
+
+char *
+agent_line_home(gint64 id, const char *serial)
+{
+	JsonBuilder *builder = begin("home");
+
+	json_builder_set_member_name(builder, "id");
+	json_builder_add_int_value(builder, id);
+	add_text(builder, "serial", serial);
+	return finish(builder);
+}
+
+char *
+agent_line_home_release(gint64 id)
+{
+	JsonBuilder *builder = begin("home-release");
+
+	json_builder_set_member_name(builder, "id");
+	json_builder_add_int_value(builder, id);
+	return finish(builder);
+}

@@ -21,19 +21,45 @@ destroy_all(virConnectPtr connection, const VmPlace *place, CleanupCounts *count
 
 	if (list == NULL)
 		return FALSE;
+	/* A disk that is kept is not where the others are: it stays. */
 	for (guint i = 0; i < list->domains->len; i++) {
 		const VmDomain *domain = list->domains->pdata[i];
 
-		if (!vm_destroy(connection, place, domain->id ? domain->id : "", domain->uuid, error))
+		if (!vm_destroy(connection, place, domain->id ? domain->id : "", domain->uuid, FALSE, error))
 			return FALSE;
 		counts->domains++;
 	}
 	for (guint i = 0; i < list->overlays->len; i++) {
-		if (!vm_destroy(connection, place, list->overlays->pdata[i], NULL, error))
+		if (!vm_destroy(connection, place, list->overlays->pdata[i], NULL, FALSE, error))
 			return FALSE;
 		counts->overlays++;
 	}
-	return vm_place_remove(connection, place, error);
+	return TRUE;
+}
+
+/* Desktops that are kept for somebody are off then; what was to become one is thrown away with its disk. */
+static gboolean
+clear_rows(virConnectPtr connection, const VmPlace *place, Store *store, CleanupCounts *counts, GError **error)
+{
+	g_autoptr(GPtrArray) rows = desktops_list(store, error);
+
+	if (rows == NULL)
+		return FALSE;
+	for (guint i = 0; i < rows->len; i++) {
+		DesktopRow *row = rows->pdata[i];
+		gboolean held = row->kept && (row->state == DESKTOP_ASSIGNED || row->state == DESKTOP_STARTING || row->state == DESKTOP_OFF);
+
+		counts->kept += held;
+		if (held) {
+			if (row->state != DESKTOP_OFF &&
+				!desktops_move(store, row, DESKTOP_OFF, DESKTOP_INTENT_NONE, NULL, g_get_real_time() / G_USEC_PER_SEC, error))
+				return FALSE;
+		} else if ((row->kept && !vm_destroy(connection, place, row->id, NULL, TRUE, error)) ||
+			   !desktops_delete(store, row, error)) {
+			return FALSE;
+		}
+	}
+	return TRUE;
 }
 
 gboolean
@@ -62,7 +88,8 @@ cleanup_instance(const Conf *conf, CleanupCounts *counts, GError **error)
 		return FALSE;
 	}
 	place = vm_place_new(instance, conf->state, conf->runtime);
-	ok = destroy_all(connection, place, counts, error) && store_run(store, error, "DELETE FROM desktops", "") >= 0;
+	ok = destroy_all(connection, place, counts, error) && clear_rows(connection, place, store, counts, error) &&
+	     vm_place_remove(connection, place, error);
 	virConnectClose(connection);
 	return ok;
 }

@@ -6,6 +6,7 @@
 
 typedef struct {
 	guint domains, overlays;
+	guint kept; /* desktops of people that were turned off, and stay */
 } CleanupCounts;
 
 /* Where the broker keeps its state. Free with g_free. */

@@ -2,13 +2,23 @@
 #include "config.h"
 #include "pools/decide.h"
 
+#include <math.h>
+
 #define RETRY_MIN_S 2
 #define RETRY_MAX_S 300
+#define RATE_HALVES_S 600.0
 
 static guint
 less(guint a, guint b)
 {
 	return a > b ? a - b : 0;
+}
+
+static guint
+total_but_waiting(const PoolCounts *counts)
+{
+	return counts->ready + counts->ready_stale + counts->parked + counts->parked_stale + counts->cloning + counts->cloning_stale +
+	       counts->held + counts->going;
 }
 
 /* Parked clones that stand in for spares: they run in a moment. */
@@ -35,8 +45,7 @@ plan_parked(const PoolCounts *counts, PoolPlan *plan, guint room, guint parkings
 PoolPlan
 decide_pool(const PoolCounts *counts, guint boots_free, guint parkings_free)
 {
-	guint total = counts->ready + counts->ready_stale + counts->parked + counts->parked_stale + counts->cloning +
-		      counts->cloning_stale + counts->held + counts->going;
+	guint total = total_but_waiting(counts) + counts->waiting;
 	guint room = less(counts->max, total), coming = counts->cloning - counts->parking + counts->waking;
 	PoolPlan plan = {0};
 	guint missing;
@@ -70,18 +79,38 @@ decide_pool(const PoolCounts *counts, guint boots_free, guint parkings_free)
 gboolean
 decide_may_claim(const PoolCounts *counts)
 {
-	return !counts->closing && counts->able && counts->held < counts->max;
+	return !counts->closing && counts->able && counts->held + counts->waiting < counts->max + counts->queue;
 }
 
 guint
-decide_begin(const PoolCounts *counts, guint waiting, guint boots_free)
+decide_room(const PoolCounts *counts)
 {
-	guint others = counts->ready + counts->ready_stale + counts->parked + counts->parked_stale + counts->cloning + counts->cloning_stale + counts->going +
-		       less(counts->held, waiting);
+	return less(counts->max, total_but_waiting(counts));
+}
 
+guint
+decide_begin(const PoolCounts *counts, guint boots_free)
+{
 	if (counts->retry_in_s > 0)
 		return 0;
-	return MIN(MIN(waiting, less(counts->max, others)), boots_free);
+	return MIN(MIN(counts->waiting, decide_room(counts)), boots_free);
+}
+
+double
+decide_runs_out_s(const PoolCounts *counts, double claims_per_s)
+{
+	double left = counts->ready + counts->parked + 1;
+
+	/* A pool that nobody has asked for lately is still one that somebody may: the fewer it has of what it should, the sooner. */
+	return left / (claims_per_s + 1e-6 * (1 + less(counts->spare, counts->ready + counts->parked)));
+}
+
+double
+decide_claim_rate(double rate, double elapsed_s, guint claims)
+{
+	double kept = exp2(-elapsed_s / RATE_HALVES_S);
+
+	return rate * kept + claims * G_LN2 / RATE_HALVES_S;
 }
 
 guint

@@ -21,7 +21,7 @@
 
 /* One pool. A desktop is stale when it was made from another image or other hardware than the pool now wants. */
 typedef struct {
-	guint spare, max;
+	guint spare, max, queue; /* queue: how many may wait while max is reached */
 	guint parked_wanted; /* clones kept parked; 0 where desktops boot */
 	gboolean making_template; /* in a moment they need not boot */
 	gboolean somebody_waits; /* for a clone, which is a moment: nothing else is begun meanwhile */
@@ -33,7 +33,8 @@ typedef struct {
 	guint parking;	       /* of the cloning: to be parked */
 	guint cloning;	       /* for nobody, and fresh */
 	guint cloning_stale;   /* for nobody, and stale */
-	guint held;	       /* assigned, or cloning for somebody */
+	guint held;	       /* assigned, off, starting, or cloning for somebody and begun */
+	guint waiting;	       /* for somebody, and not begun */
 	guint going;	       /* resetting and retired: they still use memory and disk */
 	guint retry_in_s;      /* back-off after failures: 0 when over */
 } PoolCounts;
@@ -54,8 +55,17 @@ PoolPlan decide_pool(const PoolCounts *counts, guint boots_free, guint parkings_
 /* May one more desktop be begun for a person? (It is then cloned for them, now or when a place is free.) */
 gboolean decide_may_claim(const PoolCounts *counts);
 
-/* Of a pool's desktops that wait to be begun for people: how many may begin, with @waiting of them among counts->held. */
-guint decide_begin(const PoolCounts *counts, guint waiting, guint boots_free);
+/* For how many of those who wait is there room, if nothing else is begun? */
+guint decide_room(const PoolCounts *counts);
+/* And how many of them may begin now. */
+guint decide_begin(const PoolCounts *counts, guint boots_free);
+
+/* Which pool's spares are begun first, where not all can be: the one with the lowest number. It is the time in seconds until its
+ * last ready or parked desktop is likely to be gone, with @claims_per_s as they were lately. */
+double decide_runs_out_s(const PoolCounts *counts, double claims_per_s);
+
+/* @rate, a mean that forgets, @elapsed_s after it was computed, with @claims more since. */
+double decide_claim_rate(double rate, double elapsed_s, guint claims);
 
 /* Seconds to wait after the @failures-th failure in a row (0: none). Doubles, up to five minutes. */
 guint decide_retry_s(guint failures);

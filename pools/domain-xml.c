@@ -61,14 +61,14 @@ static void
 add_disk(GString *xml, const DomainSpec *spec)
 {
 	/* cache=unsafe: what a throw-away desktop wrote is worth nothing after a crash of the host, and its flushes are
-	 * what makes a hundred of them slow. The golden disk is named here, so that libvirt does not have to probe for it,
+	 * what makes a hundred of them slow. One that is kept writes when it is told to. The golden disk is named here, so that libvirt does not have to probe for it,
 	 * and stays in its owner's hands (relabel=no), so that no VM could ever be given the right to write to it. */
 	const char *under[] = {spec->template_disk, spec->backing};
 
 	add(xml,
-		"<disk type='file' device='disk'><driver name='qemu' type='qcow2' cache='unsafe' discard='unmap'/>"
+		"<disk type='file' device='disk'><driver name='qemu' type='qcow2' cache='%s' discard='unmap'/>"
 		"<source file='%s'/>",
-		spec->disk);
+		spec->persistent ? "writeback" : "unsafe", spec->disk);
 	for (gsize i = 0; i < G_N_ELEMENTS(under); i++) {
 		if (under[i])
 			add(xml,
@@ -102,8 +102,16 @@ add_network(GString *xml, const DomainSpec *spec)
 
 	if (card)
 		g_string_append(xml, card);
-	for (int i = 1; spec->memory_file && i <= ROOT_PORTS; i++)
+	for (int i = 1; (spec->memory_file || spec->home) && i <= ROOT_PORTS; i++)
 		add(xml, "<controller type='pci' index='%d' model='pcie-root-port'/>", i);
+}
+
+char *
+domain_home_xml(const char *path)
+{
+	return g_markup_printf_escaped("<disk type='file' device='disk'><driver name='qemu' type='qcow2' cache='writeback' discard='unmap'/>"
+				       "<source file='%s'/><target dev='vdz' bus='virtio'/><serial>carrel-home</serial></disk>",
+		path);
 }
 
 static void

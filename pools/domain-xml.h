@@ -16,6 +16,8 @@ typedef struct {
 	const char *emulator, *machine;
 	guint cpus;
 	guint64 memory;	     /* bytes */
+	gboolean persistent; /* it is kept: what it wrote must survive a crash of the host */
+	gboolean home;	     /* a disk of its person will be plugged in */
 	const char *disk;    /* the overlay */
 	const char *backing; /* the golden disk under it */
 	const char *kernel, *initrd, *cmdline; /* kernel NULL: boot the disk */
@@ -36,6 +38,9 @@ char *domain_xml(const DomainSpec *spec);
 
 /* The network card of an instant clone, which it is given once it is an individual; NULL where it has none. Free with g_free. */
 char *domain_network_xml(const char *network, const char *bridge);
+
+/* The disk of a person, to be plugged in. Free with g_free. */
+char *domain_home_xml(const char *path);
 
 /* What a template's key stands for beside its image: raise it when a change here makes other hardware of the same settings. */
 #define DOMAIN_TEMPLATE_FORMAT 1

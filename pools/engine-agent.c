@@ -30,6 +30,7 @@ tell_identity(Desktop *desktop)
 	agent_link_send(desktop->link, clock);
 	agent_link_send(desktop->link, identity);
 	agent_tell_user(desktop);
+	home_hello(desktop);
 }
 
 void
@@ -64,7 +65,10 @@ agent_on_message(const AgentMessage *message, void *data)
 
 	switch (message->type) {
 	case AGENT_HELLO:
-		tell_identity(desktop);
+		if (desktop->home == HOME_RELEASED)
+			home_hello(desktop);
+		else
+			tell_identity(desktop);
 		break;
 	case AGENT_READY:
 		on_ready(desktop);
@@ -75,10 +79,12 @@ agent_on_message(const AgentMessage *message, void *data)
 		break;
 	case AGENT_FAILED:
 		g_message("desktop %s: its agent says: %s", desktop->row->id, message->text);
+		home_answered(desktop, message->id, FALSE, message->text);
 		if (message->id == IDENTITY && desktop->waking && !desktop->row->agent)
-			desktop_fail(desktop, "its agent could not make it an individual: the log has what it says");
+			desktop_apply(desktop, LIFE_BROKEN, "its agent could not make it an individual: the log has what it says");
 		break;
 	case AGENT_DONE:
+		home_answered(desktop, message->id, TRUE, NULL);
 		if (message->id == IDENTITY && desktop->waking)
 			effect_plug_network(desktop);
 		break;

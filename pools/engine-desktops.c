@@ -18,12 +18,20 @@ Desktop *
 desktop_new(Engine *engine, DesktopRow *row)
 {
 	Desktop *desktop = g_new0(Desktop, 1);
+	GPtrArray *of_pool = g_hash_table_lookup(engine->by_pool, row->pool);
 
 	desktop->engine = engine;
 	desktop->row = row;
 	desktop->domain = g_strconcat(DOMAIN_NAME_PREFIX, row->id, NULL);
 	desktop->stop_detail = -1;
+	desktop->asked_us = g_get_monotonic_time();
 	g_hash_table_insert(engine->desktops, row->id, desktop);
+	g_hash_table_insert(engine->by_uuid, g_ascii_strdown(row->uuid, -1), desktop);
+	if (of_pool == NULL) {
+		of_pool = g_ptr_array_new();
+		g_hash_table_insert(engine->by_pool, g_strdup(row->pool), of_pool);
+	}
+	g_ptr_array_add(of_pool, desktop);
 	return desktop;
 }
 
@@ -32,8 +40,11 @@ stop_watching(Desktop *desktop)
 {
 	g_clear_handle_id(&desktop->boot_id, g_source_remove);
 	g_clear_handle_id(&desktop->retry_id, g_source_remove);
+	g_clear_handle_id(&desktop->home_timer, g_source_remove);
+	g_clear_handle_id(&desktop->down_timer, g_source_remove);
 	g_clear_pointer(&desktop->link, agent_link_free);
 	desktop->booting = desktop->waking = FALSE;
+	desktop->home = HOME_NONE;
 }
 
 void
@@ -47,6 +58,37 @@ desktop_free(gpointer data)
 	g_free(desktop->config);
 	g_free(desktop->template);
 	g_free(desktop);
+}
+
+Desktop *
+desktops_by_uuid(Engine *engine, const char *uuid)
+{
+	g_autofree char *key = g_ascii_strdown(uuid, -1);
+
+	return g_hash_table_lookup(engine->by_uuid, key);
+}
+
+const GPtrArray *
+desktops_of_pool(Engine *engine, const char *pool)
+{
+	static const GPtrArray none;
+	const GPtrArray *found = g_hash_table_lookup(engine->by_pool, pool);
+
+	return found ? found : &none;
+}
+
+void
+desktop_leave(Desktop *desktop)
+{
+	Engine *engine = desktop->engine;
+	g_autofree char *uuid = g_ascii_strdown(desktop->row->uuid, -1);
+
+	stop_watching(desktop);
+	g_ptr_array_remove_fast(g_hash_table_lookup(engine->by_pool, desktop->row->pool), desktop);
+	g_hash_table_remove(engine->by_uuid, uuid);
+	g_hash_table_steal(engine->desktops, desktop->row->id);
+	desktop->gone = TRUE;
+	desktop_mark(desktop);
 }
 
 /* Said on the next turn of the loop: whoever hears of it may call any function of the engine, which must not happen in the
@@ -100,7 +142,13 @@ step_of(const Desktop *desktop)
 			return desktop->busy ? "Cloning" : desktop->engine->reconciled ? "Stopped" : "Waiting for the host";
 		if (desktop->waking)
 			return "Making it yours";
+		if (home_is_wanted(desktop))
+			return home_step(desktop);
 		return desktop->booting ? "Waiting for the agent" : "Ready";
+	case DESKTOP_OFF:
+		return desktop->row->intent == DESKTOP_INTENT_IMPORT ? "Being imported" : "Turned off";
+	case DESKTOP_STARTING:
+		return "Starting";
 	case DESKTOP_RESETTING:
 	case DESKTOP_RETIRED:
 		return "Being thrown away";
@@ -113,8 +161,9 @@ const DesktopView *
 desktop_view(Desktop *desktop)
 {
 	const DesktopRow *row = desktop->row;
+	DesktopView *view = &desktop->view;
 
-	desktop->view = (DesktopView){
+	*view = (DesktopView){
 		.id = row->id,
 		.pool = row->pool,
 		.uuid = row->uuid,
@@ -123,14 +172,20 @@ desktop_view(Desktop *desktop)
 		.note = row->note,
 		.state = desktop->gone ? "gone" : desktop_state_word(row->state),
 		.user = row->user,
-		.usable = row->state == DESKTOP_ASSIGNED && desktop->running && !desktop->waking && !desktop->gone,
+		.usable = row->state == DESKTOP_ASSIGNED && desktop->running && !desktop->waking && !desktop->gone &&
+			  !home_is_wanted(desktop),
 		.agent = row->agent,
+		.kept = row->kept,
+		.home = row->homed,
 		.created = row->created,
 		.changed = row->changed,
+		.assigned = row->assigned,
 		.started_us = desktop->started_us,
 		.step = desktop->gone ? "Gone" : step_of(desktop),
 	};
-	return &desktop->view;
+	if (!desktop->gone)
+		people_place(desktop->engine, desktop, &view->queue_place, &view->queue_length);
+	return view;
 }
 
 gboolean
@@ -147,19 +202,107 @@ desktop_is_ours_to_end(const Desktop *desktop)
 }
 
 gboolean
-desktop_become(Desktop *desktop, DesktopState state, DesktopIntent intent, const char *note)
+desktop_is_held(const Desktop *desktop)
 {
-	g_autoptr(GError) error = NULL;
-
-	if (!desktops_move(desktop->engine->store, desktop->row, state, intent, note, engine_now(), &error)) {
-		g_warning("desktop %s: %s", desktop->row->id, error->message);
-		/* The table could not be written: look again when it may be. */
-		reconcile_soon(desktop->engine, 5000);
+	switch (desktop->row->state) {
+	case DESKTOP_CLONING:
+		return desktop->row->user != NULL;
+	case DESKTOP_ASSIGNED:
+	case DESKTOP_OFF:
+	case DESKTOP_STARTING:
+		return TRUE;
+	default:
 		return FALSE;
 	}
-	desktop_mark(desktop);
-	plan_soon(desktop->engine);
+}
+
+gboolean
+desktop_is_waiting(const Desktop *desktop)
+{
+	return desktop->row->state == DESKTOP_CLONING && desktop->row->user != NULL && !desktop->begun && !desktop->busy;
+}
+
+static gboolean
+move(Desktop *desktop, const LifeStep *step, const char *note)
+{
+	g_autoptr(GError) error = NULL;
+	Store *store = desktop->engine->store;
+
+	if (step->to == desktop->row->state ? desktops_set_intent(store, desktop->row, step->intent, &error)
+					    : desktops_move(store, desktop->row, step->to, step->intent, note, engine_now(), &error))
+		return TRUE;
+	g_warning("desktop %s: %s", desktop->row->id, error->message);
+	/* The table could not be written: look again when it may be. */
+	reconcile_soon(desktop->engine, 5000);
+	return FALSE;
+}
+
+static void
+carry_out(Desktop *desktop, LifeAction action)
+{
+	switch (action) {
+	case LIFE_NOTHING:
+		break;
+	case LIFE_WATCH:
+		desktop_runs(desktop);
+		break;
+	case LIFE_RESUME:
+		if (!desktop->busy)
+			effect_resume(desktop);
+		break;
+	case LIFE_AGAIN:
+		desktop->begun = FALSE;
+		break;
+	case LIFE_DESTROY:
+		if (desktop->busy || home_release(desktop))
+			break;
+		stop_watching(desktop);
+		effect_destroy(desktop);
+		break;
+	case LIFE_FORGET:
+		desktop_forget(desktop);
+		break;
+	}
+}
+
+static gboolean
+apply(Desktop *desktop, LifeEvent event, guint16 code, const char *why)
+{
+	const DesktopRow *row = desktop->row;
+	const Life life = {row->state, row->intent, row->user != NULL, row->kept, desktop->template != NULL, desktop->running, row->agent};
+	const LifeStep step = lifecycle_step(&life, event);
+	Engine *engine = desktop->engine;
+	Pool *pool;
+
+	if (event == LIFE_MISSED || event == LIFE_SHUT_DOWN || event == LIFE_CLEARED) {
+		desktop->running = FALSE;
+		stop_watching(desktop);
+	} else if (event == LIFE_SEEN && desktop_is_ours_to_end(desktop)) {
+		desktop->running = TRUE;
+	}
+	if (step.moves && !move(desktop, &step, why))
+		return FALSE;
+	/* After the row says so, nobody can be let in again; before the VM is touched, everybody is out. */
+	if (step.moves && life.state == DESKTOP_ASSIGNED && step.to != DESKTOP_ASSIGNED)
+		engine->events.on_end_clients(row->id, code, engine->events.data);
+	if (step.moves && step.to == DESKTOP_FAILED && life.state != DESKTOP_FAILED) {
+		g_warning("desktop %s failed: %s", row->id, why);
+		pool = life.state == DESKTOP_ASSIGNED ? NULL : pools_find(engine, row->pool);
+		if (pool)
+			pool_failed(pool, why);
+	}
+	if (step.moves || step.action != LIFE_NOTHING) {
+		desktop_mark(desktop);
+		plan_pool_soon(engine, row->pool);
+	}
+	carry_out(desktop, step.action);
 	return TRUE;
+}
+
+gboolean
+desktop_apply(Desktop *desktop, LifeEvent event, const char *why)
+{
+	return apply(desktop, event, CLOSE_STOPPED, why);
 }
 
 static gboolean
@@ -176,7 +319,7 @@ on_boot_deadline(gpointer data)
 		desktop_mark(desktop);
 	} else {
 		templates_blame(desktop->engine, desktop->template, "its agent did not answer");
-		desktop_fail(desktop, "it was cloned, and its agent did not answer");
+		desktop_apply(desktop, LIFE_BROKEN, "it was cloned, and its agent did not answer");
 	}
 	return G_SOURCE_REMOVE;
 }
@@ -202,7 +345,7 @@ desktop_is_individual(Desktop *desktop)
 	else
 		desktop->boot_id = g_timeout_add_seconds(DECIDE_AGENT_WAIT_S, on_boot_deadline, desktop);
 	desktop_mark(desktop);
-	plan_soon(desktop->engine);
+	plan_pool_soon(desktop->engine, desktop->row->pool);
 }
 
 void
@@ -219,12 +362,14 @@ desktop_runs(Desktop *desktop)
 	}
 	if (changed && desktop->template) {
 		wake(desktop);
-	} else if (changed && desktop->row->state == DESKTOP_CLONING) {
+	} else if (changed && (desktop->row->state == DESKTOP_CLONING || desktop->row->kept)) {
 		desktop->booting = TRUE;
 		desktop->boot_id = g_timeout_add_seconds(DECIDE_AGENT_WAIT_S, on_boot_deadline, desktop);
 	}
-	if (changed)
+	if (changed) {
 		desktop_mark(desktop);
+		plan_pool_soon(desktop->engine, desktop->row->pool);
+	}
 }
 
 /* Its agent has spoken (@note NULL), or will not. */
@@ -237,11 +382,9 @@ desktop_came_up(Desktop *desktop, const char *note)
 	desktop->booting = FALSE;
 	if (pool)
 		pool_succeeded(pool);
-	if ((desktop->row->state == DESKTOP_CLONING || desktop->row->state == DESKTOP_PARKED) && desktop->running &&
-		desktop->row->user == NULL)
-		desktop_become(desktop, DESKTOP_READY, DESKTOP_INTENT_NONE, note);
+	desktop_apply(desktop, LIFE_UP, note);
 	desktop_mark(desktop);
-	plan_soon(desktop->engine);
+	plan_pool_soon(desktop->engine, desktop->row->pool);
 }
 
 static const char *
@@ -264,59 +407,22 @@ why_stopped(const Desktop *desktop)
 void
 desktop_stopped(Desktop *desktop)
 {
-	const char *why = why_stopped(desktop);
-	gboolean by_guest = desktop->stop_detail == VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN;
-	DesktopState state = desktop->row->state;
+	gboolean never_ran = desktop->row->state == DESKTOP_CLONING && !desktop->running;
 
-	desktop->running = FALSE;
-	stop_watching(desktop);
-	desktop_mark(desktop);
-	if (state == DESKTOP_ASSIGNED)
-		desktop->engine->events.on_end_clients(desktop->row->id, CLOSE_STOPPED, desktop->engine->events.data);
-	if (state == DESKTOP_ASSIGNED && by_guest) {
-		desktop_become(desktop, DESKTOP_RESETTING, DESKTOP_INTENT_DESTROY, why);
-	} else if (state == DESKTOP_ASSIGNED) {
-		desktop_become(desktop, DESKTOP_FAILED, DESKTOP_INTENT_DESTROY, why);
-	} else if (state == DESKTOP_CLONING || state == DESKTOP_READY || state == DESKTOP_PARKED) {
-		desktop_fail(desktop, why);
-		return;
-	}
-	if (!desktop->busy && desktop_is_ours_to_end(desktop))
-		effect_destroy(desktop);
-}
-
-void
-desktop_fail(Desktop *desktop, const char *why)
-{
-	Pool *pool = pools_find(desktop->engine, desktop->row->pool);
-
-	g_warning("desktop %s failed: %s", desktop->row->id, why);
-	if (pool)
-		pool_failed(pool, why);
-	if (desktop_become(desktop, DESKTOP_FAILED, DESKTOP_INTENT_DESTROY, why) && !desktop->busy)
-		effect_destroy(desktop);
+	desktop_apply(desktop, desktop->stop_detail == VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN ? LIFE_SHUT_DOWN : LIFE_MISSED,
+		never_ran ? "its making was broken off" : why_stopped(desktop));
 }
 
 gboolean
 desktop_throw_away(Desktop *desktop, guint16 code, const char *why)
 {
-	gboolean used = desktop->row->user != NULL;
+	return apply(desktop, LIFE_UNWANTED, code, why);
+}
 
-	if (desktop->row->state == DESKTOP_FAILED && desktop->row->intent == DESKTOP_INTENT_NONE) {
-		desktop_forget(desktop);
-		return TRUE;
-	}
-	if (desktop_is_ours_to_end(desktop))
-		return TRUE;
-	if (!desktop_become(desktop, used ? DESKTOP_RESETTING : DESKTOP_RETIRED, DESKTOP_INTENT_DESTROY, why))
-		return FALSE;
-	/* After the row says so, nobody can be let in again; before the VM is touched, everybody is out. */
-	if (used)
-		desktop->engine->events.on_end_clients(desktop->row->id, code, desktop->engine->events.data);
-	stop_watching(desktop);
-	if (!desktop->busy)
-		effect_destroy(desktop);
-	return TRUE;
+gboolean
+desktop_discard(Desktop *desktop, guint16 code, const char *why)
+{
+	return apply(desktop, LIFE_DISCARDED, code, why);
 }
 
 void
@@ -329,9 +435,6 @@ desktop_forget(Desktop *desktop)
 		reconcile_soon(desktop->engine, 5000);
 		return;
 	}
-	stop_watching(desktop);
-	g_hash_table_steal(desktop->engine->desktops, desktop->row->id);
-	desktop->gone = TRUE;
-	desktop_mark(desktop);
-	plan_soon(desktop->engine);
+	desktop_leave(desktop);
+	plan_pool_soon(desktop->engine, desktop->row->pool);
 }

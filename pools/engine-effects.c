@@ -11,6 +11,7 @@
 #define DESTROY_DEADLINE_MS 60000
 #define RESUME_DEADLINE_MS  30000
 #define DESTROY_RETRY_S	    5
+#define SHUT_DOWN_S	    30
 
 static gboolean
 clone_in_worker(virConnectPtr connection, void *data, GError **error)
@@ -25,11 +26,20 @@ clone_in_worker(virConnectPtr connection, void *data, GError **error)
 }
 
 static gboolean
+start_in_worker(virConnectPtr connection, void *data, GError **error)
+{
+	const Task *task = data;
+	const DomainSpec spec = task_spec(task, FALSE);
+
+	return vm_start(connection, task->place, &spec, error);
+}
+
+static gboolean
 destroy_in_worker(virConnectPtr connection, void *data, GError **error)
 {
 	const Task *task = data;
 
-	return vm_destroy(connection, task->place, task->id, task->uuid, error);
+	return vm_destroy(connection, task->place, task->id, task->uuid, task->kept, error);
 }
 
 /* The desktop that @task is about. A row is not deleted while a call about it is under way, so it is there. */
@@ -47,8 +57,8 @@ finish(Engine *engine, const Task *task)
 }
 
 /* The same of one that is still wanted; what was given up meanwhile is destroyed. */
-static Desktop *
-finish_wanted(Engine *engine, const Task *task)
+Desktop *
+effect_finish_wanted(Engine *engine, const void *task)
 {
 	Desktop *desktop = finish(engine, task);
 
@@ -61,25 +71,9 @@ finish_wanted(Engine *engine, const Task *task)
 static void
 clone_succeeded(Desktop *desktop)
 {
-	g_autoptr(GError) error = NULL;
-
-	if (desktop->parking) {
-		desktop->begun = TRUE;
-		if (desktop->row->state == DESKTOP_CLONING && desktop->row->user == NULL) {
-			desktop_become(desktop, DESKTOP_PARKED, DESKTOP_INTENT_NONE, NULL);
-			return;
-		}
-		effect_resume(desktop); /* somebody came meanwhile */
-	} else {
-		desktop_runs(desktop);
-	}
-	if (desktop->row->state != DESKTOP_CLONING)
-		return;
-	if (desktop->row->user != NULL)
-		desktop_become(desktop, DESKTOP_ASSIGNED, DESKTOP_INTENT_NONE, NULL);
-	else if (!desktops_set_intent(desktop->engine->store, desktop->row, DESKTOP_INTENT_NONE, &error))
-		g_warning("desktop %s: %s", desktop->row->id, error->message);
-	desktop_mark(desktop);
+	desktop->begun = TRUE;
+	desktop_apply(desktop, desktop->parking ? LIFE_PARKED : LIFE_SEEN, NULL);
+	desktop->parking = FALSE;
 }
 
 /* What cannot be woken can still boot. */
@@ -97,15 +91,18 @@ boot_instead(Desktop *desktop, const char *why)
 		desktop_throw_away(desktop, 0, why);
 }
 
+/* Of a clone, and of a start. */
 static void
-on_cloned(void *data, const GError *error, void *engine_data)
+on_made(void *data, const GError *error, void *engine_data)
 {
 	Engine *engine = engine_data;
-	Desktop *desktop = finish_wanted(engine, data);
+	Desktop *desktop = effect_finish_wanted(engine, data);
 
 	if (desktop == NULL) {
-		plan_soon(engine);
-	} else if (error == NULL) {
+		plan_pool_soon(engine, ((Task *)data)->pool);
+		return;
+	}
+	if (error == NULL) {
 		clone_succeeded(desktop);
 		/* An event that says it stopped may have come before this. */
 		if (desktop->stop_detail >= 0)
@@ -118,35 +115,55 @@ on_cloned(void *data, const GError *error, void *engine_data)
 	} else if (desktop->template) {
 		boot_instead(desktop, error->message);
 	} else {
-		desktop_fail(desktop, error->message);
+		desktop_apply(desktop, LIFE_BROKEN, error->message);
 	}
-	plan_soon(engine);
+	plan_pool_soon(engine, desktop->row->pool);
 }
 
-void
-effect_clone(Desktop *desktop, Pool *pool)
+/* NULL: it cannot be made, which was said. */
+static Task *
+begin(Desktop *desktop, Pool *pool)
 {
 	g_autoptr(GError) error = NULL;
-	/* Not the pool's newest: the one that the row names. */
-	Task *task = task_new_of_pool(desktop->engine, pool, desktop->row->id, desktop->row->uuid, desktop->row->image, &error);
+	/* Not the pool's newest image: the one that the row names. */
+	Task *task = task_new_of_desktop(desktop, pool, &error);
 
 	if (task == NULL) {
-		desktop_fail(desktop, error->message);
-		return;
+		desktop_apply(desktop, LIFE_BROKEN, error->message);
+		return NULL;
 	}
-	g_free(desktop->template);
-	desktop->template = g_strdup(templates_whole(desktop->engine, pool, desktop->row->image));
-	desktop->parking = desktop->parking && desktop->template != NULL;
-	if (desktop->template)
-		task_set_template(task, desktop->template);
-	task->run = !desktop->parking;
 	desktop->busy = desktop->begun = TRUE;
 	desktop->stop_detail = -1;
 	desktop->started_us = g_get_monotonic_time();
 	g_free(desktop->config);
 	desktop->config = g_strdup(pool->config);
 	desktop_mark(desktop);
-	host_run(desktop->engine->host, CLONE_DEADLINE_MS, clone_in_worker, task, task_free, on_cloned, desktop->engine);
+	return task;
+}
+
+void
+effect_clone(Desktop *desktop, Pool *pool)
+{
+	Task *task = begin(desktop, pool);
+
+	if (task == NULL)
+		return;
+	g_free(desktop->template);
+	desktop->template = g_strdup(templates_whole(desktop->engine, pool, desktop->row->image));
+	desktop->parking = desktop->parking && desktop->template != NULL;
+	if (desktop->template)
+		task_set_template(task, desktop->template);
+	task->run = !desktop->parking;
+	host_run(desktop->engine->host, CLONE_DEADLINE_MS, clone_in_worker, task, task_free, on_made, desktop->engine);
+}
+
+void
+effect_start(Desktop *desktop, Pool *pool)
+{
+	Task *task = begin(desktop, pool);
+
+	if (task)
+		host_run(desktop->engine->host, CLONE_DEADLINE_MS, start_in_worker, task, task_free, on_made, desktop->engine);
 }
 
 static gboolean
@@ -161,7 +178,7 @@ static void
 on_resumed(void *data, const GError *error, void *engine_data)
 {
 	Engine *engine = engine_data;
-	Desktop *desktop = finish_wanted(engine, data);
+	Desktop *desktop = effect_finish_wanted(engine, data);
 
 	if (desktop == NULL)
 		return;
@@ -181,8 +198,59 @@ effect_resume(Desktop *desktop)
 	desktop->parking = FALSE;
 	desktop->stop_detail = -1;
 	desktop->started_us = g_get_monotonic_time();
-	host_run(engine->host, RESUME_DEADLINE_MS, resume_in_worker, task_new(engine, desktop->row->id, desktop->row->uuid), task_free,
+	host_run(engine->host, RESUME_DEADLINE_MS, resume_in_worker, task_new_about(desktop), task_free,
 		on_resumed, engine);
+}
+
+static gboolean
+shut_down_in_worker(virConnectPtr connection, void *data, GError **error)
+{
+	const Task *task = data;
+
+	return vm_shut_down(connection, task->uuid, task->restart, task->now, error);
+}
+
+static void
+on_asked_down(void *data, const GError *error, void *engine_data)
+{
+	const Task *task = data;
+
+	if (error != NULL)
+		g_message("desktop %s could not be asked to %s: %s", task->id, task->restart ? "restart" : "shut down", error->message);
+	reconcile_soon(engine_data, 1000);
+}
+
+static void
+shut_down(Desktop *desktop, gboolean restart, gboolean now)
+{
+	Engine *engine = desktop->engine;
+	Task *task = task_new_about(desktop);
+
+	task->restart = restart;
+	task->now = now;
+	host_run(engine->host, RESUME_DEADLINE_MS, shut_down_in_worker, task, task_free, on_asked_down, engine);
+}
+
+static gboolean
+on_down_deadline(gpointer data)
+{
+	Desktop *desktop = data;
+
+	desktop->down_timer = 0;
+	g_message("desktop %s did not %s by itself within %d s: it is made to", desktop->row->id,
+		desktop->restarting ? "restart" : "shut down", SHUT_DOWN_S);
+	shut_down(desktop, desktop->restarting, TRUE);
+	return G_SOURCE_REMOVE;
+}
+
+/* The guest is asked, and made to if it does not. */
+void
+effect_shut_down(Desktop *desktop, gboolean restart)
+{
+	g_clear_handle_id(&desktop->down_timer, g_source_remove);
+	desktop->restarting = restart;
+	desktop->down_timer = g_timeout_add_seconds(SHUT_DOWN_S, on_down_deadline, desktop);
+	shut_down(desktop, restart, FALSE);
 }
 
 static gboolean
@@ -198,14 +266,14 @@ static void
 on_plugged(void *data, const GError *error, void *engine_data)
 {
 	Engine *engine = engine_data;
-	Desktop *desktop = finish_wanted(engine, data);
+	Desktop *desktop = effect_finish_wanted(engine, data);
 
 	if (desktop == NULL)
 		return;
 	if (error == NULL)
 		desktop_is_individual(desktop);
 	else
-		desktop_fail(desktop, error->message);
+		desktop_apply(desktop, LIFE_BROKEN, error->message);
 }
 
 void
@@ -217,7 +285,7 @@ effect_plug_network(Desktop *desktop)
 
 	if (desktop->busy)
 		return; /* said twice */
-	task = task_new(engine, desktop->row->id, desktop->row->uuid);
+	task = task_new_about(desktop);
 	if (pool && pool->file)
 		task_set_network(task, engine, pool);
 	if (task->network == NULL && task->bridge == NULL) {
@@ -245,7 +313,6 @@ on_destroyed(void *data, const GError *error, void *engine_data)
 {
 	Engine *engine = engine_data;
 	Desktop *desktop = finish(engine, data);
-	g_autoptr(GError) failure = NULL;
 
 	if (desktop == NULL)
 		return;
@@ -256,12 +323,8 @@ on_destroyed(void *data, const GError *error, void *engine_data)
 			desktop->retry_id = g_timeout_add_seconds(DESTROY_RETRY_S, on_retry, desktop);
 		return;
 	}
-	desktop->running = FALSE;
-	if (desktop->row->state != DESKTOP_FAILED)
-		desktop_forget(desktop);
-	else if (!desktops_set_intent(engine->store, desktop->row, DESKTOP_INTENT_NONE, &failure))
-		g_warning("desktop %s: %s", desktop->row->id, failure->message);
-	plan_soon(engine);
+	home_forget(desktop);
+	desktop_apply(desktop, LIFE_CLEARED, NULL);
 }
 
 void
@@ -271,8 +334,8 @@ effect_destroy(Desktop *desktop)
 
 	g_return_if_fail(!desktop->busy);
 	desktop->busy = TRUE;
-	host_run(engine->host, DESTROY_DEADLINE_MS, destroy_in_worker, task_new(engine, desktop->row->id, desktop->row->uuid),
-		task_free, on_destroyed, engine);
+	host_run(engine->host, DESTROY_DEADLINE_MS, destroy_in_worker, task_new_about(desktop), task_free, on_destroyed,
+		engine);
 }
 
 static void

@@ -19,29 +19,10 @@ static GPtrArray *
 list(Engine *engine, const char *pool)
 {
 	GPtrArray *found = g_ptr_array_new();
-	GHashTableIter iter;
-	gpointer value;
 
-	g_hash_table_iter_init(&iter, engine->desktops);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		if (strcmp(((Desktop *)value)->row->pool, pool) == 0)
-			g_ptr_array_add(found, value);
-	}
+	g_ptr_array_extend(found, (GPtrArray *)desktops_of_pool(engine, pool), NULL, NULL);
 	g_ptr_array_sort(found, compare_age);
 	return found;
-}
-
-static guint
-count(Engine *engine, gboolean (*is_one)(const Desktop *desktop))
-{
-	GHashTableIter iter;
-	gpointer value;
-	guint n = 0;
-
-	g_hash_table_iter_init(&iter, engine->desktops);
-	while (g_hash_table_iter_next(&iter, NULL, &value))
-		n += is_one(value);
-	return n;
 }
 
 /* Boots use a CPU each from their first moment to the agent's word. */
@@ -72,30 +53,33 @@ is_waited_for(const Desktop *desktop)
 	return held && desktop->row->user && desktop->template && (desktop->busy || desktop->waking);
 }
 
-static gboolean
-is_waiting(const Desktop *desktop)
+/* What is under way on the host, for all pools. */
+typedef struct {
+	guint boots, spare_boots, parkings;
+	gboolean somebody_waits;
+} Load;
+
+static Load
+measure(Engine *engine)
 {
-	return desktop->row->state == DESKTOP_CLONING && desktop->row->user != NULL && !desktop->begun && !desktop->busy;
+	GHashTableIter iter;
+	gpointer value;
+	Load load = {0};
+
+	g_hash_table_iter_init(&iter, engine->desktops);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		load.boots += boots(value);
+		load.spare_boots += boots_as_spare(value);
+		load.parkings += is_being_parked(value);
+		load.somebody_waits |= is_waited_for(value);
+	}
+	return load;
 }
 
-static void
-begin_for_people(Engine *engine, Pool *pool)
+static guint
+left_of(guint most, guint used)
 {
-	g_autoptr(GPtrArray) desktops = list(engine, pool->name);
-	PoolCounts counts = pool_counts(engine, pool);
-	guint under_way = count(engine, boots), waiting = 0, begin;
-
-	for (guint i = 0; i < desktops->len; i++)
-		waiting += is_waiting(desktops->pdata[i]);
-	if (!counts.able)
-		return;
-	begin = decide_begin(&counts, waiting, DECIDE_USER_BOOTS > under_way ? DECIDE_USER_BOOTS - under_way : 0);
-	for (guint i = 0; i < desktops->len && begin > 0; i++) {
-		if (!is_waiting(desktops->pdata[i]))
-			continue;
-		effect_clone(desktops->pdata[i], pool);
-		begin--;
-	}
+	return most > used ? most - used : 0;
 }
 
 static void
@@ -152,7 +136,8 @@ clone_spares(Engine *engine, Pool *pool, guint n, gboolean park)
 
 	for (; n > 0; n--) {
 		g_autoptr(GError) error = NULL;
-		DesktopRow *row = desktops_insert(engine->store, pool->name, image, NULL, engine_now(), &error);
+		DesktopRow *row = desktops_insert(engine->store, pool->name, image, NULL, pool->file->kind == POOL_PERSISTENT, engine_now(),
+			&error);
 
 		if (row == NULL) {
 			g_warning("pool %s: %s", pool->name, error->message);
@@ -187,19 +172,26 @@ forget_failures(Engine *engine, const char *pool)
 }
 
 static void
-plan_pool(Engine *engine, Pool *pool)
+plan_homes(Engine *engine, const char *pool)
+{
+	g_autoptr(GPtrArray) desktops = list(engine, pool);
+
+	for (guint i = 0; i < desktops->len; i++)
+		home_plan(desktops->pdata[i]);
+}
+
+static void
+plan_pool(Engine *engine, Pool *pool, Load *load)
 {
 	PoolCounts counts;
 	PoolPlan plan;
-	guint spares, parkings;
+	guint spares = left_of(DECIDE_SPARE_BOOTS, load->spare_boots), parkings = left_of(DECIDE_PARKINGS, load->parkings);
 
-	begin_for_people(engine, pool);
+	pool->changed = FALSE;
+	load->boots += people_plan(engine, pool, left_of(DECIDE_USER_BOOTS, load->boots));
 	counts = pool_counts(engine, pool);
-	counts.somebody_waits = count(engine, is_waited_for) > 0;
-	spares = count(engine, boots_as_spare);
-	parkings = count(engine, is_being_parked);
-	plan = decide_pool(&counts, DECIDE_SPARE_BOOTS > spares ? DECIDE_SPARE_BOOTS - spares : 0,
-		DECIDE_PARKINGS > parkings ? DECIDE_PARKINGS - parkings : 0);
+	counts.somebody_waits = load->somebody_waits;
+	plan = decide_pool(&counts, spares, parkings);
 	retire(engine, pool, DESKTOP_READY, TRUE, plan.retire_stale);
 	retire(engine, pool, DESKTOP_READY, FALSE, plan.retire);
 	retire(engine, pool, DESKTOP_PARKED, TRUE, plan.retire_parked_stale);
@@ -209,30 +201,106 @@ plan_pool(Engine *engine, Pool *pool)
 	wake_parked(engine, pool, plan.wake);
 	clone_spares(engine, pool, plan.clone, FALSE);
 	clone_spares(engine, pool, plan.park, TRUE);
+	load->boots += plan.clone;
+	load->spare_boots += plan.clone;
+	load->parkings += plan.park;
+	/* What is there already, and comes, changes the pool when it does; who waits for a place on the host is told by nobody. */
+	pool->wants = counts.somebody_waits || counts.waiting > 0 || plan.clone == spares || plan.park == parkings;
+	plan_homes(engine, pool->name);
 	forget_failures(engine, pool->name);
 	if (counts.retry_in_s > 0)
 		plan_later(engine, counts.retry_in_s);
+}
+
+static void
+rate_claims(Pool *pool, gint64 now_us)
+{
+	if (pool->rated_us > 0)
+		pool->claim_rate = decide_claim_rate(pool->claim_rate, (double)(now_us - pool->rated_us) / G_USEC_PER_SEC, pool->claims);
+	pool->rated_us = now_us;
+	pool->claims = 0;
+}
+
+typedef struct {
+	Pool *pool;
+	gboolean people; /* wait for it */
+	double runs_out_s;
+} Turn;
+
+static int
+compare_turns(gconstpointer a, gconstpointer b)
+{
+	const Turn *x = a, *y = b;
+
+	if (x->people != y->people)
+		return x->people ? -1 : 1;
+	return x->runs_out_s < y->runs_out_s ? -1 : x->runs_out_s > y->runs_out_s;
+}
+
+/* The pools that there is something to do for, the most urgent first: all want the same few places on the host. */
+static GArray *
+take_turns(Engine *engine)
+{
+	GArray *turns = g_array_new(FALSE, FALSE, sizeof(Turn));
+	gint64 now_us = g_get_monotonic_time();
+
+	for (guint i = 0; i < engine->pools->len; i++) {
+		Pool *pool = engine->pools->pdata[i];
+		PoolCounts counts;
+
+		if (!pool->changed && !pool->wants)
+			continue;
+		rate_claims(pool, now_us);
+		counts = pool_counts(engine, pool);
+		Turn turn = {pool, counts.waiting > 0, decide_runs_out_s(&counts, pool->claim_rate)};
+
+		g_array_append_val(turns, turn);
+	}
+	g_array_sort(turns, compare_turns);
+	return turns;
 }
 
 static gboolean
 run_plan(gpointer data)
 {
 	Engine *engine = data;
+	g_autoptr(GArray) turns = NULL;
+	Load load;
 
 	engine->plan_id = 0;
 	if (!engine->reconciled)
 		return G_SOURCE_REMOVE;
 	templates_plan(engine);
-	for (guint i = 0; i < engine->pools->len; i++)
-		plan_pool(engine, engine->pools->pdata[i]);
+	turns = take_turns(engine);
+	load = measure(engine);
+	for (guint i = 0; i < turns->len; i++)
+		plan_pool(engine, g_array_index(turns, Turn, i).pool, &load);
 	return G_SOURCE_REMOVE;
+}
+
+static void
+run_soon(Engine *engine)
+{
+	if (engine->plan_id == 0)
+		engine->plan_id = g_idle_add_full(G_PRIORITY_DEFAULT_IDLE, run_plan, engine, NULL);
+}
+
+void
+plan_pool_soon(Engine *engine, const char *name)
+{
+	Pool *pool = name ? pools_find(engine, name) : NULL;
+
+	if (pool)
+		pool->changed = TRUE;
+	run_soon(engine);
 }
 
 void
 plan_soon(Engine *engine)
 {
-	if (engine->plan_id == 0)
-		engine->plan_id = g_idle_add_full(G_PRIORITY_DEFAULT_IDLE, run_plan, engine, NULL);
+	for (guint i = 0; i < engine->pools->len; i++)
+		((Pool *)engine->pools->pdata[i])->changed = TRUE;
+	run_soon(engine);
 }
 
 static gboolean

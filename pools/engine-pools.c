@@ -94,8 +94,8 @@ describe(const PoolFile *file)
 	g_autofree char *users = g_strjoinv(",", file->users), *groups = g_strjoinv(",", file->groups);
 	g_autofree char *admins = g_strjoinv(",", file->admins);
 
-	return g_strdup_printf("%s|%s|%" G_GINT64_FORMAT "|%" G_GINT64_FORMAT "|%d|%d|%s|%s|%s", hardware, file->title, file->spare,
-		file->max, file->reset, file->clipboard, users, groups, admins);
+	return g_strdup_printf("%s|%s|%" G_GINT64_FORMAT "|%" G_GINT64_FORMAT "|%" G_GINT64_FORMAT "|%" G_GINT64_FORMAT "|%d|%d|%s|%s|%s",
+		hardware, file->title, file->spare, file->max, file->queue, file->home, file->reset, file->clipboard, users, groups, admins);
 }
 
 static void
@@ -216,7 +216,9 @@ resolve_template(Engine *engine, Pool *pool, const char *reference)
 
 	g_clear_pointer(&pool->key, g_free);
 	g_clear_pointer(&pool->why_no_template, g_free);
-	if (file->instant == POOL_INSTANT_NO)
+	if (file->kind == POOL_PERSISTENT)
+		pool->why_no_template = g_strdup("a persistent desktop is kept for longer than a template, so it boots");
+	else if (file->instant == POOL_INSTANT_NO)
 		pool->why_no_template = g_strdup("Instant=no");
 	else if (!pool->image->agent)
 		pool->why_no_template = g_strdup_printf("the image %s has no agent that could make a clone an individual", reference);
@@ -253,6 +255,8 @@ resolve(Engine *engine, Pool *pool)
 		pool->obstacle = g_strdup("this QEMU has no D-Bus display: see carrel doctor");
 	else if (engine->facts && pool->file->accel == POOL_ACCEL_KVM && !engine->facts->kvm)
 		pool->obstacle = g_strdup_printf("Accel=kvm, but %s", engine->facts->why_no_kvm);
+	else if (pool->file->home > 0 && !pool->image->agent)
+		pool->obstacle = g_strdup_printf("Home= needs an image with the agent in it, and %s has none", pool->image->name);
 	reference = image_reference(pool->image);
 	hardware = pool_file_hardware(pool->file);
 	text = g_strdup_printf("%s %s %d", reference, hardware, kvm);
@@ -305,22 +309,21 @@ pool_counts(Engine *engine, const Pool *pool)
 		.able = pool->file != NULL && pool->image != NULL && pool->obstacle == NULL && engine->facts != NULL,
 		.spare = pool->file ? (guint)pool->file->spare : 0,
 		.max = pool->file ? (guint)pool->file->max : 0,
+		.queue = pool->file ? (guint)pool->file->queue : 0,
 		.retry_in_s = pool_retry_s(pool),
 		.parked_wanted = pool->file && templates_is_whole(engine, pool) ? (guint)pool->file->parked : 0,
 		.making_template = templates_is_making(engine, pool),
 	};
-	GHashTableIter iter;
-	gpointer value;
+	const GPtrArray *desktops = desktops_of_pool(engine, pool->name);
 
-	g_hash_table_iter_init(&iter, engine->desktops);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		const Desktop *desktop = value;
+	for (guint i = 0; i < desktops->len; i++) {
+		const Desktop *desktop = desktops->pdata[i];
 		const DesktopRow *row = desktop->row;
 		gboolean stale = desktop_is_stale(desktop, pool);
 
-		if (strcmp(row->pool, pool->name) != 0)
-			continue;
-		if (row->state == DESKTOP_ASSIGNED || (row->state == DESKTOP_CLONING && row->user))
+		if (desktop_is_waiting(desktop))
+			counts.waiting++;
+		else if (desktop_is_held(desktop))
 			counts.held++;
 		else if (row->state == DESKTOP_CLONING && desktop->parking && !stale)
 			counts.cloning++, counts.parking++;
@@ -338,20 +341,27 @@ pool_counts(Engine *engine, const Pool *pool)
 	return counts;
 }
 
-static guint
-count_state(Engine *engine, const char *pool, DesktopState state)
+static void
+count_states(Engine *engine, PoolView *view)
 {
-	GHashTableIter iter;
-	gpointer value;
-	guint n = 0;
+	const GPtrArray *desktops = desktops_of_pool(engine, view->name);
+	guint *const counts[DESKTOP_N_STATES] = {
+		[DESKTOP_CLONING] = &view->cloning,
+		[DESKTOP_READY] = &view->ready,
+		[DESKTOP_PARKED] = &view->parked,
+		[DESKTOP_ASSIGNED] = &view->assigned,
+		[DESKTOP_OFF] = &view->off,
+		[DESKTOP_STARTING] = &view->cloning,
+		[DESKTOP_RESETTING] = &view->resetting,
+		[DESKTOP_RETIRED] = &view->resetting,
+		[DESKTOP_FAILED] = &view->failed,
+	};
 
-	g_hash_table_iter_init(&iter, engine->desktops);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		const DesktopRow *row = ((const Desktop *)value)->row;
+	for (guint i = 0; i < desktops->len; i++) {
+		const Desktop *desktop = desktops->pdata[i];
 
-		n += row->state == state && strcmp(row->pool, pool) == 0;
+		*(desktop_is_waiting(desktop) ? &view->waiting : counts[desktop->row->state]) += 1;
 	}
-	return n;
 }
 
 const PoolView *
@@ -377,13 +387,8 @@ pool_view(Engine *engine, Pool *pool)
 		.fault = pool->shown_fault,
 		.draining = pool->draining,
 		.instant = pool->shown_instant,
-		.ready = count_state(engine, name, DESKTOP_READY),
-		.parked = count_state(engine, name, DESKTOP_PARKED),
-		.assigned = count_state(engine, name, DESKTOP_ASSIGNED),
-		.cloning = count_state(engine, name, DESKTOP_CLONING),
-		.resetting = count_state(engine, name, DESKTOP_RESETTING) + count_state(engine, name, DESKTOP_RETIRED),
-		.failed = count_state(engine, name, DESKTOP_FAILED),
 		.retry_in_s = pool_retry_s(pool),
 	};
+	count_states(engine, &pool->view);
 	return &pool->view;
 }

@@ -10,6 +10,7 @@
 #include "pools/host-facts.h"
 #include "pools/host.h"
 #include "pools/images.h"
+#include "pools/lifecycle.h"
 #include "pools/vm.h"
 
 typedef struct {
@@ -26,9 +27,21 @@ typedef struct {
 	char *last_failure; /* of a clone; NULL once one came up */
 	guint failures;	   /* in a row */
 	gint64 retry_us;   /* monotonic; no clone before that */
+	gboolean changed;  /* something of it is other than the last plan saw */
+	guint claims;	   /* since claim_rate was computed */
+	double claim_rate; /* a second, lately: decide.h */
+	gint64 rated_us;
+	gboolean wants;	   /* the last plan could not begin all that it wants */
 	char *shown_fault, *shown_instant; /* of the view */
 	PoolView view;
 } Pool;
+
+typedef enum {
+	HOME_NONE,
+	HOME_PLUGGED, /* its agent is to mount it */
+	HOME_TOLD,    /* and was told to */
+	HOME_RELEASED /* its agent lets go of it, and then the desktop goes */
+} HomeStage;
 
 typedef struct {
 	Engine *engine;
@@ -43,12 +56,17 @@ typedef struct {
 	gboolean parking; /* cloning: it is not let run */
 	gboolean waking;  /* a clone that runs and is not yet an individual: not to be shown to anybody */
 	gboolean said_ready; /* its agent did, since it runs */
-	gboolean doomed;  /* its domain is gone: the next list need not say so again */
+	HomeStage home;	  /* how far its person's disk is */
+	guint home_timer; /* the deadline of that */
+	gint64 asked_us;  /* monotonic: when its person last asked for it, while they wait in the queue */
 	int stop_detail;  /* libvirt's, of its last stop; -1: none heard of */
 	guint64 touched;  /* engine->clock when a call about it last ended */
 	gint64 started_us;
-	guint boot_id;	  /* the agent's deadline */
+	guint boot_id;	  /* the deadline of its agent */
 	guint retry_id;	  /* destroying it failed: try again then */
+	guint down_timer; /* until then its guest may shut down, or restart, by itself */
+	gboolean restarting;
+	guint hold; /* how many have its disk in their hands: it is not started meanwhile */
 	AgentLink *link;
 	gboolean dirty;	  /* on_change is due */
 	gboolean gone;	  /* its row is deleted; kept until that is said */
@@ -66,6 +84,9 @@ struct Engine {
 	char *facts_trouble;
 	GPtrArray *pools;	/* Pool, by name */
 	GHashTable *desktops;	/* id -> Desktop */
+	GHashTable *by_uuid;	/* libvirt's, in lower case -> Desktop */
+	GHashTable *by_pool;	/* name -> GPtrArray of Desktop */
+	GHashTable *aliases;	/* of one that waited, the id -> the id of the spare that its person was given instead */
 	GHashTable *templates;	/* key -> Template */
 	GQueue changed;		/* Desktop *: dirty, in order */
 	guint64 clock;		/* counts calls to libvirt that ended */
@@ -77,27 +98,54 @@ struct Engine {
 /* engine-desktops.c */
 Desktop *desktop_new(Engine *engine, DesktopRow *row); /* consumes @row; owned by the table */
 void desktop_free(gpointer desktop);
+Desktop *desktops_by_uuid(Engine *engine, const char *uuid); /* NULL: none */
+const GPtrArray *desktops_of_pool(Engine *engine, const char *pool); /* in no order; until the next change */
 void desktop_mark(Desktop *desktop); /* on_change, soon */
 const DesktopView *desktop_view(Desktop *desktop);
 gboolean desktop_is_stale(const Desktop *desktop, const Pool *pool);
 gboolean desktop_is_ours_to_end(const Desktop *desktop); /* resetting, retired, or failed with something left */
-/* TRUE: the row was changed. A failure of the database is logged. */
-gboolean desktop_become(Desktop *desktop, DesktopState state, DesktopIntent intent, const char *note);
+gboolean desktop_is_held(const Desktop *desktop);    /* somebody's, and not on its way out */
+gboolean desktop_is_waiting(const Desktop *desktop); /* somebody's, and not begun */
+
+/* Something has happened to it: what lifecycle.h says follows from that. @why is for the row's note, and for people. FALSE: the
+ * table could not be written, and nothing was changed. */
+gboolean desktop_apply(Desktop *desktop, LifeEvent event, const char *why);
 void desktop_runs(Desktop *desktop);	/* its domain is there: open its port, wait for its agent */
 void desktop_came_up(Desktop *desktop, const char *note);
 void desktop_is_individual(Desktop *desktop); /* a clone that was waking: it has an identity and a network card */
-void desktop_stopped(Desktop *desktop); /* its domain is not there any more */
-/* Ends its clients, and has it thrown away. */
+void desktop_stopped(Desktop *desktop);	      /* its domain is not there */
+/* Has it thrown away, its clients ended with @code. FALSE: nothing has changed; it is kept, or the table could not be written. */
 gboolean desktop_throw_away(Desktop *desktop, guint16 code, const char *why);
-void desktop_fail(Desktop *desktop, const char *why); /* with the pool's back-off */
+gboolean desktop_discard(Desktop *desktop, guint16 code, const char *why); /* the same of one that is kept, too */
 void desktop_forget(Desktop *desktop); /* deletes its row */
+void desktop_leave(Desktop *desktop);  /* its row is deleted: it is in no list any more, and freed once that was said */
 gint64 engine_now(void);
+
+/* engine-home.c: the disks of people */
+#define HOME_REQUEST	2 /* ids of what agents are asked; 1: their identity */
+#define RELEASE_REQUEST 3
+gboolean home_is_wanted(const Desktop *desktop); /* and not there yet: nobody is to see the desktop before */
+const char *home_step(const Desktop *desktop);
+void home_plan(Desktop *desktop);  /* the next step, if there is one to take */
+void home_hello(Desktop *desktop); /* its agent has said hello */
+void home_answered(Desktop *desktop, gint64 request, gboolean done, const char *text);
+gboolean home_release(Desktop *desktop); /* before the desktop goes. TRUE: effect_destroy follows by itself */
+void home_forget(Desktop *desktop);	 /* nothing of the desktop is left: another may have it */
+
+/* engine-people.c: who gets which desktop, and who waits for one */
+Desktop *people_find(Engine *engine, const char *id); /* also by the id that its person waited with; NULL: none */
+guint people_plan(Engine *engine, Pool *pool, guint boots_free); /* how many boots it began */
+void people_place(Engine *engine, const Desktop *desktop, guint *place, guint *waiting); /* in the queue; 0: not in it */
 
 /* engine-effects.c */
 void effect_clone(Desktop *desktop, Pool *pool);
+void effect_start(Desktop *desktop, Pool *pool); /* one that is kept, with the disk that it has */
+void effect_shut_down(Desktop *desktop, gboolean restart);
 void effect_resume(Desktop *desktop); /* a parked one */
 void effect_plug_network(Desktop *desktop);
 void effect_destroy(Desktop *desktop);
+/* A call about a desktop has ended: @task is the Task. NULL: it is not wanted any more, and goes. */
+Desktop *effect_finish_wanted(Engine *engine, const void *task);
 void effect_destroy_stray(Engine *engine, const char *id, const char *uuid); /* nobody knows it */
 
 /* engine-templates.c: what clones in a blink are cloned from */
@@ -127,7 +175,8 @@ void pool_failed(Pool *pool, const char *why);
 void pool_succeeded(Pool *pool);
 
 /* engine-plan.c: what to do next, soon, or after @delay_s */
-void plan_soon(Engine *engine);
+void plan_soon(Engine *engine);			 /* for all pools */
+void plan_pool_soon(Engine *engine, const char *pool); /* for this one, and those that wait for a place on the host */
 void plan_later(Engine *engine, guint delay_s);
 
 /* engine-reconcile.c: asks libvirt what there is, and puts table and libvirt in agreement */

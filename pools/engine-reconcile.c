@@ -44,85 +44,22 @@ list_in_worker(virConnectPtr connection, void *data, GError **error)
 	return listing->list != NULL;
 }
 
-static Desktop *
-find_by_uuid(Engine *engine, const char *uuid)
-{
-	GHashTableIter iter;
-	gpointer value;
-
-	g_hash_table_iter_init(&iter, engine->desktops);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		if (g_ascii_strcasecmp(((Desktop *)value)->row->uuid, uuid) == 0)
-			return value;
-	}
-	return NULL;
-}
-
 static gboolean
 is_settled(const Desktop *desktop, const Listing *listing)
 {
 	return !desktop->busy && desktop->touched <= listing->clock;
 }
 
-static void miss(Desktop *desktop);
-
 /* Its domain is there. */
 static void
 confirm(Desktop *desktop, const VmDomain *domain)
 {
-	g_autoptr(GError) error = NULL;
-
 	if (desktop->config == NULL)
 		desktop->config = g_strdup(domain->config);
 	if (desktop->template == NULL && domain->template && *domain->template != '\0')
 		desktop->template = g_strdup(domain->template);
-	if (desktop_is_ours_to_end(desktop) || desktop->row->state == DESKTOP_FAILED) {
-		effect_destroy(desktop);
-		return;
-	}
-	if (desktop->row->state == DESKTOP_PARKED && !desktop->running) {
-		/* One that runs was let run by an earlier process of the broker, and has done nobody knows what. */
-		if (!domain->stopped)
-			desktop_throw_away(desktop, 0, "it ran while nobody looked");
-		return;
-	}
-	if (desktop->template && domain->stopped && !desktop->running) {
-		/* Half-loaded or whole, it looks the same. */
-		if (desktop->row->state == DESKTOP_CLONING)
-			miss(desktop);
-		else if (desktop->row->state == DESKTOP_ASSIGNED && !desktop->row->agent)
-			effect_resume(desktop);
-		else
-			desktop_runs(desktop);
-		return;
-	}
-	desktop_runs(desktop);
-	if (desktop->row->state != DESKTOP_CLONING)
-		return;
-	/* Made for an earlier process of the broker, or by a call whose end nobody heard. */
-	if (desktop->row->user != NULL)
-		desktop_become(desktop, DESKTOP_ASSIGNED, DESKTOP_INTENT_NONE, NULL);
-	else if (desktop->row->intent != DESKTOP_INTENT_NONE &&
-		 !desktops_set_intent(desktop->engine->store, desktop->row, DESKTOP_INTENT_NONE, &error))
-		g_warning("desktop %s: %s", desktop->row->id, error->message);
-}
-
-/* Its domain is not there. */
-static void
-miss(Desktop *desktop)
-{
-	if (desktop_is_ours_to_end(desktop)) {
-		effect_destroy(desktop);
-	} else if (desktop->row->state == DESKTOP_CLONING && desktop->row->intent == DESKTOP_INTENT_CLONE && !desktop->running) {
-		/* It was asked for and never came to be. Somebody's is begun again; a spare is not worth it. */
-		desktop->begun = FALSE;
-		if (desktop->row->user == NULL)
-			desktop_throw_away(desktop, 0, "its making was broken off");
-		else
-			desktop_mark(desktop);
-	} else if (desktop->row->state != DESKTOP_FAILED) {
-		desktop_stopped(desktop);
-	}
+	desktop_apply(desktop, domain->stopped ? LIFE_SEEN_STOPPED : LIFE_SEEN,
+		desktop->row->state == DESKTOP_PARKED ? "it ran while nobody looked" : NULL);
 }
 
 static void
@@ -130,7 +67,7 @@ compare_domains(Engine *engine, const Listing *listing, GHashTable *seen)
 {
 	for (guint i = 0; i < listing->list->domains->len; i++) {
 		const VmDomain *domain = listing->list->domains->pdata[i];
-		Desktop *desktop = find_by_uuid(engine, domain->uuid);
+		Desktop *desktop = desktops_by_uuid(engine, domain->uuid);
 
 		if (desktop == NULL && templates_have(engine, domain->uuid))
 			continue;
@@ -151,7 +88,7 @@ compare_rows(Engine *engine, const Listing *listing, GHashTable *seen)
 
 	for (GList *item = desktops; item != NULL; item = item->next) {
 		if (!g_hash_table_contains(seen, item->data) && is_settled(item->data, listing))
-			miss(item->data);
+			desktop_stopped(item->data);
 	}
 }
 

@@ -25,6 +25,7 @@ task_free(void *data)
 	g_free(task->memory_file);
 	g_free(task->template_disk);
 	g_free(task->state_file);
+	g_free(task->home);
 	g_free(task);
 }
 
@@ -39,6 +40,16 @@ task_new(const Engine *engine, const char *id, const char *uuid)
 	return task;
 }
 
+Task *
+task_new_about(const Desktop *desktop)
+{
+	Task *task = task_new(desktop->engine, desktop->row->id, desktop->row->uuid);
+
+	task->kept = desktop->row->kept;
+	task->pool = g_strdup(desktop->row->pool);
+	return task;
+}
+
 void
 task_set_network(Task *task, const Engine *engine, const Pool *pool)
 {
@@ -49,7 +60,8 @@ task_set_network(Task *task, const Engine *engine, const Pool *pool)
 }
 
 Task *
-task_new_of_pool(const Engine *engine, const Pool *pool, const char *id, const char *uuid, const char *image, GError **error)
+task_new_of_pool(const Engine *engine, const Pool *pool, const char *id, const char *uuid, const char *image, gboolean kept,
+	GError **error)
 {
 	const PoolFile *file = pool->file;
 	Task *task = task_new(engine, id, uuid);
@@ -63,7 +75,9 @@ task_new_of_pool(const Engine *engine, const Pool *pool, const char *id, const c
 	task->config = g_strdup(pool->config);
 	task->emulator = g_strdup(engine->facts->emulator);
 	task->machine = g_strdup(engine->facts->machine);
-	task->disk = vm_overlay_path(task->place, id);
+	task->kept = kept;
+	task->has_home = file->home > 0;
+	task->disk = vm_overlay_path(task->place, id, kept);
 	task->agent = vm_agent_path(task->place, id);
 	task_set_network(task, engine, pool);
 	task->kvm = pool_uses_kvm(engine, pool);
@@ -71,6 +85,14 @@ task_new_of_pool(const Engine *engine, const Pool *pool, const char *id, const c
 	task->cpus = (guint)file->cpus;
 	task->memory = (guint64)file->memory;
 	return task;
+}
+
+Task *
+task_new_of_desktop(const Desktop *desktop, const Pool *pool, GError **error)
+{
+	const DesktopRow *row = desktop->row;
+
+	return task_new_of_pool(desktop->engine, pool, row->id, row->uuid, row->image, row->kept, error);
 }
 
 void
@@ -96,6 +118,8 @@ task_spec(const Task *task, gboolean is_template)
 		.machine = task->machine,
 		.cpus = task->cpus,
 		.memory = task->memory,
+		.persistent = task->kept,
+		.home = task->has_home,
 		.disk = task->disk,
 		.backing = task->image->disk,
 		.kernel = task->image->kernel,

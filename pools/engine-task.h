@@ -16,13 +16,21 @@ typedef struct {
 	/* Of a template or its clone; key NULL: neither. */
 	char *key, *memory_file, *template_disk, *state_file;
 	gboolean run; /* a clone: let it run at once */
+	gboolean kept; /* its disk is */
+	gboolean restart, now; /* to shut down: and to start again; without asking the guest */
+	gboolean has_home; /* its pool gives people disks */
+	char *home;	   /* a disk to plug in, of at least so many bytes */
+	guint64 home_bytes;
 } Task;
 
 Task *task_new(const Engine *engine, const char *id, const char *uuid);
+Task *task_new_about(const Desktop *desktop);
 void task_free(void *task);
 
 /* To make a desktop of @pool, or its template, from the image that @image names. NULL: the image is not there. */
-Task *task_new_of_pool(const Engine *engine, const Pool *pool, const char *id, const char *uuid, const char *image, GError **error);
+Task *task_new_of_pool(const Engine *engine, const Pool *pool, const char *id, const char *uuid, const char *image, gboolean kept,
+	GError **error);
+Task *task_new_of_desktop(const Desktop *desktop, const Pool *pool, GError **error);
 
 /* What @pool's desktops are connected to; NULL for both: nothing. */
 void task_set_network(Task *task, const Engine *engine, const Pool *pool);

@@ -256,7 +256,7 @@ make(Template *template, const Pool *pool)
 	template->image = image_reference(pool->image);
 	g_free(template->uuid);
 	template->uuid = g_uuid_string_random();
-	task = task_new_of_pool(engine, pool, id, template->uuid, template->image, &error);
+	task = task_new_of_pool(engine, pool, id, template->uuid, template->image, FALSE, &error);
 	if (task == NULL) {
 		fail(template, error->message);
 		return;

@@ -42,28 +42,20 @@ static void
 on_domain(const char *uuid, int event, int detail, void *data)
 {
 	Engine *engine = data;
-	GHashTableIter iter;
-	gpointer value;
+	Desktop *desktop = desktops_by_uuid(engine, uuid);
 
-	if (event == HOST_DOMAIN_OTHER)
-		return;
-	if (event == HOST_DOMAIN_STOPPED && templates_have(engine, uuid))
+	if (event == HOST_DOMAIN_STOPPED && (desktop || templates_have(engine, uuid)))
 		reconcile_soon(engine, EVENT_DELAY_MS);
-	g_hash_table_iter_init(&iter, engine->desktops);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		Desktop *desktop = value;
-
-		if (g_ascii_strcasecmp(desktop->row->uuid, uuid) != 0)
-			continue;
-		if (event == HOST_DOMAIN_REBOOTED) {
-			if (desktop->link)
-				agent_link_expect_hello(desktop->link);
-			return;
-		}
-		if (event == HOST_DOMAIN_STOPPED)
-			desktop->stop_detail = detail;
-		reconcile_soon(engine, EVENT_DELAY_MS);
+	if (desktop == NULL)
 		return;
+	if (event == HOST_DOMAIN_REBOOTED) {
+		g_clear_handle_id(&desktop->down_timer, g_source_remove);
+		if (desktop->link)
+			agent_link_expect_hello(desktop->link);
+	} else if (event == HOST_DOMAIN_STOPPED) {
+		desktop->stop_detail = detail;
+	} else if (event == HOST_DOMAIN_STARTED) {
+		reconcile_soon(engine, EVENT_DELAY_MS);
 	}
 }
 
@@ -122,6 +114,9 @@ engine_new(const Conf *conf, Store *store, const EngineEvents *events, GError **
 	engine->place = vm_place_new(instance, conf->state, conf->runtime);
 	engine->pools = g_ptr_array_new_with_free_func(pool_free);
 	engine->desktops = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, desktop_free);
+	engine->by_uuid = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	engine->by_pool = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+	engine->aliases = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	engine->templates = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, template_free);
 	g_queue_init(&engine->changed);
 	if (!agent_folder_make(engine->place->agents, error) || !load_desktops(engine, error))
@@ -150,6 +145,9 @@ engine_free(Engine *engine)
 			desktop_free(desktop);
 	}
 	g_hash_table_unref(engine->desktops);
+	g_hash_table_unref(engine->by_uuid);
+	g_hash_table_unref(engine->by_pool);
+	g_hash_table_unref(engine->aliases);
 	g_hash_table_unref(engine->templates);
 	host_free(engine->host);
 	g_ptr_array_unref(engine->pools);
@@ -240,127 +238,22 @@ engine_drain(Engine *engine, const char *name, gboolean drain, GError **error)
 	return TRUE;
 }
 
-/* A clean desktop for somebody: a ready one, a fresh one first; else the one that was begun first. */
-static Desktop *
-choose_spare(Engine *engine, const Pool *pool)
-{
-	Desktop *best = NULL;
-	int best_rank = 0;
-	GHashTableIter iter;
-	gpointer value;
-
-	g_hash_table_iter_init(&iter, engine->desktops);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		Desktop *desktop = value;
-		const DesktopRow *row = desktop->row;
-		gboolean fresh = !desktop_is_stale(desktop, pool);
-		int rank = 0;
-
-		if (strcmp(row->pool, pool->name) != 0 || row->user != NULL)
-			continue;
-		if (row->state == DESKTOP_READY && desktop->running && !desktop->busy)
-			rank = fresh ? 5 : 3;
-		else if (row->state == DESKTOP_PARKED && fresh && (desktop->running || !desktop->busy))
-			rank = 4;
-		else if (row->state == DESKTOP_CLONING && desktop->begun)
-			rank = fresh ? 2 : 1;
-		if (rank > best_rank ||
-			(rank > 0 && rank == best_rank && desktop->started_us < best->started_us)) {
-			best = desktop;
-			best_rank = rank;
-		}
-	}
-	return best;
-}
-
-static const DesktopView *
-assign(Desktop *desktop, const char *user, GError **error)
-{
-	gboolean cloning = desktop->row->state == DESKTOP_CLONING && !desktop->running;
-	gboolean parked = desktop->row->state == DESKTOP_PARKED && !desktop->running;
-
-	if (!desktops_assign(desktop->engine->store, desktop->row, cloning ? DESKTOP_CLONING : DESKTOP_ASSIGNED, user,
-		    engine_now(), error))
-		return NULL;
-	if (parked)
-		effect_resume(desktop);
-	agent_tell_user(desktop);
-	desktop_mark(desktop);
-	plan_soon(desktop->engine);
-	return desktop_view(desktop);
-}
-
-static const DesktopView *
-order_new(Engine *engine, Pool *pool, const char *user, GError **error)
-{
-	PoolCounts counts = pool_counts(engine, pool);
-	g_autofree char *image = NULL;
-	DesktopRow *row;
-
-	if (!counts.able) {
-		g_set_error(error, CARREL_ERROR, CARREL_ERROR_CONFIG, "the pool %s can make no desktop: %s", pool->name,
-			pool->obstacle	? pool->obstacle
-			: pool->fault	? pool->fault
-					: "its host is not known yet");
-		return NULL;
-	}
-	if (!decide_may_claim(&counts)) {
-		g_set_error(error, CARREL_ERROR, CARREL_ERROR_EXHAUSTED,
-			"all %u desktops that the pool %s may have are in use", counts.max, pool->name);
-		return NULL;
-	}
-	if (counts.retry_in_s > 0) {
-		g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "the pool %s tries again in %u s: %s", pool->name,
-			counts.retry_in_s, pool->last_failure ? pool->last_failure : "a desktop could not be made");
-		return NULL;
-	}
-	image = image_reference(pool->image);
-	row = desktops_insert(engine->store, pool->name, image, user, engine_now(), error);
-	if (row == NULL)
-		return NULL;
-	Desktop *desktop = desktop_new(engine, row);
-
-	desktop->started_us = g_get_monotonic_time();
-	desktop_mark(desktop);
-	plan_soon(engine);
-	return desktop_view(desktop);
-}
-
-const DesktopView *
-engine_claim(Engine *engine, const char *name, const char *user, GError **error)
-{
-	Pool *pool = pools_find(engine, name);
-	const DesktopView *held = engine_desktop_of(engine, name, user);
-	Desktop *spare;
-
-	if (held != NULL)
-		return held;
-	if (pool == NULL || !pool->present) {
-		g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "there is no pool %s", name);
-		return NULL;
-	}
-	if (pool->draining) {
-		g_set_error(error, CARREL_ERROR, CARREL_ERROR_EXHAUSTED, "the pool %s is drained: it hands out no desktops now",
-			name);
-		return NULL;
-	}
-	if (!engine_is_connected(engine)) {
-		g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "libvirt is away: %s",
-			host_trouble(engine->host) ? host_trouble(engine->host) : "it is being asked what runs");
-		return NULL;
-	}
-	spare = choose_spare(engine, pool);
-	return spare ? assign(spare, user, error) : order_new(engine, pool, user, error);
-}
-
 static Desktop *
 find_desktop(Engine *engine, const char *id, GError **error)
 {
-	Desktop *desktop = g_hash_table_lookup(engine->desktops, id);
+	Desktop *desktop = people_find(engine, id);
 
 	if (desktop == NULL)
 		g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "there is no desktop %s", id);
 	return desktop;
+}
+
+static gboolean
+check_changed(gboolean changed, const char *id, GError **error)
+{
+	if (!changed)
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "the desktop %s could not be changed; the log says why", id);
+	return changed;
 }
 
 gboolean
@@ -370,10 +263,20 @@ engine_reset(Engine *engine, const char *id, guint16 code, const char *why, GErr
 
 	if (desktop == NULL)
 		return FALSE;
-	if (desktop_throw_away(desktop, code, why))
-		return TRUE;
-	g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "the desktop %s could not be changed; the log says why", id);
-	return FALSE;
+	if (desktop->row->kept && desktop_is_held(desktop) && desktop->row->state != DESKTOP_CLONING) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_DENIED,
+			"the desktop %s is kept for %s: only carrel desktop reset --discard throws away what is in it", id, desktop->row->user);
+		return FALSE;
+	}
+	return check_changed(desktop_throw_away(desktop, code, why), id, error);
+}
+
+gboolean
+engine_discard(Engine *engine, const char *id, guint16 code, const char *why, GError **error)
+{
+	Desktop *desktop = find_desktop(engine, id, error);
+
+	return desktop && check_changed(desktop_discard(desktop, code, why), id, error);
 }
 
 guint
@@ -385,12 +288,11 @@ engine_release_user(Engine *engine, const char *user, guint16 code, const char *
 	for (GList *item = desktops; item != NULL; item = item->next) {
 		Desktop *desktop = item->data;
 		Pool *pool = pools_find(engine, desktop->row->pool);
-		gboolean held = desktop->row->state == DESKTOP_ASSIGNED || desktop->row->state == DESKTOP_CLONING;
 
-		if (!held || g_strcmp0(desktop->row->user, user) != 0)
+		if (!desktop_is_held(desktop) || g_strcmp0(desktop->row->user, user) != 0)
 			continue;
 		/* A pool whose file never was good since may have said anything; a clean end is the safe one. */
-		if (pool && pool->file && pool->file->reset == POOL_RESET_NEVER)
+		if (desktop->row->kept || (pool && pool->file && pool->file->reset == POOL_RESET_NEVER))
 			continue;
 		n += desktop_throw_away(desktop, code, why);
 	}
@@ -400,32 +302,38 @@ engine_release_user(Engine *engine, const char *user, guint16 code, const char *
 gboolean
 engine_stop(Engine *engine, const char *id, GError **error)
 {
-	return engine_reset(engine, id, CLOSE_STOPPED, "stopped by an admin", error);
+	Desktop *desktop = find_desktop(engine, id, error);
+
+	if (desktop == NULL)
+		return FALSE;
+	if (!desktop->row->kept || !desktop_is_held(desktop))
+		return engine_reset(engine, id, CLOSE_STOPPED, "stopped by an admin", error);
+	if (desktop->running)
+		effect_shut_down(desktop, FALSE);
+	return TRUE;
+}
+
+gboolean
+engine_restart(Engine *engine, const char *id, GError **error)
+{
+	Desktop *desktop = find_desktop(engine, id, error);
+
+	if (desktop == NULL)
+		return FALSE;
+	if (desktop->row->state != DESKTOP_ASSIGNED || !desktop->running) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "the desktop %s does not run", id);
+		return FALSE;
+	}
+	effect_shut_down(desktop, TRUE);
+	return TRUE;
 }
 
 const DesktopView *
 engine_desktop(Engine *engine, const char *id)
 {
-	Desktop *desktop = g_hash_table_lookup(engine->desktops, id);
+	Desktop *desktop = people_find(engine, id);
 
 	return desktop ? desktop_view(desktop) : NULL;
-}
-
-const DesktopView *
-engine_desktop_of(Engine *engine, const char *pool, const char *user)
-{
-	GHashTableIter iter;
-	gpointer value;
-
-	g_hash_table_iter_init(&iter, engine->desktops);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		const DesktopRow *row = ((Desktop *)value)->row;
-
-		if ((row->state == DESKTOP_ASSIGNED || row->state == DESKTOP_CLONING) && strcmp(row->pool, pool) == 0 &&
-			g_strcmp0(row->user, user) == 0)
-			return desktop_view(value);
-	}
-	return NULL;
 }
 
 static int

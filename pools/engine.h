@@ -14,11 +14,14 @@ typedef struct Engine Engine;
 /* What the broker shows of a desktop. Valid until the next call into the engine; copy what is kept. */
 typedef struct {
 	const char *id, *pool, *uuid, *domain, *image, *note;
-	const char *state;  /* cloning | ready | parked | assigned | resetting | retired | failed */
+	const char *state;  /* cloning | ready | parked | assigned | off | starting | resetting | retired | failed */
 	const char *user;   /* NULL: nobody's */
 	gboolean usable;    /* assigned, running, and there is a screen to see: Admit will succeed */
 	gboolean agent;     /* its agent has spoken */
-	gint64 created, changed; /* UTC seconds */
+	gboolean kept;	    /* of a persistent pool */
+	gboolean home;	    /* its person's own disk is their home in it */
+	guint queue_place, queue_length; /* its person waits for others to leave: their place, of how many; 0: they do not */
+	gint64 created, changed, assigned; /* UTC seconds; assigned 0: never */
 	gint64 started_us;  /* monotonic, when cloning began in this process; 0: before */
 	const char *step;   /* "Waiting for a place", "Cloning", "Booting", "Waiting for the agent", "Ready": for a progress text */
 } DesktopView;
@@ -49,7 +52,8 @@ typedef struct {
 	const char *fault;     /* NULL: none; else its faults, a line each; file is then the last good one */
 	gboolean draining;
 	const char *instant;   /* whether its desktops are cloned from a template, and if not why not */
-	guint ready, parked, assigned, cloning, resetting, failed;
+	guint ready, parked, assigned, off, cloning, resetting, failed;
+	guint waiting;	       /* people in the queue, or for a place on the host */
 	guint retry_in_s;      /* back-off after failed clones; 0: none */
 } PoolView;
 guint engine_n_pools(const Engine *engine);
@@ -64,8 +68,8 @@ void engine_apply(Engine *engine, char ***changes, char ***faults);
 gboolean engine_seal(Engine *engine, const char *image, guint *n, GError **error);
 gboolean engine_drain(Engine *engine, const char *pool, gboolean drain, GError **error);
 
-/* The desktop that @user holds in @pool, or a ready one that becomes theirs now, or a new one that is being cloned for them.
- * Entitlement is the caller's to check. EXHAUSTED: Max= is reached. CONFIG: the pool is broken and has none running.
+/* The desktop that @user holds in @pool (which is started when it is off), or a ready one that becomes theirs now, or a new one that
+ * is being cloned for them, or waits in the queue. Entitlement is the caller's to check. EXHAUSTED: Max= is reached, and the queue is full. CONFIG: the pool is broken and has none running.
  * BUSY: libvirt is away. */
 const DesktopView *engine_claim(Engine *engine, const char *pool, const char *user, GError **error);
 
@@ -73,7 +77,13 @@ const DesktopView *engine_claim(Engine *engine, const char *pool, const char *us
 gboolean engine_reset(Engine *engine, const char *desktop, guint16 code, const char *why, GError **error);
 /* Of a person who signed out: every desktop of theirs whose pool says Reset=logout. Result: how many. */
 guint engine_release_user(Engine *engine, const char *user, guint16 code, const char *why);
+/* The same of one that is kept for its person, whose disk goes with it. engine_reset refuses that: DENIED. */
+gboolean engine_discard(Engine *engine, const char *desktop, guint16 code, const char *why, GError **error);
+/* Shuts its VM down: asks, and turns off after 30 s. One that is not kept is thrown away with it. */
 gboolean engine_stop(Engine *engine, const char *desktop, GError **error);
+gboolean engine_restart(Engine *engine, const char *desktop, GError **error);
+/* Its person asks how far it is: who does not, while they wait in the queue, loses their place after three minutes. */
+void engine_ask(Engine *engine, const char *desktop);
 
 const DesktopView *engine_desktop(Engine *engine, const char *id);
 const DesktopView *engine_desktop_of(Engine *engine, const char *pool, const char *user);

@@ -12,6 +12,7 @@
 #define AT(field) offsetof(PoolFile, field)
 #define MIB	  (G_GINT64_CONSTANT(1) << 20)
 #define TIB	  (G_GINT64_CONSTANT(1) << 40)
+#define HOME_MIN (64 * MIB)
 #define NAME_MAX_CHARS 32
 
 static const char *const kind_words[] = {"floating", "persistent", "lab", NULL};
@@ -52,6 +53,17 @@ check_reset(const void *field, char **why)
 	default:
 		return TRUE;
 	}
+}
+
+static gboolean
+check_home(const void *field, char **why)
+{
+	gint64 bytes = *(const gint64 *)field;
+
+	if (bytes == 0 || bytes >= HOME_MIN)
+		return TRUE;
+	*why = g_strdup("is too small for a file system: 64M at least, or 0 for none");
+	return FALSE;
 }
 
 static gboolean
@@ -96,19 +108,18 @@ check_people(const void *field, char **why)
 static const Setting table[] = {
 	{"Pool", "Title", SETTING_STRING, AT(title)},
 	{"Pool", "Image", SETTING_STRING, AT(image), .required = TRUE, .check = check_image},
-	{"Pool", "Kind", SETTING_ENUM, AT(kind), "floating", .words = kind_words,
-		.unsupported = "only floating desktops are made today"},
+	{"Pool", "Kind", SETTING_ENUM, AT(kind), "floating", .words = kind_words},
 	{"Pool", "Spare", SETTING_INT, AT(spare), "1", 0, 1000},
 	{"Pool", "Parked", SETTING_INT, AT(parked), "0", 0, 1000},
 	{"Pool", "Instant", SETTING_ENUM, AT(instant), "auto", .words = instant_words},
 	{"Pool", "Max", SETTING_INT, AT(max), "10", 1, 10000},
-	{"Pool", "Queue", SETTING_INT, AT(queue), "0", 0, 10000, .unsupported = "nobody waits in a queue"},
+	{"Pool", "Queue", SETTING_INT, AT(queue), "100", 0, 10000},
 	{"Pool", "Schedule", SETTING_LIST, AT(schedule), .unsupported = "as many are kept ready at every hour"},
 	{"Pool", "Reset", SETTING_ENUM, AT(reset), "logout", .words = reset_words, .check = check_reset},
 	{"Pool", "ResetAt", SETTING_LIST, AT(reset_at), .unsupported = "there are no schedules"},
 	{"Pool", "Grace", SETTING_DURATION, AT(grace), "15min", 0, 30 * 86400, .unsupported = "a disconnect has no consequence"},
 	{"Pool", "Snapshots", SETTING_INT, AT(snapshots), "0", 0, 16, .unsupported = "no snapshots are made"},
-	{"Pool", "Home", SETTING_SIZE, AT(home), "0", 0, 16 * TIB, .unsupported = "there are no disks of people"},
+	{"Pool", "Home", SETTING_SIZE, AT(home), "0", 0, 16 * TIB, .check = check_home},
 	{"Desktop", "CPUs", SETTING_INT, AT(cpus), "2", 1, 64},
 	{"Desktop", "Memory", SETTING_SIZE, AT(memory), "2G", 128 * MIB, TIB},
 	{"Desktop", "Accel", SETTING_ENUM, AT(accel), "auto", .words = accel_words},
@@ -242,6 +253,18 @@ check_together(const PoolFile *file, const char *path, GPtrArray **faults)
 			mode_words[file->mode]);
 }
 
+/* What a kind of desktop makes of the other keys. */
+static void
+check_kind(const PoolFile *file, const char *path, GPtrArray **faults)
+{
+	if (!is_sound(*faults, "Pool/Kind"))
+		return;
+	if (file->kind == POOL_PERSISTENT && file->parked > 0)
+		add_fault(faults, path, "Pool/Parked", "persistent desktops boot, so none can be parked: remove it");
+	if (file->kind == POOL_PERSISTENT && file->home > 0)
+		add_fault(faults, path, "Pool/Home", "a persistent desktop is its person's with all that is in it: remove it, or set Kind=floating");
+}
+
 static int
 compare_lines(gconstpointer a, gconstpointer b)
 {
@@ -272,7 +295,7 @@ pool_file_read(const char *path, GPtrArray **faults)
 			", where NAME is at most %d of a-z, 0-9 and -, and does not begin with -",
 			NAME_MAX_CHARS);
 	if (file->image != NULL || *faults == NULL)
-		check_together(file, path, faults);
+		check_together(file, path, faults), check_kind(file, path, faults);
 	if (*faults != NULL) {
 		g_ptr_array_sort(*faults, compare_lines);
 		return NULL;
@@ -331,6 +354,7 @@ pool_kind_word(int kind)
 char *
 pool_file_hardware(const PoolFile *file)
 {
-	return g_strdup_printf("%s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s %s %s", file->image, file->cpus, file->memory,
-		accel_words[file->accel], mode_words[file->mode], file->bridge ? file->bridge : "");
+	return g_strdup_printf("%s %s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s %s %s%s", file->image,
+		file->kind == POOL_PERSISTENT ? "persistent" : "", file->cpus, file->memory, accel_words[file->accel],
+		mode_words[file->mode], file->bridge ? file->bridge : "", file->home > 0 ? " home" : "");
 }

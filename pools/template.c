@@ -58,7 +58,7 @@ template_disk_path(const VmPlace *place, const char *key)
 {
 	g_autofree char *id = g_strconcat(TEMPLATE_PREFIX, key, NULL);
 
-	return vm_overlay_path(place, id);
+	return vm_overlay_path(place, id, FALSE);
 }
 
 static gboolean
@@ -281,5 +281,5 @@ template_remove(virConnectPtr connection, const VmPlace *place, const char *key,
 		return FALSE;
 	}
 	remove_files(place, key);
-	return vm_destroy(connection, place, id, uuid, error);
+	return vm_destroy(connection, place, id, uuid, FALSE, error);
 }

@@ -26,6 +26,7 @@ vm_place_new(const char *instance, const char *state_folder, const char *runtime
 	place->instance = g_strdup(instance);
 	place->short_name = g_strdup_printf("carrel-%.*s", INSTANCE_SHORT, instance);
 	place->folder = g_build_filename(state_folder, "desktops", NULL);
+	place->kept = g_build_filename(state_folder, "kept", NULL);
 	place->templates = g_build_filename(state_folder, "templates", NULL);
 	place->agents = g_build_filename(runtime_folder, "broker", "agents", NULL);
 	return place;
@@ -39,6 +40,7 @@ vm_place_copy(const VmPlace *place)
 	copy->instance = g_strdup(place->instance);
 	copy->short_name = g_strdup(place->short_name);
 	copy->folder = g_strdup(place->folder);
+	copy->kept = g_strdup(place->kept);
 	copy->templates = g_strdup(place->templates);
 	copy->agents = g_strdup(place->agents);
 	return copy;
@@ -52,6 +54,7 @@ vm_place_free(VmPlace *place)
 	g_free(place->instance);
 	g_free(place->short_name);
 	g_free(place->folder);
+	g_free(place->kept);
 	g_free(place->templates);
 	g_free(place->agents);
 	g_free(place);
@@ -70,11 +73,11 @@ vm_agent_path(const VmPlace *place, const char *desktop)
 }
 
 char *
-vm_overlay_path(const VmPlace *place, const char *desktop)
+vm_overlay_path(const VmPlace *place, const char *desktop, gboolean kept)
 {
 	g_autofree char *name = vm_overlay_name(desktop);
 
-	return g_build_filename(place->folder, name, NULL);
+	return g_build_filename(kept ? place->kept : place->folder, name, NULL);
 }
 
 char *
@@ -91,34 +94,53 @@ vm_overlay_desktop(const char *volume)
 	return g_strndup(volume, length);
 }
 
+static char *
+storage_name(const VmPlace *place, gboolean kept)
+{
+	return g_strconcat(place->short_name, kept ? "-kept" : "", NULL);
+}
+
 /* Whatever it is called: libvirt allows one storage pool a folder, and the folder may have been another instance's. */
 static virStoragePoolPtr
-find_storage(virConnectPtr connection, const VmPlace *place)
+find_storage(virConnectPtr connection, const VmPlace *place, gboolean kept)
 {
-	virStoragePoolPtr storage = virStoragePoolLookupByTargetPath(connection, place->folder);
+	g_autofree char *name = storage_name(place, kept);
+	virStoragePoolPtr storage = virStoragePoolLookupByTargetPath(connection, kept ? place->kept : place->folder);
 
-	return storage ? storage : virStoragePoolLookupByName(connection, place->short_name);
+	return storage ? storage : virStoragePoolLookupByName(connection, name);
 }
 
 static virStoragePoolPtr
-ensure_storage(virConnectPtr connection, const VmPlace *place, GError **error)
+ensure_storage(virConnectPtr connection, const VmPlace *place, gboolean kept, GError **error)
 {
 	static GMutex making;
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&making);
-	g_autoptr(virStoragePool) storage = find_storage(connection, place);
-	g_autofree char *xml = NULL;
+	g_autoptr(virStoragePool) storage = find_storage(connection, place, kept);
+	g_autofree char *name = storage_name(place, kept), *xml = NULL;
+	const char *folder = kept ? place->kept : place->folder;
 
 	if (storage == NULL) {
 		xml = g_markup_printf_escaped("<pool type='dir'><name>%s</name><target><path>%s</path>"
 					      "<permissions><mode>0711</mode></permissions></target></pool>",
-			place->short_name, place->folder);
+			name, folder);
 		storage = virStoragePoolCreateXML(connection, xml, VIR_STORAGE_POOL_CREATE_WITH_BUILD);
 	} else if (virStoragePoolIsActive(storage) == 0 && virStoragePoolCreate(storage, 0) < 0) {
 		g_clear_pointer(&storage, virStoragePoolFree);
 	}
 	if (storage == NULL)
-		host_set_error(error, place->folder);
+		host_set_error(error, folder);
 	return g_steal_pointer(&storage);
+}
+
+/* Also a file that libvirt has not seen yet. */
+static virStorageVolPtr
+find_volume(virStoragePoolPtr storage, const char *name)
+{
+	virStorageVolPtr volume = virStorageVolLookupByName(storage, name);
+
+	if (volume == NULL && virStoragePoolRefresh(storage, 0) == 0)
+		volume = virStorageVolLookupByName(storage, name);
+	return volume;
 }
 
 static gboolean
@@ -158,8 +180,9 @@ make_overlay(virStoragePoolPtr storage, const DomainSpec *spec, GError **error)
 	return volume != NULL;
 }
 
+/* @fresh: with a new overlay. */
 static virDomainPtr
-create(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, guint flags, GError **error)
+create(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, gboolean fresh, guint flags, GError **error)
 {
 	g_autoptr(virStoragePool) storage = NULL;
 	g_autofree char *xml = domain_xml(spec);
@@ -167,13 +190,14 @@ create(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, g
 
 	if (spec->network && !network_ensure(connection, spec->network, error))
 		return NULL;
-	storage = ensure_storage(connection, place, error);
-	if (storage == NULL || !make_overlay(storage, spec, error))
+	storage = ensure_storage(connection, place, spec->persistent, error);
+	if (storage == NULL || (fresh && !make_overlay(storage, spec, error)))
 		return NULL;
 	domain = virDomainCreateXML(connection, xml, flags);
 	if (domain == NULL) {
 		host_set_error(error, "starting it");
-		delete_overlay(storage, spec->id, NULL);
+		if (fresh)
+			delete_overlay(storage, spec->id, NULL);
 	}
 	return domain;
 }
@@ -181,9 +205,83 @@ create(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, g
 gboolean
 vm_create(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, GError **error)
 {
-	g_autoptr(virDomain) domain = create(connection, place, spec, 0, error);
+	g_autoptr(virDomain) domain = create(connection, place, spec, TRUE, 0, error);
 
 	return domain != NULL;
+}
+
+gboolean
+vm_start(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, GError **error)
+{
+	g_autoptr(virStoragePool) storage = ensure_storage(connection, place, TRUE, error);
+	g_autofree char *name = vm_overlay_name(spec->id);
+	g_autoptr(virStorageVol) volume = storage ? find_volume(storage, name) : NULL;
+	g_autoptr(virDomain) domain = NULL;
+
+	if (storage == NULL)
+		return FALSE;
+	if (volume == NULL) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "its disk %s is not there: bring it back from a backup", spec->disk);
+		return FALSE;
+	}
+	domain = create(connection, place, spec, FALSE, 0, error);
+	return domain != NULL;
+}
+
+gboolean
+vm_shut_down(virConnectPtr connection, const char *uuid, gboolean restart, gboolean now, GError **error)
+{
+	g_autoptr(virDomain) domain = virDomainLookupByUUIDString(connection, uuid);
+	int done;
+
+	if (domain == NULL && virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)
+		return TRUE;
+	if (domain && now && !restart)
+		return vm_end(domain, error);
+	done = domain == NULL ? -1
+	       : now	      ? virDomainReset(domain, 0)
+	       : restart      ? virDomainReboot(domain, VIR_DOMAIN_REBOOT_ACPI_POWER_BTN)
+			      : virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN);
+	if (done < 0)
+		host_set_error(error, restart ? "restarting it" : "shutting it down");
+	return done == 0;
+}
+
+static gboolean
+ensure_home(virStoragePoolPtr storage, const char *name, guint64 bytes, GError **error)
+{
+	g_autofree char *xml = g_markup_printf_escaped("<volume><name>%s</name><capacity>%" G_GUINT64_FORMAT "</capacity><target>"
+						       "<format type='qcow2'/><permissions><mode>0600</mode></permissions></target></volume>",
+		name, bytes);
+	g_autoptr(virStorageVol) volume = find_volume(storage, name);
+	virStorageVolInfo info;
+
+	if (volume == NULL)
+		volume = virStorageVolCreateXML(storage, xml, 0);
+	if (volume && virStorageVolGetInfo(volume, &info) == 0 &&
+		(info.capacity >= bytes || virStorageVolResize(volume, bytes, 0) == 0))
+		return TRUE;
+	host_set_error(error, name);
+	return FALSE;
+}
+
+gboolean
+vm_plug_home(virConnectPtr connection, const VmPlace *place, const char *uuid, const char *home, guint64 bytes, GError **error)
+{
+	g_autoptr(virDomain) domain = virDomainLookupByUUIDString(connection, uuid);
+	g_autofree char *path = vm_overlay_path(place, home, TRUE), *name = vm_overlay_name(home), *xml = domain_home_xml(path);
+	g_autofree char *description = domain ? virDomainGetXMLDesc(domain, 0) : NULL;
+	g_autoptr(virStoragePool) storage = NULL;
+
+	if (description && strstr(description, "<serial>" VM_HOME_SERIAL "</serial>"))
+		return TRUE;
+	storage = ensure_storage(connection, place, TRUE, error);
+	if (storage == NULL || !ensure_home(storage, name, bytes, error))
+		return FALSE;
+	if (description && virDomainAttachDeviceFlags(domain, xml, VIR_DOMAIN_AFFECT_LIVE) == 0)
+		return TRUE;
+	host_set_error(error, "plugging in its person's disk");
+	return FALSE;
 }
 
 /* A clone that was broken off half-loaded looks to libvirt like one that is parked. */
@@ -202,13 +300,13 @@ vm_create_parked(virConnectPtr connection, const VmPlace *place, const DomainSpe
 
 	if (!end_earlier(connection, spec->uuid, error))
 		return FALSE;
-	domain = create(connection, place, spec, VIR_DOMAIN_START_PAUSED, error);
+	domain = create(connection, place, spec, TRUE, VIR_DOMAIN_START_PAUSED, error);
 	if (domain == NULL)
 		return FALSE;
 	if (qmp_ignore_shared(domain, error) && qmp_read_state(domain, state, error))
 		return TRUE;
 	vm_end(domain, NULL);
-	vm_destroy(connection, place, spec->id, NULL, NULL);
+	vm_destroy(connection, place, spec->id, NULL, FALSE, NULL);
 	return FALSE;
 }
 
@@ -314,7 +412,7 @@ vm_end(virDomainPtr domain, GError **error)
 }
 
 gboolean
-vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, const char *uuid, GError **error)
+vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, const char *uuid, gboolean kept, GError **error)
 {
 	g_autoptr(virDomain) domain = uuid ? virDomainLookupByUUIDString(connection, uuid) : NULL;
 	g_autoptr(virStoragePool) storage = NULL;
@@ -333,7 +431,7 @@ vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, 
 			return FALSE;
 	}
 	g_unlink(agent); /* a QEMU that was killed leaves it */
-	storage = find_storage(connection, place);
+	storage = find_storage(connection, place, kept);
 	if (storage == NULL && virGetLastErrorCode() != VIR_ERR_NO_STORAGE_POOL) {
 		host_set_error(error, place->folder);
 		return FALSE;
@@ -348,6 +446,7 @@ vm_list_free(VmList *list)
 		return;
 	g_ptr_array_unref(list->domains);
 	g_ptr_array_unref(list->overlays);
+	g_ptr_array_unref(list->kept);
 	g_free(list);
 }
 
@@ -390,9 +489,9 @@ list_domains(virConnectPtr connection, const char *instance, GPtrArray *found, G
 }
 
 static gboolean
-list_overlays(virConnectPtr connection, const VmPlace *place, gboolean refresh, GPtrArray *found, GError **error)
+list_overlays(virConnectPtr connection, const VmPlace *place, gboolean kept, gboolean refresh, GPtrArray *found, GError **error)
 {
-	g_autoptr(virStoragePool) storage = find_storage(connection, place);
+	g_autoptr(virStoragePool) storage = find_storage(connection, place, kept);
 	virStorageVolPtr *volumes = NULL;
 	int n;
 
@@ -423,8 +522,10 @@ vm_list(virConnectPtr connection, const VmPlace *place, gboolean refresh, GError
 
 	list->domains = g_ptr_array_new_with_free_func(vm_domain_free);
 	list->overlays = g_ptr_array_new_with_free_func(g_free);
+	list->kept = g_ptr_array_new_with_free_func(g_free);
 	if (!list_domains(connection, place->instance, list->domains, error) ||
-		!list_overlays(connection, place, refresh, list->overlays, error))
+		!list_overlays(connection, place, FALSE, refresh, list->overlays, error) ||
+		!list_overlays(connection, place, TRUE, refresh, list->kept, error))
 		return NULL;
 	return g_steal_pointer(&list);
 }
@@ -471,15 +572,21 @@ vm_screenshot(virConnectPtr connection, const char *uuid, const char **mime, GEr
 	return bytes;
 }
 
+static gboolean
+remove_storage(virConnectPtr connection, const VmPlace *place, gboolean kept, GError **error)
+{
+	g_autoptr(virStoragePool) storage = find_storage(connection, place, kept);
+	const char *name = storage ? virStoragePoolGetName(storage) : NULL;
+
+	if (name == NULL || !g_str_has_prefix(name, "carrel-") || virStoragePoolDestroy(storage) == 0)
+		return TRUE;
+	host_set_error(error, name);
+	return FALSE;
+}
+
 gboolean
 vm_place_remove(virConnectPtr connection, const VmPlace *place, GError **error)
 {
-	g_autoptr(virStoragePool) storage = find_storage(connection, place);
-	const char *name = storage ? virStoragePoolGetName(storage) : NULL;
-
-	if (name && g_str_has_prefix(name, "carrel-") && virStoragePoolDestroy(storage) < 0) {
-		host_set_error(error, name);
-		return FALSE;
-	}
-	return network_remove(connection, place->short_name, error);
+	return remove_storage(connection, place, FALSE, error) && remove_storage(connection, place, TRUE, error) &&
+	       network_remove(connection, place->short_name, error);
 }

@@ -16,6 +16,7 @@ typedef struct {
 	char *instance;	 /* 32 hexadecimal digits */
 	char *short_name; /* carrel-XXXXXXXX: storage pool and network */
 	char *folder;	 /* of the overlays: STATE/desktops */
+	char *kept;	 /* of those of persistent desktops, and of disks of people: STATE/kept. Nothing is removed there but by name */
 	char *templates; /* STATE/templates: pools/template.h */
 	char *agents;	 /* of the sockets of agents: RUNTIME/broker/agents */
 } VmPlace;
@@ -26,7 +27,7 @@ void vm_place_free(VmPlace *place);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VmPlace, vm_place_free)
 
 /* The overlay's path, and its volume's name. Free with g_free. */
-char *vm_overlay_path(const VmPlace *place, const char *desktop);
+char *vm_overlay_path(const VmPlace *place, const char *desktop, gboolean kept);
 char *vm_overlay_name(const char *desktop);
 /* The socket of its agent. Free with g_free. */
 char *vm_agent_path(const VmPlace *place, const char *desktop);
@@ -35,6 +36,17 @@ char *vm_overlay_desktop(const char *volume);
 
 /* @spec->disk is the overlay's path. On failure nothing of it is left. */
 gboolean vm_create(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, GError **error);
+
+/* The same with the overlay as it is: NOT_FOUND when it is not there. */
+gboolean vm_start(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, GError **error);
+
+/* Asks the guest to shut down or to restart, or makes it (@now). It may be gone already. */
+gboolean vm_shut_down(virConnectPtr connection, const char *uuid, gboolean restart, gboolean now, GError **error);
+
+/* Plugs the disk @home into the domain, which has it from then on as the one with the serial VM_HOME_SERIAL. It is made where there is none,
+ * and made larger where it has fewer than @bytes. */
+#define VM_HOME_SERIAL "carrel-home"
+gboolean vm_plug_home(virConnectPtr connection, const VmPlace *place, const char *uuid, const char *home, guint64 bytes, GError **error);
 
 /* The same of a template's clone: @spec->template is whole. It is loaded, and stopped where the template was. */
 gboolean vm_create_parked(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, const char *state,
@@ -50,8 +62,8 @@ gboolean vm_plug_network(virConnectPtr connection, const char *uuid, const char 
 gboolean vm_end(virDomainPtr domain, GError **error);
 
 /* Ends the domain with this UUID (NULL: there is none), if it is there and is ours, and removes the overlay of @desktop. TRUE
- * when nothing of it is left. */
-gboolean vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, const char *uuid, GError **error);
+ * when nothing of it is left. @kept: its overlay is one of those. */
+gboolean vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, const char *uuid, gboolean kept, GError **error);
 
 typedef struct {
 	char *id, *uuid, *config, *template; /* of its metadata, but for uuid; template: "" where it booted by itself */
@@ -61,7 +73,8 @@ typedef struct {
 
 typedef struct {
 	GPtrArray *domains;  /* VmDomain: those with our instance in their metadata */
-	GPtrArray *overlays; /* char *: ids of desktops that have an overlay */
+	GPtrArray *overlays; /* char *: ids of desktops that have an overlay, */
+	GPtrArray *kept;     /* and of those that have one that is kept */
 } VmList;
 
 void vm_list_free(VmList *list);

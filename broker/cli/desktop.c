@@ -46,6 +46,13 @@ static const GOptionEntry list_options[] = {
 	{NULL},
 };
 
+static gboolean discard;
+
+static const GOptionEntry reset_options[] = {
+	{"discard", 0, 0, G_OPTION_ARG_NONE, &discard, "Also one that is kept for somebody, with all that is in it", NULL},
+	{NULL},
+};
+
 static const GOptionEntry screenshot_options[] = {
 	{"output", 'o', 0, G_OPTION_ARG_FILENAME, &output_file, "Where to write it; - is standard output", "FILE"},
 	{NULL},
@@ -105,10 +112,22 @@ call_for_each(CliContext *context, char **desktops, DesktopCall call, const char
 	return CLI_DONE;
 }
 
+static gboolean
+reset_one(CarrelBroker1Admin *broker, const char *desktop, GDBusCallFlags flags, int timeout_ms, GCancellable *cancellable, GError **error)
+{
+	return carrel_broker1_admin_call_reset_desktop_sync(broker, desktop, discard, flags, timeout_ms, cancellable, error);
+}
+
 static int
 run_reset(CliContext *context, char **args)
 {
-	return call_for_each(context, args, carrel_broker1_admin_call_reset_desktop_sync, "is thrown away");
+	return call_for_each(context, args, reset_one, "is thrown away");
+}
+
+static int
+run_restart(CliContext *context, char **args)
+{
+	return call_for_each(context, args, carrel_broker1_admin_call_restart_desktop_sync, "is restarting");
 }
 
 static int
@@ -166,9 +185,10 @@ static const CliVerb verbs[] = {
 	{"list", "", "List the desktops", NULL, 0, 0, TRUE, list_options, run_list},
 	{"show", "DESKTOP", "Show everything about one desktop", NULL, 1, 1, TRUE, NULL, run_show},
 	{"reset", "DESKTOP...", "Throw desktops away, whoever holds them",
-		"Its pool makes a fresh one where it wants one. What was not saved elsewhere is lost.", 1, -1, FALSE, NULL,
-		run_reset},
-	{"stop", "DESKTOP...", "Shut desktops down (off after 30 s)", "A floating desktop is thrown away.", 1, -1, FALSE,
+		"Its pool makes a fresh one where it wants one. What was not saved elsewhere is lost. One of a persistent pool is "
+		"thrown away with --discard only.", 1, -1, FALSE, reset_options, run_reset},
+	{"restart", "DESKTOP...", "Restart what runs in desktops (made to after 30 s)", NULL, 1, -1, FALSE, NULL, run_restart},
+	{"stop", "DESKTOP...", "Shut desktops down (off after 30 s)", "A floating desktop is thrown away; one of a persistent pool is kept, and starts when it is opened.", 1, -1, FALSE,
 		NULL, run_stop},
 	{"screenshot", "DESKTOP", "Save what a desktop shows now",
 		"Without --output the file is named DESKTOP.png, or .ppm where QEMU makes no PNG, in the current folder.", 1, 1,

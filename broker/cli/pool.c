@@ -36,6 +36,8 @@ static const CliColumn columns[] = {
 	{"PARKED", "parked", NULL, TRUE},
 	{"SPARE", "spare", NULL, TRUE},
 	{"ASSIGNED", "assigned", NULL, TRUE},
+	{"OFF", "off", NULL, TRUE},
+	{"WAITING", "waiting", NULL, TRUE},
 	{"CLONING", "cloning", NULL, TRUE},
 	{"RESETTING", "resetting", NULL, TRUE},
 	{"FAILED", "failed", NULL, TRUE},
@@ -60,6 +62,8 @@ static const CliColumn lines[] = {
 	{"Ready", "ready"},
 	{"Parked", "parked"},
 	{"Assigned", "assigned"},
+	{"Turned off", "off"},
+	{"People who wait", "waiting"},
 	{"Being cloned", "cloning"},
 	{"Being thrown away", "resetting"},
 	{"Failed", "failed"},
@@ -235,6 +239,9 @@ run_purge(CliContext *context, char **args)
 	alarm(0);
 	g_print("Removed %u desktop%s and %u leftover overlay%s.\n", counts.domains, counts.domains == 1 ? "" : "s", counts.overlays,
 		counts.overlays == 1 ? "" : "s");
+	if (counts.kept > 0)
+		g_print("%u desktop%s of persistent pools %s turned off and kept, as disks of people are.\n", counts.kept,
+			counts.kept == 1 ? "" : "s", counts.kept == 1 ? "is" : "are");
 	return CLI_DONE;
 }
 

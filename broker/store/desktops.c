@@ -5,19 +5,22 @@
 #include "broker/common/error.h"
 #include "broker/common/secret.h"
 
-static const char *const state_words[] = {"cloning", "ready", "parked", "assigned", "resetting", "retired", "failed"};
+static const char *const state_words[] = {"cloning", "ready", "parked", "assigned", "off", "starting", "resetting", "retired", "failed"};
 G_STATIC_ASSERT(G_N_ELEMENTS(state_words) == DESKTOP_N_STATES);
-static const char *const intent_words[] = {NULL, "clone", "destroy"};
+static const char *const intent_words[] = {NULL, "clone", "start", "destroy", "import"};
 
 #define BIT(state) (1u << (state))
 
-/* cloning -> resetting: it was claimed while it was made, and its person went away before it ran. */
+/* cloning -> resetting: it was claimed while it was made, and its person went away before it ran.
+ * off -> assigned: it was seen to run. */
 static const guint successors[] = {
 	[DESKTOP_CLONING] = BIT(DESKTOP_READY) | BIT(DESKTOP_PARKED) | BIT(DESKTOP_ASSIGNED) | BIT(DESKTOP_RESETTING) | BIT(DESKTOP_RETIRED) |
 			    BIT(DESKTOP_FAILED),
 	[DESKTOP_READY] = BIT(DESKTOP_ASSIGNED) | BIT(DESKTOP_RETIRED) | BIT(DESKTOP_FAILED),
 	[DESKTOP_PARKED] = BIT(DESKTOP_READY) | BIT(DESKTOP_ASSIGNED) | BIT(DESKTOP_RETIRED) | BIT(DESKTOP_FAILED),
-	[DESKTOP_ASSIGNED] = BIT(DESKTOP_RESETTING) | BIT(DESKTOP_FAILED),
+	[DESKTOP_ASSIGNED] = BIT(DESKTOP_OFF) | BIT(DESKTOP_RESETTING) | BIT(DESKTOP_FAILED),
+	[DESKTOP_OFF] = BIT(DESKTOP_STARTING) | BIT(DESKTOP_ASSIGNED) | BIT(DESKTOP_RESETTING),
+	[DESKTOP_STARTING] = BIT(DESKTOP_ASSIGNED) | BIT(DESKTOP_OFF) | BIT(DESKTOP_RESETTING),
 	[DESKTOP_RESETTING] = 0,
 	[DESKTOP_RETIRED] = 0,
 	[DESKTOP_FAILED] = 0,
@@ -47,6 +50,7 @@ desktop_row_free(DesktopRow *row)
 	g_free(row->image);
 	g_free(row->user);
 	g_free(row->note);
+	g_free(row->home);
 	g_free(row);
 }
 
@@ -61,8 +65,9 @@ check_changed(int changed, const DesktopRow *row, GError **error)
 	return FALSE;
 }
 
-DesktopRow *
-desktops_insert(Store *store, const char *pool, const char *image, const char *user, gint64 now, GError **error)
+static DesktopRow *
+insert(Store *store, DesktopState state, DesktopIntent intent, const char *pool, const char *image, const char *user, gboolean kept,
+	gint64 now, GError **error)
 {
 	g_autoptr(DesktopRow) row = g_new0(DesktopRow, 1);
 	guint32 number;
@@ -73,15 +78,28 @@ desktops_insert(Store *store, const char *pool, const char *image, const char *u
 	row->pool = g_strdup(pool);
 	row->image = g_strdup(image);
 	row->user = g_strdup(user);
-	row->state = DESKTOP_CLONING;
-	row->intent = DESKTOP_INTENT_CLONE;
+	row->state = state;
+	row->intent = intent;
+	row->kept = kept;
 	row->created = row->changed = now;
 	if (store_run(store, error,
-		    "INSERT INTO desktops (id, pool, state, intent, uuid, user, image, created, changed, assigned)"
-		    " VALUES (?1, ?2, 'cloning', 'clone', ?3, ?4, ?5, ?6, ?6, NULL)",
-		    "sssssi", row->id, pool, row->uuid, user, image, now) < 0)
+		    "INSERT INTO desktops (id, pool, state, intent, uuid, user, image, created, changed, kept)"
+		    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)",
+		    "sssssssii", row->id, pool, state_words[state], intent_words[intent], row->uuid, user, image, now, (gint64)kept) < 0)
 		return NULL;
 	return g_steal_pointer(&row);
+}
+
+DesktopRow *
+desktops_insert(Store *store, const char *pool, const char *image, const char *user, gboolean kept, gint64 now, GError **error)
+{
+	return insert(store, DESKTOP_CLONING, DESKTOP_INTENT_CLONE, pool, image, user, kept, now, error);
+}
+
+DesktopRow *
+desktops_insert_import(Store *store, const char *pool, const char *image, const char *user, gint64 now, GError **error)
+{
+	return insert(store, DESKTOP_OFF, DESKTOP_INTENT_IMPORT, pool, image, user, TRUE, now, error);
 }
 
 static int
@@ -112,6 +130,10 @@ read_row(sqlite3_stmt *statement, GError **error)
 	row->changed = sqlite3_column_int64(statement, 8);
 	row->agent = sqlite3_column_int(statement, 9) != 0;
 	row->note = store_text(statement, 10);
+	row->assigned = sqlite3_column_int64(statement, 11);
+	row->kept = sqlite3_column_int(statement, 12) != 0;
+	row->home = store_text(statement, 13);
+	row->homed = sqlite3_column_int(statement, 14) != 0;
 	if (state < 0 || intent < 0) {
 		g_set_error(error, CARREL_ERROR, CARREL_ERROR_FAILED, "database: desktop %s has the unknown state “%s” or intent “%s”",
 			row->id, state_text, intent_text ? intent_text : "");
@@ -127,7 +149,7 @@ desktops_list(Store *store, GError **error)
 {
 	g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)desktop_row_free);
 	sqlite3_stmt *statement = store_prepare(store,
-		"SELECT id, pool, state, intent, uuid, user, image, created, changed, agent, note FROM desktops"
+		"SELECT id, pool, state, intent, uuid, user, image, created, changed, agent, note, assigned, kept, home, homed FROM desktops"
 		" ORDER BY created, id",
 		error);
 	StoreStep step;
@@ -167,6 +189,8 @@ desktops_move(Store *store, DesktopRow *row, DesktopState to, DesktopIntent inte
 	row->state = to;
 	row->intent = intent;
 	row->changed = now;
+	if (to == DESKTOP_ASSIGNED)
+		row->assigned = now;
 	if (note != NULL) {
 		g_free(row->note);
 		row->note = g_strdup(note);
@@ -189,6 +213,7 @@ desktops_assign(Store *store, DesktopRow *row, DesktopState to, const char *user
 		return FALSE;
 	row->state = to;
 	row->changed = now;
+	row->assigned = to == DESKTOP_ASSIGNED ? now : 0;
 	g_free(row->user);
 	row->user = g_strdup(user);
 	return TRUE;
@@ -218,6 +243,37 @@ desktops_set_agent(Store *store, DesktopRow *row, gboolean agent, GError **error
 	row->agent = agent;
 	if (agent)
 		g_clear_pointer(&row->note, g_free);
+	return TRUE;
+}
+
+gboolean
+desktops_set_home(Store *store, DesktopRow *row, const char *home, GError **error)
+{
+	/* OR IGNORE: what the index desktops_by_home forbids changes nothing. */
+	int changed = store_run(store, error, "UPDATE OR IGNORE desktops SET home = ?1, homed = 0 WHERE id = ?2 AND state = ?3", "sss",
+		home, row->id, state_words[row->state]);
+
+	if (changed < 0)
+		return FALSE;
+	if (changed == 0) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "another desktop has the disk %s", home);
+		return FALSE;
+	}
+	g_free(row->home);
+	row->home = g_strdup(home);
+	row->homed = FALSE;
+	return TRUE;
+}
+
+gboolean
+desktops_set_homed(Store *store, DesktopRow *row, GError **error)
+{
+	int changed = store_run(store, error, "UPDATE desktops SET homed = 1 WHERE id = ?1 AND state = ?2 AND home IS NOT NULL", "ss",
+		row->id, state_words[row->state]);
+
+	if (!check_changed(changed, row, error))
+		return FALSE;
+	row->homed = TRUE;
 	return TRUE;
 }
 

@@ -70,4 +70,16 @@ static const char *const schema_steps[] = {
 
 	/* A ticket's secret comes from its name and a key that is not in the file. Those of the old kind live for seconds. */
 	"DELETE FROM tickets; ALTER TABLE tickets DROP COLUMN secret;",
+
+	/* Desktops that are kept while they are off, and disks of people. */
+	"ALTER TABLE desktops ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE desktops ADD COLUMN home TEXT;"                     /* id of its person's disk */
+	"ALTER TABLE desktops ADD COLUMN homed INTEGER NOT NULL DEFAULT 0;"
+	"DROP INDEX desktops_by_user;"
+	"CREATE UNIQUE INDEX desktops_by_user ON desktops (user, pool)"
+	" WHERE state IN ('assigned', 'cloning', 'off', 'starting') AND user IS NOT NULL;"
+	/* A disk is on one desktop at a time, in whatever state that is. */
+	"CREATE UNIQUE INDEX desktops_by_home ON desktops (home) WHERE home IS NOT NULL;"
+	"CREATE TABLE snapshots (desktop TEXT NOT NULL REFERENCES desktops (id) ON DELETE CASCADE, name TEXT NOT NULL,"
+	" created INTEGER NOT NULL, PRIMARY KEY (desktop, name)) STRICT, WITHOUT ROWID;",
 };

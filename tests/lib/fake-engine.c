@@ -296,6 +296,26 @@ engine_release_user(Engine *engine, const char *user, guint16 code, const char *
 }
 
 gboolean
+engine_discard(Engine *engine, const char *desktop, guint16 code, const char *why, GError **error)
+{
+	return engine_reset(engine, desktop, code, why, error);
+}
+
+gboolean
+engine_restart(Engine *engine, const char *desktop, GError **error)
+{
+	if (find(engine, desktop))
+		return TRUE;
+	g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "there is no desktop “%s”", desktop);
+	return FALSE;
+}
+
+void
+engine_ask(Engine *engine, const char *desktop)
+{
+}
+
+gboolean
 engine_stop(Engine *engine, const char *desktop, GError **error)
 {
 	return engine_reset(engine, desktop, 4009, "stop", error);

@@ -29,8 +29,9 @@ START_TEST(nothing_is_cloned_while_back_off_lasts)
 	PoolCounts counts = able(4, 10);
 
 	counts.retry_in_s = 1;
+	counts.waiting = 1;
 	ck_assert_uint_eq(decide_pool(&counts, 2, 2).clone, 0);
-	ck_assert_uint_eq(decide_begin(&counts, 1, 2), 0);
+	ck_assert_uint_eq(decide_begin(&counts, 2), 0);
 }
 END_TEST
 
@@ -114,6 +115,11 @@ START_TEST(a_person_may_claim_up_to_max_whatever_is_being_thrown_away)
 	ck_assert(decide_may_claim(&counts));
 	counts.held = 2;
 	ck_assert(!decide_may_claim(&counts));
+	counts.queue = 2;
+	counts.waiting = 1;
+	ck_assert(decide_may_claim(&counts));
+	counts.waiting = 2;
+	ck_assert(!decide_may_claim(&counts));
 }
 END_TEST
 
@@ -121,15 +127,17 @@ START_TEST(a_waiting_person_begins_when_there_is_room_in_max)
 {
 	PoolCounts counts = able(0, 2);
 
-	counts.held = 2;
+	counts.held = 1;
+	counts.waiting = 1;
 	counts.going = 1;
 	/* One held and running, one going, one waiting: full. */
-	ck_assert_uint_eq(decide_begin(&counts, 1, 4), 0);
+	ck_assert_uint_eq(decide_begin(&counts, 4), 0);
 	counts.going = 0;
-	ck_assert_uint_eq(decide_begin(&counts, 1, 4), 1);
-	ck_assert_uint_eq(decide_begin(&counts, 1, 0), 0);
-	counts.held = 5;
-	ck_assert_uint_eq(decide_begin(&counts, 5, 9), 2);
+	ck_assert_uint_eq(decide_begin(&counts, 4), 1);
+	ck_assert_uint_eq(decide_begin(&counts, 0), 0);
+	counts.held = 0;
+	counts.waiting = 5;
+	ck_assert_uint_eq(decide_begin(&counts, 9), 2);
 }
 END_TEST
 
@@ -176,8 +184,8 @@ START_TEST(spares_wait_for_a_template_that_is_being_made)
 	counts.making_template = TRUE;
 	ck_assert_uint_eq(decide_pool(&counts, 2, 2).clone, 0);
 	/* People do not. */
-	counts.held = 1;
-	ck_assert_uint_eq(decide_begin(&counts, 1, 4), 1);
+	counts.waiting = 1;
+	ck_assert_uint_eq(decide_begin(&counts, 4), 1);
 }
 END_TEST
 
@@ -202,6 +210,29 @@ START_TEST(parked_clones_give_way_to_people)
 	counts.parked = 2;
 	counts.held = 2;
 	ck_assert_uint_eq(decide_pool(&counts, 2, 2).retire_parked, 1);
+}
+END_TEST
+
+START_TEST(the_pool_whose_desktops_are_gone_first_is_served_first)
+{
+	PoolCounts full = able(4, 10), empty = able(4, 10), asked = able(4, 10);
+
+	full.ready = 4;
+	asked.ready = 4;
+	ck_assert(decide_runs_out_s(&empty, 0) < decide_runs_out_s(&full, 0));
+	ck_assert(decide_runs_out_s(&asked, 0.1) < decide_runs_out_s(&empty, 0));
+	ck_assert(decide_runs_out_s(&empty, 0.1) < decide_runs_out_s(&asked, 0.1));
+}
+END_TEST
+
+START_TEST(how_often_a_pool_is_asked_is_forgotten_by_and_by)
+{
+	double rate = 0;
+
+	for (int minute = 0; minute < 120; minute++)
+		rate = decide_claim_rate(rate, 60, 6);
+	ck_assert(rate > 0.09 && rate < 0.11);
+	ck_assert(decide_claim_rate(rate, 600, 0) < 0.51 * rate);
 }
 END_TEST
 
@@ -275,6 +306,8 @@ main(void)
 	tcase_add_test(tcase, spares_wait_for_a_template_that_is_being_made);
 	tcase_add_test(tcase, nothing_is_refilled_while_somebody_waits_for_a_clone);
 	tcase_add_test(tcase, parked_clones_give_way_to_people);
+	tcase_add_test(tcase, the_pool_whose_desktops_are_gone_first_is_served_first);
+	tcase_add_test(tcase, how_often_a_pool_is_asked_is_forgotten_by_and_by);
 	tcase_add_test(tcase, refilling_never_goes_above_max_nor_back_and_forth);
 	tcase_add_test(tcase, back_off_doubles_and_is_bounded);
 	suite_add_tcase(suite, tcase);

@@ -129,7 +129,7 @@ start(void)
 static DesktopRow *
 insert(const char *user)
 {
-	DesktopRow *row = desktops_insert(store, "office", "none@1", user, 1000, NULL);
+	DesktopRow *row = desktops_insert(store, "office", "none@1", user, FALSE, 1000, NULL);
 
 	ck_assert_ptr_nonnull(row);
 	return row;

@@ -26,7 +26,7 @@ tear_down(void)
 static DesktopRow *
 insert(const char *user)
 {
-	DesktopRow *row = desktops_insert(store, "office", "desk@1", user, 100, NULL);
+	DesktopRow *row = desktops_insert(store, "office", "desk@1", user, FALSE, 100, NULL);
 
 	ck_assert_ptr_nonnull(row);
 	return row;
@@ -87,7 +87,7 @@ START_TEST(a_person_has_one_desktop_of_a_pool)
 	g_autoptr(DesktopRow) first = insert("anna");
 	g_autoptr(DesktopRow) spare = insert(NULL);
 
-	ck_assert_ptr_null(desktops_insert(store, "office", "desk@1", "anna", 100, NULL));
+	ck_assert_ptr_null(desktops_insert(store, "office", "desk@1", "anna", FALSE, 100, NULL));
 	ck_assert(!desktops_assign(store, spare, DESKTOP_ASSIGNED, "anna", 101, NULL));
 	ck_assert(desktops_move(store, first, DESKTOP_RESETTING, DESKTOP_INTENT_DESTROY, NULL, 102, NULL));
 	ck_assert(desktops_assign(store, spare, DESKTOP_ASSIGNED, "anna", 103, NULL));
