@@ -6,6 +6,7 @@
 
 #include "broker/access.h"
 #include "broker/gateway-service.h"
+#include "broker/store/snapshots.h"
 
 static void
 add_text(GVariantDict *row, const char *key, const char *text)
@@ -151,6 +152,17 @@ add_viewers(Broker *broker, const char *desktop, GVariantDict *row)
 	add_text(row, "protocols", spice && vnc ? "spice vnc" : spice ? "spice" : vnc ? "vnc" : "");
 }
 
+static void
+add_snapshots(Broker *broker, const char *desktop, GVariantDict *row)
+{
+	g_autoptr(GPtrArray) snapshots = snapshot_rows_of(broker->store, desktop, NULL);
+	g_auto(GVariantBuilder) names = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("as"));
+
+	for (guint i = 0; snapshots && i < snapshots->len; i++)
+		g_variant_builder_add(&names, "s", ((SnapshotRow *)snapshots->pdata[i])->name);
+	g_variant_dict_insert_value(row, "snapshots", g_variant_builder_end(&names));
+}
+
 static gboolean
 add_desktop(const DesktopView *desktop, void *data)
 {
@@ -168,6 +180,9 @@ add_desktop(const DesktopView *desktop, void *data)
 	add_text(&row, "domain", desktop->domain);
 	add_text(&row, "uuid", desktop->uuid);
 	add_text(&row, "note", desktop->note);
+	g_variant_dict_insert(&row, "kept", "b", desktop->kept);
+	g_variant_dict_insert(&row, "home", "b", desktop->home);
+	add_snapshots(listing->broker, desktop->id, &row);
 	add_viewers(listing->broker, desktop->id, &row);
 	g_variant_builder_add_value(listing->rows, g_variant_dict_end(&row));
 	return TRUE;

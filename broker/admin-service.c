@@ -200,6 +200,40 @@ on_reset_desktop(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation
 	return TRUE;
 }
 
+static void
+on_snapshot_done(GObject *source, GAsyncResult *result, gpointer data)
+{
+	GDBusMethodInvocation *invocation = data;
+	GError *error = NULL;
+
+	if (!engine_snapshot_finish(result, &error))
+		g_dbus_method_invocation_take_error(invocation, error);
+	else
+		g_dbus_method_invocation_return_value(invocation, NULL);
+}
+
+static gboolean
+on_snapshot_desktop(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, const char *desktop, const char *what,
+	const char *name, gpointer data)
+{
+	Caller *caller = data;
+	Broker *broker = caller->service->broker;
+
+	if (strcmp(what, "save") != 0 && strcmp(what, "revert") != 0 && strcmp(what, "delete") != 0) {
+		g_dbus_method_invocation_return_error(invocation, CARREL_ERROR, CARREL_ERROR_INVALID, "“%s” is not save, revert or delete", what);
+		return TRUE;
+	}
+	broker_audit(broker, caller->name, NULL,
+		*what == 's'   ? "snapshot"
+		: *what == 'r' ? "revert"
+			       : "delete-snapshot",
+		desktop, NULL, name);
+	(*what == 's'	? engine_snapshot_async
+	 : *what == 'r' ? engine_revert_async
+			: engine_delete_snapshot_async)(broker->engine, desktop, name, on_snapshot_done, invocation);
+	return TRUE;
+}
+
 static gboolean
 on_restart_desktop(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, const char *desktop, gpointer data)
 {
@@ -379,6 +413,7 @@ connect_handlers(CarrelBroker1Admin *skeleton, Caller *caller)
 		{"handle-drain-pool", G_CALLBACK(on_drain_pool)},
 		{"handle-list-desktops", G_CALLBACK(on_list_desktops)},
 		{"handle-reset-desktop", G_CALLBACK(on_reset_desktop)},
+		{"handle-snapshot-desktop", G_CALLBACK(on_snapshot_desktop)},
 		{"handle-restart-desktop", G_CALLBACK(on_restart_desktop)},
 		{"handle-stop-desktop", G_CALLBACK(on_stop_desktop)},
 		{"handle-screenshot", G_CALLBACK(on_screenshot)},

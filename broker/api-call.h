@@ -21,6 +21,7 @@ typedef struct {
 	JsonBuilder *json;                    /* the answer's body: fill it, then api_answer_json */
 	GVariantBuilder fields;
 	gboolean secret;                      /* the answer's, see ApiAnswer */
+	guint16 status;			      /* the answer's, once what it waits for went well */
 	ApiDone done;
 	void *data;
 } ApiCall;
@@ -44,6 +45,9 @@ const char *api_body_text(const ApiCall *call, const char *member);
  * not one: it goes into files and links. Free with g_free. */
 char *api_host_name(const ApiCall *call);
 
+/* "snapshots" and "snapshots-max" of a desktop. @file: of its pool, or NULL. */
+void api_add_snapshots(ApiCall *call, const char *desktop, const PoolFile *file);
+
 /* The routes' handlers. */
 void api_post_sign_in(ApiCall *call);
 void api_post_sign_in_answers(ApiCall *call);
@@ -55,6 +59,9 @@ void api_get_pools(ApiCall *call);
 void api_post_open(ApiCall *call);
 void api_get_desktops(ApiCall *call);
 void api_get_desktop(ApiCall *call);
+void api_post_snapshot(ApiCall *call);
+void api_post_revert(ApiCall *call);
+void api_delete_snapshot(ApiCall *call);
 void api_post_restart(ApiCall *call);
 void api_post_stop(ApiCall *call);
 void api_post_reset(ApiCall *call);

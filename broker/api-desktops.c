@@ -143,6 +143,7 @@ add_desktop(ApiCall *call, const char *id)
 	api_add_text(json, "kind", kind_of(desktop, pool ? pool->file : NULL));
 	api_add_text(json, "title", pool && pool->file && pool->file->title ? pool->file->title : pool_name);
 	add_policy(json, pool ? pool->file : NULL);
+	api_add_snapshots(call, id, pool ? pool->file : NULL);
 	json_builder_end_object(json);
 }
 

@@ -128,6 +128,8 @@ desktop_mark(Desktop *desktop)
 static const char *
 step_of(const Desktop *desktop)
 {
+	if (desktop->step)
+		return desktop->step;
 	switch (desktop->row->state) {
 	case DESKTOP_CLONING:
 		if (desktop->waking)

@@ -116,7 +116,7 @@ start(Desktop *desktop, Pool *pool, GError **error)
 	}
 	if (desktop->busy)
 		return TRUE;
-	if (!desktops_move(desktop->engine->store, desktop->row, DESKTOP_STARTING, DESKTOP_INTENT_START, NULL, engine_now(), error))
+	if (!desktops_move(desktop->engine->store, desktop->row, DESKTOP_STARTING, DESKTOP_INTENT_START, "", engine_now(), error))
 		return FALSE;
 	effect_start(desktop, pool);
 	return TRUE;

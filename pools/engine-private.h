@@ -66,6 +66,7 @@ typedef struct {
 	guint retry_id;	  /* destroying it failed: try again then */
 	guint down_timer; /* until then its guest may shut down, or restart, by itself */
 	gboolean restarting;
+	const char *step; /* static: what is being done with it beside its state; NULL: nothing */
 	guint hold; /* how many have its disk in their hands: it is not started meanwhile */
 	AgentLink *link;
 	gboolean dirty;	  /* on_change is due */

@@ -4,6 +4,7 @@
 
 #include "broker/common/error.h"
 #include "broker/common/secret.h"
+#include "broker/store/snapshots.h"
 
 #include <string.h>
 
@@ -119,7 +120,7 @@ engine_new(const Conf *conf, Store *store, const EngineEvents *events, GError **
 	engine->aliases = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	engine->templates = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, template_free);
 	g_queue_init(&engine->changed);
-	if (!agent_folder_make(engine->place->agents, error) || !load_desktops(engine, error))
+	if (!agent_folder_make(engine->place->agents, error) || !snapshot_rows_delete_broken(store, error) || !load_desktops(engine, error))
 		return NULL;
 	pools_load(engine, NULL, NULL);
 	mine.data = engine;

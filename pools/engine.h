@@ -94,5 +94,14 @@ void engine_each_desktop(Engine *engine, gboolean (*visit)(const DesktopView *de
 void engine_screenshot_async(Engine *engine, const char *desktop, GAsyncReadyCallback callback, void *data);
 GBytes *engine_screenshot_finish(GAsyncResult *result, const char **mime, GError **error);
 
+/* Snapshots of memory and disk that the person may go back to, as the pool's Snapshots= allows: saved under a name, which replaces one that is
+ * called so; gone back to; deleted. They take seconds, in which the guest stands still. finish: INVALID (the name), DENIED, EXHAUSTED,
+ * NOT_FOUND, BUSY. The table is broker/store/snapshots.h. */
+gboolean snapshot_name_is_valid(const char *name); /* [A-Za-z0-9][A-Za-z0-9._-]{0,31} */
+void engine_snapshot_async(Engine *engine, const char *desktop, const char *name, GAsyncReadyCallback callback, void *data);
+void engine_revert_async(Engine *engine, const char *desktop, const char *name, GAsyncReadyCallback callback, void *data);
+void engine_delete_snapshot_async(Engine *engine, const char *desktop, const char *name, GAsyncReadyCallback callback, void *data);
+gboolean engine_snapshot_finish(GAsyncResult *result, GError **error);
+
 /* Shows @text to the person through the agent. NOT_FOUND, or BUSY when the agent never spoke. */
 gboolean engine_notify(Engine *engine, const char *desktop, const char *text, GError **error);

@@ -118,7 +118,7 @@ static const Setting table[] = {
 	{"Pool", "Reset", SETTING_ENUM, AT(reset), "logout", .words = reset_words, .check = check_reset},
 	{"Pool", "ResetAt", SETTING_LIST, AT(reset_at), .unsupported = "there are no schedules"},
 	{"Pool", "Grace", SETTING_DURATION, AT(grace), "15min", 0, 30 * 86400, .unsupported = "a disconnect has no consequence"},
-	{"Pool", "Snapshots", SETTING_INT, AT(snapshots), "0", 0, 16, .unsupported = "no snapshots are made"},
+	{"Pool", "Snapshots", SETTING_INT, AT(snapshots), "0", 0, 16},
 	{"Pool", "Home", SETTING_SIZE, AT(home), "0", 0, 16 * TIB, .check = check_home},
 	{"Desktop", "CPUs", SETTING_INT, AT(cpus), "2", 1, 64},
 	{"Desktop", "Memory", SETTING_SIZE, AT(memory), "2G", 128 * MIB, TIB},
@@ -261,6 +261,13 @@ check_kind(const PoolFile *file, const char *path, GPtrArray **faults)
 		return;
 	if (file->kind == POOL_PERSISTENT && file->parked > 0)
 		add_fault(faults, path, "Pool/Parked", "persistent desktops boot, so none can be parked: remove it");
+	if (file->home > 0 && file->snapshots > 0)
+		add_fault(faults, path, "Pool/Snapshots",
+			"cannot be taken beside Home=: a desktop that goes back would damage the disk that does not. Remove one of them");
+	if (file->kind == POOL_LAB && file->reset == POOL_RESET_NEVER)
+		add_fault(faults, path, "Pool/Reset", "a lab begins each session clean: set logout, disconnect or schedule");
+	if (file->kind == POOL_LAB && file->mode != POOL_NETWORK_ISOLATED && file->mode != POOL_NETWORK_NONE && is_sound(*faults, "Network/Mode"))
+		add_fault(faults, path, "Network/Mode", "%s lets a lab out: set Mode=isolated or none", mode_words[file->mode]);
 	if (file->kind == POOL_PERSISTENT && file->home > 0)
 		add_fault(faults, path, "Pool/Home", "a persistent desktop is its person's with all that is in it: remove it, or set Kind=floating");
 }

@@ -12,3 +12,8 @@ gboolean qmp_ignore_shared(virDomainPtr domain, GError **error);
  * waits until that is done. TIMEOUT after a minute. QEMU's user must be able to open @file. */
 gboolean qmp_write_state(virDomainPtr domain, const char *file, GError **error);
 gboolean qmp_read_state(virDomainPtr domain, const char *file, GError **error);
+
+/* A snapshot of memory and disks, in the disks: of all that can be written. The guest is stopped
+ * while it is saved or loaded (seconds), and goes on as it was before. TIMEOUT after two minutes. */
+typedef enum { QMP_SNAPSHOT_SAVE, QMP_SNAPSHOT_LOAD, QMP_SNAPSHOT_DELETE } QmpSnapshot;
+gboolean qmp_snapshot(virDomainPtr domain, QmpSnapshot what, const char *name, GError **error);

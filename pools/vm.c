@@ -217,10 +217,12 @@ vm_start(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec,
 	g_autofree char *name = vm_overlay_name(spec->id);
 	g_autoptr(virStorageVol) volume = storage ? find_volume(storage, name) : NULL;
 	g_autoptr(virDomain) domain = NULL;
+	virStorageVolInfo info;
 
 	if (storage == NULL)
 		return FALSE;
-	if (volume == NULL) {
+	/* libvirt may remember a file that is gone. */
+	if (volume == NULL || virStorageVolGetInfo(volume, &info) < 0) {
 		g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "its disk %s is not there: bring it back from a backup", spec->disk);
 		return FALSE;
 	}
@@ -339,6 +341,21 @@ vm_plug_network(virConnectPtr connection, const char *uuid, const char *network,
 		return TRUE;
 	host_set_error(error, "plugging in its network card");
 	return FALSE;
+}
+
+gboolean
+vm_snapshot(virConnectPtr connection, const char *uuid, QmpSnapshot what, const char *name, GError **error)
+{
+	g_autoptr(virDomain) domain = virDomainLookupByUUIDString(connection, uuid);
+
+	if (domain == NULL) {
+		host_set_error(error, "a snapshot of it");
+		return FALSE;
+	}
+	/* One of that name is replaced; where there is none, that is no fault. */
+	if (what == QMP_SNAPSHOT_SAVE)
+		qmp_snapshot(domain, QMP_SNAPSHOT_DELETE, name, NULL);
+	return qmp_snapshot(domain, what, name, error);
 }
 
 static char *

@@ -7,6 +7,7 @@
 #include <libvirt/libvirt.h>
 
 #include "pools/domain-xml.h"
+#include "pools/qmp.h"
 
 /* A screenshot that is larger is not taken. */
 #define VM_SCREENSHOT_MAX (64u << 20)
@@ -57,6 +58,9 @@ gboolean vm_resume(virConnectPtr connection, const char *uuid, GError **error);
 
 /* Plugs in a network card, by libvirt's XML of it, where the domain has none. @network: made first, or NULL. */
 gboolean vm_plug_network(virConnectPtr connection, const char *uuid, const char *network, const char *xml, GError **error);
+
+/* NOT_FOUND when there is none with this UUID. */
+gboolean vm_snapshot(virConnectPtr connection, const char *uuid, QmpSnapshot what, const char *name, GError **error);
 
 /* Ends the domain at once. It may be gone already. */
 gboolean vm_end(virDomainPtr domain, GError **error);

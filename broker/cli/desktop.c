@@ -32,6 +32,8 @@ static const CliColumn lines[] = {
 	{"Agent ready", "agent"},
 	{"Clients", "clients"},
 	{"Protocols", "protocols"},
+	{"Kept for its person", "kept", cli_format_yes_no},
+	{"Snapshots", "snapshots"},
 	{"Libvirt domain", "domain"},
 	{"UUID", "uuid"},
 	{"Note", "note"},
@@ -50,6 +52,13 @@ static gboolean discard;
 
 static const GOptionEntry reset_options[] = {
 	{"discard", 0, 0, G_OPTION_ARG_NONE, &discard, "Also one that is kept for somebody, with all that is in it", NULL},
+	{NULL},
+};
+
+static gboolean delete_snapshot;
+
+static const GOptionEntry snapshot_options[] = {
+	{"delete", 0, 0, G_OPTION_ARG_NONE, &delete_snapshot, "Delete the one of that name instead", NULL},
 	{NULL},
 };
 
@@ -124,6 +133,36 @@ run_reset(CliContext *context, char **args)
 	return call_for_each(context, args, reset_one, "is thrown away");
 }
 
+#define SNAPSHOT_MS 180000
+
+static int
+call_snapshot(CliContext *context, char **args, const char *what, const char *done)
+{
+	int status;
+	GError *error = NULL;
+	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
+
+	if (broker == NULL)
+		return status;
+	if (!carrel_broker1_admin_call_snapshot_desktop_sync(broker, args[0], what, args[1], G_DBUS_CALL_FLAGS_NONE, SNAPSHOT_MS, NULL, &error))
+		return cli_fail(error);
+	g_print(done, args[0], args[1]);
+	return CLI_DONE;
+}
+
+static int
+run_snapshot(CliContext *context, char **args)
+{
+	return delete_snapshot ? call_snapshot(context, args, "delete", "Desktop %s has no snapshot %s any more.\n")
+			       : call_snapshot(context, args, "save", "Desktop %s can go back to %s.\n");
+}
+
+static int
+run_revert(CliContext *context, char **args)
+{
+	return call_snapshot(context, args, "revert", "Desktop %s is as it was at %s.\n");
+}
+
 static int
 run_restart(CliContext *context, char **args)
 {
@@ -187,6 +226,10 @@ static const CliVerb verbs[] = {
 	{"reset", "DESKTOP...", "Throw desktops away, whoever holds them",
 		"Its pool makes a fresh one where it wants one. What was not saved elsewhere is lost. One of a persistent pool is "
 		"thrown away with --discard only.", 1, -1, FALSE, reset_options, run_reset},
+	{"snapshot", "DESKTOP NAME", "Save what a desktop is now, to go back to",
+		"Memory and disk, in seconds in which it stands still. One of that name is replaced. As many as the pool's Snapshots= allows.", 2, 2,
+		FALSE, snapshot_options, run_snapshot},
+	{"revert", "DESKTOP NAME", "Take a desktop back to a snapshot", "What was done since is lost.", 2, 2, FALSE, NULL, run_revert},
 	{"restart", "DESKTOP...", "Restart what runs in desktops (made to after 30 s)", NULL, 1, -1, FALSE, NULL, run_restart},
 	{"stop", "DESKTOP...", "Shut desktops down (off after 30 s)", "A floating desktop is thrown away; one of a persistent pool is kept, and starts when it is opened.", 1, -1, FALSE,
 		NULL, run_stop},

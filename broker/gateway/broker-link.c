@@ -288,8 +288,8 @@ broker_link_request(BrokerLink *link, const char *method, const char *path, cons
 	GVariant *body, GCancellable *cancellable, GAsyncReadyCallback callback, void *data)
 {
 	GTask *task = begin(link, cancellable, callback, data);
-	/* PAM may wait for somebody's telephone. */
-	gboolean patient = g_str_has_prefix(path, "/api/v1/sign-in");
+	/* PAM may wait for somebody's telephone, and a guest's memory takes its time to be written. */
+	gboolean patient = g_str_has_prefix(path, "/api/v1/sign-in") || strstr(path, "/snapshots") != NULL;
 
 	if (task && !patient)
 		g_task_set_task_data(task, link, NULL);

@@ -181,7 +181,7 @@ desktops_move(Store *store, DesktopRow *row, DesktopState to, DesktopIntent inte
 		return FALSE;
 	}
 	changed = store_run(store, error,
-		"UPDATE desktops SET state = ?1, intent = ?2, note = coalesce(?3, note), changed = ?4,"
+		"UPDATE desktops SET state = ?1, intent = ?2, note = nullif(coalesce(?3, note), ''), changed = ?4,"
 		" assigned = CASE ?1 WHEN 'assigned' THEN ?4 ELSE assigned END WHERE id = ?5 AND state = ?6",
 		"sssiss", state_words[to], intent_words[intent], note, now, row->id, state_words[row->state]);
 	if (!check_changed(changed, row, error))
@@ -193,7 +193,7 @@ desktops_move(Store *store, DesktopRow *row, DesktopState to, DesktopIntent inte
 		row->assigned = now;
 	if (note != NULL) {
 		g_free(row->note);
-		row->note = g_strdup(note);
+		row->note = *note != '\0' ? g_strdup(note) : NULL;
 	}
 	return TRUE;
 }

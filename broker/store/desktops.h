@@ -63,7 +63,7 @@ DesktopRow *desktops_insert_import(Store *store, const char *pool, const char *i
 GPtrArray *desktops_list(Store *store, GError **error);
 
 /* These change the table and, when that went well, @row. They fail with BUSY when the row in the table is no longer in
- * row->state (nothing has changed then), or as store.h says. @note NULL keeps the old one. */
+ * row->state (nothing has changed then), or as store.h says. @note NULL keeps the old one, "" clears it. */
 gboolean desktops_move(Store *store, DesktopRow *row, DesktopState to, DesktopIntent intent, const char *note, gint64 now,
 	GError **error);
 /* To ready, parked or cloning rows without a user only. @to is DESKTOP_ASSIGNED, or DESKTOP_CLONING for one that does not run yet. */

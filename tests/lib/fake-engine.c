@@ -310,6 +310,47 @@ engine_restart(Engine *engine, const char *desktop, GError **error)
 	return FALSE;
 }
 
+gboolean
+snapshot_name_is_valid(const char *name)
+{
+	return g_ascii_isalnum(*name) && strchr(name, '/') == NULL;
+}
+
+static void
+snapshot(Engine *engine, const char *desktop, const char *sql, const char *name, GAsyncReadyCallback callback, void *data)
+{
+	g_autoptr(GTask) task = g_task_new(NULL, NULL, callback, data);
+
+	if (find(engine, desktop) == NULL || store_run(engine->store, NULL, sql, "ss", desktop, name) == 0)
+		g_task_return_new_error(task, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "there is no snapshot “%s”", name);
+	else
+		g_task_return_boolean(task, TRUE);
+}
+
+void
+engine_snapshot_async(Engine *engine, const char *desktop, const char *name, GAsyncReadyCallback callback, void *data)
+{
+	snapshot(engine, desktop, "INSERT OR REPLACE INTO snapshots VALUES (?, ?, 1700000000)", name, callback, data);
+}
+
+void
+engine_revert_async(Engine *engine, const char *desktop, const char *name, GAsyncReadyCallback callback, void *data)
+{
+	snapshot(engine, desktop, "UPDATE snapshots SET created = created WHERE desktop = ? AND name = ?", name, callback, data);
+}
+
+void
+engine_delete_snapshot_async(Engine *engine, const char *desktop, const char *name, GAsyncReadyCallback callback, void *data)
+{
+	snapshot(engine, desktop, "DELETE FROM snapshots WHERE desktop = ? AND name = ?", name, callback, data);
+}
+
+gboolean
+engine_snapshot_finish(GAsyncResult *result, GError **error)
+{
+	return g_task_propagate_boolean(G_TASK(result), error);
+}
+
 void
 engine_ask(Engine *engine, const char *desktop)
 {
