@@ -113,6 +113,8 @@ admin_list_pools(Broker *broker)
 		g_variant_dict_insert(&row, "wanted-parked", "u", file ? (guint)file->parked : 0);
 		g_variant_dict_insert(&row, "parked", "u", pool->parked);
 		g_variant_dict_insert(&row, "off", "u", pool->off);
+		g_variant_dict_insert(&row, "outdated", "u", pool->outdated);
+		g_variant_dict_insert_value(&row, "versions", g_variant_new_strv(pool->versions ? pool->versions : (const char *const[]){NULL}, -1));
 		g_variant_dict_insert(&row, "waiting", "u", pool->waiting);
 		add_text(&row, "instant", pool->instant);
 		g_variant_dict_insert(&row, "max", "u", file ? (guint)file->max : 0);

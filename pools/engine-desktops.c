@@ -148,7 +148,7 @@ step_of(const Desktop *desktop)
 			return home_step(desktop);
 		return desktop->booting ? "Waiting for the agent" : "Ready";
 	case DESKTOP_OFF:
-		return desktop->row->intent == DESKTOP_INTENT_IMPORT ? "Being imported" : "Turned off";
+		return "Turned off";
 	case DESKTOP_STARTING:
 		return "Starting";
 	case DESKTOP_RESETTING:

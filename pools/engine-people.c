@@ -105,10 +105,6 @@ order_new(Engine *engine, Pool *pool, const char *user, GError **error)
 static gboolean
 start(Desktop *desktop, Pool *pool, GError **error)
 {
-	if (desktop->row->intent == DESKTOP_INTENT_IMPORT) {
-		g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "the desktop %s is being imported", desktop->row->id);
-		return FALSE;
-	}
 	if (desktop->hold) {
 		g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "the desktop %s is being exported: it can be started in a moment",
 			desktop->row->id);

@@ -27,6 +27,7 @@ pool_free(gpointer data)
 	g_free(pool->why_no_template);
 	g_free(pool->shown_fault);
 	g_free(pool->shown_instant);
+	g_strfreev(pool->shown_versions);
 	g_free(pool);
 }
 
@@ -364,6 +365,40 @@ count_states(Engine *engine, PoolView *view)
 	}
 }
 
+static int
+compare_texts(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void
+count_versions(Engine *engine, Pool *pool)
+{
+	const GPtrArray *desktops = desktops_of_pool(engine, pool->name);
+	g_autoptr(GHashTable) counts = g_hash_table_new(g_str_hash, g_str_equal); /* image -> how many */
+	GPtrArray *lines = g_ptr_array_new();
+	GHashTableIter iter;
+	gpointer image, n;
+
+	for (guint i = 0; i < desktops->len; i++) {
+		const Desktop *desktop = desktops->pdata[i];
+
+		if (desktop->row->state == DESKTOP_FAILED || desktop_is_ours_to_end(desktop) || desktop_is_waiting(desktop))
+			continue;
+		n = g_hash_table_lookup(counts, desktop->row->image);
+		g_hash_table_insert(counts, desktop->row->image, GUINT_TO_POINTER(GPOINTER_TO_UINT(n) + 1));
+		pool->view.outdated += desktop_is_held(desktop) && desktop_is_stale(desktop, pool);
+	}
+	g_hash_table_iter_init(&iter, counts);
+	while (g_hash_table_iter_next(&iter, &image, &n))
+		g_ptr_array_add(lines, g_strdup_printf("%s: %u", (char *)image, GPOINTER_TO_UINT(n)));
+	g_ptr_array_sort(lines, compare_texts);
+	g_ptr_array_add(lines, NULL);
+	g_strfreev(pool->shown_versions);
+	pool->shown_versions = (char **)g_ptr_array_free(lines, FALSE);
+	pool->view.versions = (const char *const *)pool->shown_versions;
+}
+
 const PoolView *
 pool_view(Engine *engine, Pool *pool)
 {
@@ -390,5 +425,6 @@ pool_view(Engine *engine, Pool *pool)
 		.retry_in_s = pool_retry_s(pool),
 	};
 	count_states(engine, &pool->view);
+	count_versions(engine, pool);
 	return &pool->view;
 }

@@ -32,7 +32,7 @@ typedef struct {
 	double claim_rate; /* a second, lately: decide.h */
 	gint64 rated_us;
 	gboolean wants;	   /* the last plan could not begin all that it wants */
-	char *shown_fault, *shown_instant; /* of the view */
+	char *shown_fault, *shown_instant, **shown_versions; /* of the view */
 	PoolView view;
 } Pool;
 

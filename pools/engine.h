@@ -53,6 +53,8 @@ typedef struct {
 	gboolean draining;
 	const char *instant;   /* whether its desktops are cloned from a template, and if not why not */
 	guint ready, parked, assigned, off, cloning, resetting, failed;
+	const char *const *versions; /* of images, that its desktops were made from: "NAME@VERSION: N", NULL-terminated */
+	guint outdated;	       /* desktops in people's hands that a fresh one would differ from */
 	guint waiting;	       /* people in the queue, or for a place on the host */
 	guint retry_in_s;      /* back-off after failed clones; 0: none */
 } PoolView;

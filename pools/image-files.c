@@ -355,7 +355,7 @@ gboolean
 image_remove(const char *images, const char *reference, GError **error)
 {
 	const char *at = strchr(reference, '@');
-	g_autofree char *name = NULL, *folder = NULL, *aside = NULL, *parent = NULL;
+	g_autofree char *name = NULL, *folder = NULL, *aside = NULL, *parent = NULL, *in_use = NULL;
 
 	if (at == NULL || !image_reference_is_valid(reference)) {
 		g_set_error(error, CARREL_ERROR, CARREL_ERROR_INVALID,
@@ -367,6 +367,12 @@ image_remove(const char *images, const char *reference, GError **error)
 	folder = g_build_filename(parent, at + 1, NULL);
 	if (!g_file_test(folder, G_FILE_TEST_IS_DIR)) {
 		g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "there is no image %s", reference);
+		return FALSE;
+	}
+	in_use = image_version_in_use(images, name);
+	if (g_strcmp0(in_use, at + 1) == 0) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "%s is the version in use: carrel image use %s takes the newest instead",
+			reference, name);
 		return FALSE;
 	}
 	aside = g_strdup_printf("%s/.old-%s", parent, at + 1);

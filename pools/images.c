@@ -5,6 +5,8 @@
 #include "broker/common/error.h"
 #include "broker/common/settings.h"
 
+#include <errno.h>
+#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -220,6 +222,59 @@ images_list(const char *images, GPtrArray *faults, GError **error)
 	return g_steal_pointer(&list);
 }
 
+#define IN_USE_MAX 128
+
+char *
+image_version_in_use(const char *images, const char *name)
+{
+	g_autofree char *file = g_build_filename(images, name, IMAGE_IN_USE_FILE, NULL), *text = NULL;
+
+	if (!g_file_get_contents(file, &text, NULL, NULL) || strlen(text) > IN_USE_MAX || *g_strstrip(text) == '\0')
+		return NULL;
+	return g_steal_pointer(&text);
+}
+
+static Image *
+read_version(const char *images, const char *name, const char *version, GError **error)
+{
+	g_autofree char *folder = g_build_filename(images, name, version, NULL);
+
+	return image_read(folder, name, version, error);
+}
+
+gboolean
+image_use(const char *images, const char *reference, GError **error)
+{
+	const char *at = strchr(reference, '@');
+	g_autofree char *name = at ? g_strndup(reference, (gsize)(at - reference)) : g_strdup(reference);
+	g_autofree char *file = g_build_filename(images, name, IMAGE_IN_USE_FILE, NULL);
+	g_autofree char *text = at ? g_strconcat(at + 1, "\n", NULL) : NULL;
+	g_autoptr(Image) image = NULL;
+
+	if (at == NULL && g_unlink(file) < 0 && errno != ENOENT) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_FAILED, "%s: %s", file, g_strerror(errno));
+		return FALSE;
+	}
+	image = image_resolve(images, reference, error);
+	/* Atomic: whoever reads it finds the old or the new one. */
+	return image != NULL && (text == NULL || g_file_set_contents_full(file, text, -1,
+							 G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0644, error));
+}
+
+static Image *
+resolve_in_use(const char *images, const char *name, const char *version, GError **error)
+{
+	Image *image = NULL;
+
+	if (image_name_is_valid(version))
+		image = read_version(images, name, version, error);
+	else
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_CONFIG, "%s/%s/" IMAGE_IN_USE_FILE " names no version", images, name);
+	if (image == NULL)
+		g_prefix_error(error, "the version of %s that is in use (carrel image use %s goes back to its newest): ", name, name);
+	return image;
+}
+
 static Image *
 resolve_newest(const char *images, const char *name, GError **error)
 {
@@ -247,10 +302,12 @@ image_resolve(const char *images, const char *reference, GError **error)
 		g_set_error(error, CARREL_ERROR, CARREL_ERROR_INVALID, "“%s” is not an image: NAME or NAME@VERSION", reference);
 		return NULL;
 	}
-	if (at == NULL)
-		return resolve_newest(images, reference, error);
-	g_autofree char *name = g_strndup(reference, (gsize)(at - reference));
-	g_autofree char *folder = g_build_filename(images, name, at + 1, NULL);
+	if (at == NULL) {
+		g_autofree char *version = image_version_in_use(images, reference);
 
-	return image_read(folder, name, at + 1, error);
+		return version ? resolve_in_use(images, reference, version, error) : resolve_newest(images, reference, error);
+	}
+	g_autofree char *name = g_strndup(reference, (gsize)(at - reference));
+
+	return read_version(images, name, at + 1, error);
 }

@@ -6,6 +6,7 @@
 #include <gio/gio.h>
 
 #define IMAGE_FILE "image.ini"
+#define IMAGE_IN_USE_FILE "in-use" /* IMAGES/NAME/in-use: the version that NAME stands for; not there: the newest */
 
 typedef enum { IMAGE_BOOT_KERNEL, IMAGE_BOOT_DISK } ImageBoot;
 
@@ -36,8 +37,15 @@ gboolean image_reference_is_valid(const char *reference);
  * image.ini is not good or names a file that is not there, NOT_FOUND when there is none. */
 Image *image_read(const char *folder, const char *name, const char *version, GError **error);
 
-/* NAME@VERSION, or the newest version of NAME (by Created=, then by version) that is whole. NOT_FOUND, or CONFIG. */
+/* NAME@VERSION, or the version of NAME that is in use: the newest (by Created=, then by version) that is whole, unless another was
+ * named by image_use(). NOT_FOUND, or CONFIG. */
 Image *image_resolve(const char *images, const char *reference, GError **error);
+
+/* From now on NAME stands for VERSION (or, with NAME alone, for its newest). NOT_FOUND, CONFIG. */
+gboolean image_use(const char *images, const char *reference, GError **error);
+
+/* The version that @name was made to stand for, or NULL: its newest. Free with g_free. */
+char *image_version_in_use(const char *images, const char *name);
 
 /* Every image (Image *, freed by the array) by name, newest first. Versions that are not whole are left out, and
  * reported in @faults (char *, may be NULL). A catalogue that is not there yet is empty. */

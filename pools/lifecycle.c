@@ -11,7 +11,6 @@ enum {
 	AGENT = 1 << 4,
 	TO_CLONE = 1 << 5,   /* the intent */
 	TO_DESTROY = 1 << 6, /* the intent */
-	TO_IMPORT = 1 << 7,  /* the intent */
 };
 
 #define IN(state) (1u << DESKTOP_##state)
@@ -44,8 +43,8 @@ static const Rule rules[] = {
 	/* Made for an earlier process, or by a call whose end nobody heard. */
 	{LIFE_SEEN, IN(CLONING), USED, 0, DESKTOP_ASSIGNED, DESKTOP_INTENT_NONE, LIFE_WATCH},
 	{LIFE_SEEN, IN(CLONING), TO_CLONE, 0, DESKTOP_CLONING, DESKTOP_INTENT_NONE, LIFE_WATCH},
-	{LIFE_SEEN, IN(STARTING) | IN(OFF), 0, TO_IMPORT, DESKTOP_ASSIGNED, DESKTOP_INTENT_NONE, LIFE_WATCH},
-	{LIFE_SEEN, ANY, 0, TO_IMPORT, STAYS, 0, LIFE_WATCH},
+	{LIFE_SEEN, IN(STARTING) | IN(OFF), 0, 0, DESKTOP_ASSIGNED, DESKTOP_INTENT_NONE, LIFE_WATCH},
+	{LIFE_SEEN, ANY, 0, 0, STAYS, 0, LIFE_WATCH},
 
 	/* Half-loaded or whole, a clone looks the same. */
 	{LIFE_SEEN_STOPPED, IN(CLONING), CLONED | USED | TO_CLONE, RUNNING, STAYS, 0, LIFE_AGAIN},
@@ -55,8 +54,8 @@ static const Rule rules[] = {
 	/* An admin stopped it, say: it is there. */
 	{LIFE_SEEN_STOPPED, IN(CLONING), USED, 0, DESKTOP_ASSIGNED, DESKTOP_INTENT_NONE, LIFE_WATCH},
 	{LIFE_SEEN_STOPPED, IN(CLONING), TO_CLONE, 0, DESKTOP_CLONING, DESKTOP_INTENT_NONE, LIFE_WATCH},
-	{LIFE_SEEN_STOPPED, IN(STARTING) | IN(OFF), 0, TO_IMPORT, DESKTOP_ASSIGNED, DESKTOP_INTENT_NONE, LIFE_WATCH},
-	{LIFE_SEEN_STOPPED, ANY, 0, TO_IMPORT, STAYS, 0, LIFE_WATCH},
+	{LIFE_SEEN_STOPPED, IN(STARTING) | IN(OFF), 0, 0, DESKTOP_ASSIGNED, DESKTOP_INTENT_NONE, LIFE_WATCH},
+	{LIFE_SEEN_STOPPED, ANY, 0, 0, STAYS, 0, LIFE_WATCH},
 
 	/* It was asked for and never came to be. Somebody's is begun again; a spare is not worth it. */
 	{LIFE_MISSED, IN(CLONING), TO_CLONE | USED, RUNNING, STAYS, 0, LIFE_AGAIN},
@@ -96,7 +95,7 @@ conditions(const Life *life)
 {
 	return (life->used ? USED : 0) | (life->kept && life->used ? KEPT : 0) | (life->cloned ? CLONED : 0) |
 	       (life->running ? RUNNING : 0) | (life->agent ? AGENT : 0) | (life->intent == DESKTOP_INTENT_CLONE ? TO_CLONE : 0) |
-	       (life->intent == DESKTOP_INTENT_DESTROY ? TO_DESTROY : 0) | (life->intent == DESKTOP_INTENT_IMPORT ? TO_IMPORT : 0);
+	       (life->intent == DESKTOP_INTENT_DESTROY ? TO_DESTROY : 0);
 }
 
 LifeStep

@@ -32,8 +32,16 @@ format_size(GVariant *value)
 	return g_format_size_full((guint64)g_variant_get_int64(value), G_FORMAT_SIZE_IEC_UNITS);
 }
 
+static gboolean use_previous;
+
+static const GOptionEntry use_options[] = {
+	{"previous", 0, 0, G_OPTION_ARG_NONE, &use_previous, "The version before the one in use", NULL},
+	{NULL},
+};
+
 static const CliColumn columns[] = {
 	{"IMAGE", "image"},
+	{"IN USE", "in-use", cli_format_yes_no},
 	{"TITLE", "title", cli_format_text},
 	{"CREATED", "created", cli_format_text},
 	{"BOOT", "boot"},
@@ -43,14 +51,16 @@ static const CliColumn columns[] = {
 };
 
 static void
-add_image(GVariantBuilder *rows, const Image *image)
+add_image(GVariantBuilder *rows, const Image *image, const char *images)
 {
 	g_autofree char *reference = image_reference(image);
+	g_autoptr(Image) used = image_resolve(images, image->name, NULL);
 
 	g_variant_builder_open(rows, G_VARIANT_TYPE_VARDICT);
 	g_variant_builder_add(rows, "{sv}", "image", g_variant_new_string(reference));
 	g_variant_builder_add(rows, "{sv}", "name", g_variant_new_string(image->name));
 	g_variant_builder_add(rows, "{sv}", "version", g_variant_new_string(image->version));
+	g_variant_builder_add(rows, "{sv}", "in-use", g_variant_new_boolean(used && strcmp(used->version, image->version) == 0));
 	g_variant_builder_add(rows, "{sv}", "title", g_variant_new_string(image->title));
 	g_variant_builder_add(rows, "{sv}", "created", g_variant_new_string(image->created));
 	g_variant_builder_add(rows, "{sv}", "boot", g_variant_new_string(image->boot == IMAGE_BOOT_KERNEL ? "kernel" : "disk"));
@@ -73,7 +83,7 @@ run_list(CliContext *context, char **args)
 	if (images == NULL)
 		return cli_fail(error);
 	for (guint i = 0; i < images->len; i++)
-		add_image(&builder, images->pdata[i]);
+		add_image(&builder, images->pdata[i], conf->images);
 	rows = g_variant_ref_sink(g_variant_builder_end(&builder));
 	cli_print_list(context, rows, columns, "There are no images: make one by carrel image build, or carrel image import.");
 	for (guint i = 0; i < faults->len; i++)
@@ -142,10 +152,10 @@ find_agent_folder(const Conf *conf)
 }
 
 static int
-report_new(Image *image, GError *error)
+report_new(const Conf *conf, Image *image, GError *error)
 {
 	g_autoptr(Image) made = image;
-	g_autofree char *reference = NULL;
+	g_autofree char *reference = NULL, *in_use = NULL;
 
 	if (made == NULL) {
 		if (isatty(STDOUT_FILENO))
@@ -153,7 +163,12 @@ report_new(Image *image, GError *error)
 		return cli_fail(error);
 	}
 	reference = image_reference(made);
-	g_print("Image %s is there. Pools that say Image=%s use it from their next desktop on.\n", reference, made->name);
+	in_use = image_version_in_use(conf->images, made->name);
+	if (in_use)
+		g_print("Image %s is there. Pools that say Image=%s stay with version %s: carrel image use %s moves them.\n", reference, made->name,
+			in_use, made->name);
+	else
+		g_print("Image %s is there. Pools that say Image=%s use it from their next desktop on.\n", reference, made->name);
 	return CLI_DONE;
 }
 
@@ -181,7 +196,7 @@ run_build(CliContext *context, char **args)
 			conf->programs));
 	signal(SIGINT, leave_to_builder);
 	signal(SIGHUP, leave_to_builder);
-	return report_new(image_build(conf->images, builder, agent, name, suite, show_progress, NULL, &error), error);
+	return report_new(conf, image_build(conf->images, builder, agent, name, suite, show_progress, NULL, &error), error);
 }
 
 static int
@@ -192,7 +207,7 @@ run_import(CliContext *context, char **args)
 
 	if (conf == NULL)
 		return cli_fail(error);
-	return report_new(image_import(conf->images, args[0], args[1], title, show_progress, NULL, &error), error);
+	return report_new(conf, image_import(conf->images, args[0], args[1], title, show_progress, NULL, &error), error);
 }
 
 static char *
@@ -307,6 +322,44 @@ run_seal(CliContext *context, char **args)
 	return CLI_DONE;
 }
 
+/* The one before it in the list. Free with g_free. */
+static char *
+previous_of(const Conf *conf, const char *name, GError **error)
+{
+	g_autoptr(Image) used = image_resolve(conf->images, name, error);
+	g_autoptr(GPtrArray) images = used ? images_list(conf->images, NULL, error) : NULL;
+
+	for (guint i = 0; images && i + 1 < images->len; i++) {
+		const Image *image = images->pdata[i], *next = images->pdata[i + 1];
+
+		if (strcmp(image->name, used->name) == 0 && strcmp(image->version, used->version) == 0 && strcmp(next->name, used->name) == 0)
+			return image_reference(next);
+	}
+	if (images)
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "there is no version of %s before %s", name, used->version);
+	return NULL;
+}
+
+static int
+run_use(CliContext *context, char **args)
+{
+	GError *error = NULL;
+	const Conf *conf = cli_conf(context, &error);
+	g_autofree char *reference = conf == NULL ? NULL : use_previous ? previous_of(conf, args[0], &error) : g_strdup(args[0]);
+	g_autoptr(CarrelBroker1Admin) broker = NULL;
+	g_auto(GStrv) changes = NULL, faults = NULL;
+	int status;
+
+	if (reference == NULL || !image_use(conf->images, reference, &error))
+		return cli_fail(error);
+	g_print("Pools that use %s move to %s.\n", args[0], strchr(reference, '@') ? reference : "its newest version");
+	broker = cli_broker(context, &status);
+	/* Without one it is seen when one starts. */
+	if (broker)
+		carrel_broker1_admin_call_apply_pools_sync(broker, G_DBUS_CALL_FLAGS_NONE, -1, &changes, &faults, NULL, NULL);
+	return CLI_DONE;
+}
+
 static const CliVerb verbs[] = {
 	{"list", "", "Shows the images that desktops can be made from", NULL, 0, 0, TRUE, NULL, run_list},
 	{"build", "[NAME]", "Builds a Debian desktop with carrel-agent in it",
@@ -320,6 +373,10 @@ static const CliVerb verbs[] = {
 		"It happens by itself when a pool first uses an image; this is for when a template is to be made from scratch, such as after a "
 		"change of the host. Desktops that are there go on.",
 		1, 1, FALSE, NULL, run_seal},
+	{"use", "NAME[@VERSION]", "Makes pools that use NAME move to a version of it",
+		"Fresh desktops are made of it from then on, spare ones replaced one after the other, and those that people use stay as they are "
+		"until they are reset. NAME alone is its newest version, also those that come later; --previous the one before the one in use.", 1, 1,
+		FALSE, use_options, run_use},
 	{"remove", "NAME@VERSION...", "Removes versions that nothing uses", NULL, 1, -1, FALSE, NULL, run_remove},
 	{NULL},
 };

@@ -29,6 +29,14 @@ format_retry(GVariant *value)
 	return seconds > 0 ? cli_format_span(seconds) : g_strdup("-");
 }
 
+static char *
+format_versions(GVariant *value)
+{
+	g_autofree const char **lines = g_variant_is_of_type(value, G_VARIANT_TYPE_STRING_ARRAY) ? g_variant_get_strv(value, NULL) : NULL;
+
+	return lines && lines[0] ? g_strjoinv(", ", (char **)lines) : g_strdup("-");
+}
+
 static const CliColumn columns[] = {
 	{"POOL", "name"},
 	{"STATE", "state"},
@@ -67,6 +75,8 @@ static const CliColumn lines[] = {
 	{"Being cloned", "cloning"},
 	{"Being thrown away", "resetting"},
 	{"Failed", "failed"},
+	{"Made from", "versions", format_versions},
+	{"Out of date, in use", "outdated"},
 	{"Tries again in", "retry-in", format_retry},
 	{NULL},
 };

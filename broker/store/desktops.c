@@ -7,7 +7,7 @@
 
 static const char *const state_words[] = {"cloning", "ready", "parked", "assigned", "off", "starting", "resetting", "retired", "failed"};
 G_STATIC_ASSERT(G_N_ELEMENTS(state_words) == DESKTOP_N_STATES);
-static const char *const intent_words[] = {NULL, "clone", "start", "destroy", "import"};
+static const char *const intent_words[] = {NULL, "clone", "start", "destroy"};
 
 #define BIT(state) (1u << (state))
 
@@ -65,9 +65,8 @@ check_changed(int changed, const DesktopRow *row, GError **error)
 	return FALSE;
 }
 
-static DesktopRow *
-insert(Store *store, DesktopState state, DesktopIntent intent, const char *pool, const char *image, const char *user, gboolean kept,
-	gint64 now, GError **error)
+DesktopRow *
+desktops_insert(Store *store, const char *pool, const char *image, const char *user, gboolean kept, gint64 now, GError **error)
 {
 	g_autoptr(DesktopRow) row = g_new0(DesktopRow, 1);
 	guint32 number;
@@ -78,28 +77,16 @@ insert(Store *store, DesktopState state, DesktopIntent intent, const char *pool,
 	row->pool = g_strdup(pool);
 	row->image = g_strdup(image);
 	row->user = g_strdup(user);
-	row->state = state;
-	row->intent = intent;
+	row->state = DESKTOP_CLONING;
+	row->intent = DESKTOP_INTENT_CLONE;
 	row->kept = kept;
 	row->created = row->changed = now;
 	if (store_run(store, error,
 		    "INSERT INTO desktops (id, pool, state, intent, uuid, user, image, created, changed, kept)"
-		    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)",
-		    "sssssssii", row->id, pool, state_words[state], intent_words[intent], row->uuid, user, image, now, (gint64)kept) < 0)
+		    " VALUES (?1, ?2, 'cloning', 'clone', ?3, ?4, ?5, ?6, ?6, ?7)",
+		    "sssssii", row->id, pool, row->uuid, user, image, now, (gint64)kept) < 0)
 		return NULL;
 	return g_steal_pointer(&row);
-}
-
-DesktopRow *
-desktops_insert(Store *store, const char *pool, const char *image, const char *user, gboolean kept, gint64 now, GError **error)
-{
-	return insert(store, DESKTOP_CLONING, DESKTOP_INTENT_CLONE, pool, image, user, kept, now, error);
-}
-
-DesktopRow *
-desktops_insert_import(Store *store, const char *pool, const char *image, const char *user, gint64 now, GError **error)
-{
-	return insert(store, DESKTOP_OFF, DESKTOP_INTENT_IMPORT, pool, image, user, TRUE, now, error);
 }
 
 static int

@@ -24,7 +24,6 @@ typedef enum {
 	DESKTOP_INTENT_CLONE,
 	DESKTOP_INTENT_START,
 	DESKTOP_INTENT_DESTROY,
-	DESKTOP_INTENT_IMPORT, /* off: its disk is being brought by somebody, and is not whole */
 	DESKTOP_N_INTENTS
 } DesktopIntent;
 
@@ -55,9 +54,6 @@ gboolean desktop_state_may_become(DesktopState from, DesktopState to);
  * BUSY: @user has one in this pool already. Free with desktop_row_free. */
 DesktopRow *desktops_insert(Store *store, const char *pool, const char *image, const char *user, gboolean kept, gint64 now,
 	GError **error);
-
-/* The same of one whose disk is brought from elsewhere: off, intent import, kept. */
-DesktopRow *desktops_insert_import(Store *store, const char *pool, const char *image, const char *user, gint64 now, GError **error);
 
 /* Every row, oldest first (DesktopRow *, freed by the array). NULL on failure. */
 GPtrArray *desktops_list(Store *store, GError **error);
