@@ -390,7 +390,7 @@ engine_release_user(Engine *engine, const char *user, guint16 code, const char *
 		if (!held || g_strcmp0(desktop->row->user, user) != 0)
 			continue;
 		/* A pool whose file never was good since may have said anything; a clean end is the safe one. */
-		if (pool && pool->file && pool->file->reset == POOL_RESET_NEVER)
+		if (pool && pool->file && pool->file->reset != POOL_RESET_LOGOUT)
 			continue;
 		n += desktop_throw_away(desktop, code, why);
 	}
