@@ -56,5 +56,6 @@ void api_post_open(ApiCall *call);
 void api_get_desktops(ApiCall *call);
 void api_get_desktop(ApiCall *call);
 void api_post_reset(ApiCall *call);
+void api_post_extend(ApiCall *call);
 void api_get_console(ApiCall *call);
 void api_post_vnc(ApiCall *call);

@@ -31,6 +31,7 @@ static const Route routes[] = {
 	{"GET", "desktops", FALSE, BODY_NONE, api_get_desktops},
 	{"GET", "desktops/*", FALSE, BODY_NONE, api_get_desktop},
 	{"POST", "desktops/*/reset", FALSE, BODY_NONE, api_post_reset},
+	{"POST", "desktops/*/extend", FALSE, BODY_NONE, api_post_extend},
 	{"GET", "desktops/*/console.vv", FALSE, BODY_NONE, api_get_console},
 	{"POST", "desktops/*/vnc", FALSE, BODY_MAY, api_post_vnc},
 };

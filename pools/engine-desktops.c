@@ -127,6 +127,7 @@ desktop_view(Desktop *desktop)
 		.agent = row->agent,
 		.created = row->created,
 		.changed = row->changed,
+		.assigned = row->assigned,
 		.started_us = desktop->started_us,
 		.step = desktop->gone ? "Gone" : step_of(desktop),
 	};

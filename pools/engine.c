@@ -197,6 +197,14 @@ engine_pool(Engine *engine, const char *name)
 	return pool && pool->present ? pool_view(engine, pool) : NULL;
 }
 
+const PoolFile *
+engine_pool_file(Engine *engine, const char *name)
+{
+	const Pool *pool = pools_find(engine, name);
+
+	return pool ? pool->file : NULL;
+}
+
 gboolean
 engine_is_entitled(Engine *engine, const char *pool_name, const char *user, const char *const *groups)
 {

@@ -19,6 +19,7 @@ typedef struct {
 	gboolean usable;    /* assigned, running, and there is a screen to see: Admit will succeed */
 	gboolean agent;     /* its agent has spoken */
 	gint64 created, changed; /* UTC seconds */
+	gint64 assigned;    /* the same, when it was handed out; 0: never */
 	gint64 started_us;  /* monotonic, when cloning began in this process; 0: before */
 	const char *step;   /* "Waiting for a place", "Cloning", "Booting", "Waiting for the agent", "Ready": for a progress text */
 } DesktopView;
@@ -55,6 +56,8 @@ typedef struct {
 guint engine_n_pools(const Engine *engine);
 const PoolView *engine_pool_at(Engine *engine, guint i);
 const PoolView *engine_pool(Engine *engine, const char *name);
+/* The last good file of @pool, without the counts that a view takes; NULL: there is none. Valid until the files are read again. */
+const PoolFile *engine_pool_file(Engine *engine, const char *pool);
 /* May @user, with the groups @groups (NULL-terminated names), use the pool? */
 gboolean engine_is_entitled(Engine *engine, const char *pool, const char *user, const char *const *groups);
 

@@ -9,7 +9,7 @@ typedef struct {
 	const char *actor;   /* a user's name, or "carrel" */
 	const char *address; /* NULL: none */
 	/* sign-in, sign-in-failed, sign-out, end-session, session-over, ticket, ticket-refused, open, connect, disconnect, reset, stop,
-	 * drain, apply, message, screenshot */
+	 * drain, apply, message, screenshot, extend, idle-disconnect, session-limit */
 	const char *action;
 	const char *desktop, *pool, *detail; /* NULL: none */
 } AuditRow;

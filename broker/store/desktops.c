@@ -112,6 +112,7 @@ read_row(sqlite3_stmt *statement, GError **error)
 	row->changed = sqlite3_column_int64(statement, 8);
 	row->agent = sqlite3_column_int(statement, 9) != 0;
 	row->note = store_text(statement, 10);
+	row->assigned = sqlite3_column_int64(statement, 11);
 	if (state < 0 || intent < 0) {
 		g_set_error(error, CARREL_ERROR, CARREL_ERROR_FAILED, "database: desktop %s has the unknown state “%s” or intent “%s”",
 			row->id, state_text, intent_text ? intent_text : "");
@@ -127,7 +128,7 @@ desktops_list(Store *store, GError **error)
 {
 	g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)desktop_row_free);
 	sqlite3_stmt *statement = store_prepare(store,
-		"SELECT id, pool, state, intent, uuid, user, image, created, changed, agent, note FROM desktops"
+		"SELECT id, pool, state, intent, uuid, user, image, created, changed, agent, note, assigned FROM desktops"
 		" ORDER BY created, id",
 		error);
 	StoreStep step;
@@ -167,6 +168,7 @@ desktops_move(Store *store, DesktopRow *row, DesktopState to, DesktopIntent inte
 	row->state = to;
 	row->intent = intent;
 	row->changed = now;
+	row->assigned = to == DESKTOP_ASSIGNED ? now : row->assigned;
 	if (note != NULL) {
 		g_free(row->note);
 		row->note = g_strdup(note);
@@ -189,6 +191,7 @@ desktops_assign(Store *store, DesktopRow *row, DesktopState to, const char *user
 		return FALSE;
 	row->state = to;
 	row->changed = now;
+	row->assigned = to == DESKTOP_ASSIGNED ? now : 0;
 	g_free(row->user);
 	row->user = g_strdup(user);
 	return TRUE;

@@ -26,6 +26,7 @@ typedef struct {
 	DesktopState state;
 	DesktopIntent intent;
 	gint64 created, changed; /* UTC seconds */
+	gint64 assigned; /* the same, when it was handed out; 0: never */
 	gboolean agent;
 } DesktopRow;
 

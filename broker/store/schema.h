@@ -70,4 +70,12 @@ static const char *const schema_steps[] = {
 
 	/* A ticket's secret comes from its name and a key that is not in the file. Those of the old kind live for seconds. */
 	"DELETE FROM tickets; ALTER TABLE tickets DROP COLUMN secret;",
+
+	/* Of desktops that somebody holds: see desktop-limits.h. */
+	"CREATE TABLE desktop_limits ("
+	" desktop TEXT PRIMARY KEY REFERENCES desktops (id) ON DELETE CASCADE,"
+	" groups TEXT,"
+	" began INTEGER NOT NULL,"
+	" extended INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;",
 };
