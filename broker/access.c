@@ -33,6 +33,56 @@ access_may_use_pool(Broker *broker, const char *pool, const char *user, const ch
 }
 
 typedef struct {
+	const char *user;
+	GPtrArray *pools; /* char *, of the desktops that they hold */
+} Holdings;
+
+static gboolean
+add_holding(const DesktopView *desktop, void *data)
+{
+	Holdings *holdings = data;
+
+	/* One that failed takes up no place. */
+	if (g_strcmp0(desktop->user, holdings->user) == 0 && access_is_held(desktop) && strcmp(desktop->state, "failed") != 0)
+		g_ptr_array_add(holdings->pools, g_strdup(desktop->pool));
+	return TRUE;
+}
+
+static char *
+titles_of(Broker *broker, const GPtrArray *pools)
+{
+	GString *text = g_string_new(NULL);
+
+	for (guint i = 0; i < pools->len; i++) {
+		const PoolFile *file = engine_pool_file(broker->engine, pools->pdata[i]);
+
+		g_string_append_printf(text, "%s%s", i == 0 ? "" : i + 1 == pools->len ? " and " : ", ",
+			file && file->title && *file->title ? file->title : (char *)pools->pdata[i]);
+	}
+	return g_string_free(text, FALSE);
+}
+
+const DesktopView *
+access_claim(Broker *broker, const char *pool, const char *user, GError **error)
+{
+	gint64 most = broker->conf->desktops_per_user;
+	g_autoptr(GPtrArray) pools = g_ptr_array_new_with_free_func(g_free);
+	Holdings holdings = {user, pools};
+
+	if (most > 0)
+		engine_each_desktop(broker->engine, add_holding, &holdings);
+	if (most > 0 && pools->len >= most && !g_ptr_array_find_with_equal_func(pools, pool, g_str_equal, NULL)) {
+		g_autofree char *titles = titles_of(broker, pools);
+
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_EXHAUSTED,
+			"you have as many desktops as one person may have at once (%" G_GINT64_FORMAT
+			"): %s. End one of them first", most, titles);
+		return NULL;
+	}
+	return engine_claim(broker->engine, pool, user, error);
+}
+
+typedef struct {
 	Broker *broker;
 	char *session, *user, *desktop;
 } Admitting;
@@ -118,8 +168,9 @@ access_admit_async(Broker *broker, const SessionRow *session, const char *id, co
 			desktop->id);
 		return;
 	}
-	const PoolView *pool = engine_pool(broker->engine, desktop->pool);
-	int clipboard = pool && pool->file ? pool->file->clipboard : POOL_CLIPBOARD_OFF;
+	const PoolFile *file = engine_pool_file(broker->engine, desktop->pool);
+	int clipboard = file ? pool_file_policy(file, session->user, (const char *const *)session->groups).clipboard
+			     : POOL_CLIPBOARD_OFF;
 
 	uuid = g_strdup(engine_desktop(broker->engine, desktop_id)->uuid);
 	admission.desktop = desktop_id;

@@ -14,6 +14,9 @@ const DesktopView *access_own_desktop(Broker *broker, const char *user, const ch
 /* Is @user (with @groups) entitled to the pool still? */
 gboolean access_may_use_pool(Broker *broker, const char *pool, const char *user, const char *const *groups);
 
+/* engine_claim, within [Broker] DesktopsPerUser=: EXHAUSTED also when @user holds as many of other pools, which the message names. */
+const DesktopView *access_claim(Broker *broker, const char *pool, const char *user, GError **error);
+
 /* Has carrel-display expect one client of @session on @desktop. NOT_FOUND: not its person's. DENIED: no longer entitled.
  * BUSY: nothing to see yet. When the session ended or the desktop changed hands meanwhile, the grant is taken back and the
  * result is DENIED. @secret: SPICE's password, or NULL. @client: the name of the client (access_client_name). */

@@ -109,7 +109,7 @@ admin_list_pools(Broker *broker)
 		add_text(&row, "image", file ? file->image : NULL);
 		add_text(&row, "state", pool->fault ? "broken" : pool->draining ? "draining" : "active");
 		add_text(&row, "fault", pool->fault);
-		g_variant_dict_insert(&row, "spare", "u", file ? (guint)file->spare : 0);
+		g_variant_dict_insert(&row, "spare", "u", pool->spare);
 		g_variant_dict_insert(&row, "wanted-parked", "u", file ? (guint)file->parked : 0);
 		g_variant_dict_insert(&row, "parked", "u", pool->parked);
 		g_variant_dict_insert(&row, "off", "u", pool->off);
@@ -200,30 +200,94 @@ admin_list_desktops(Broker *broker)
 	return g_variant_builder_end(&rows);
 }
 
+/* What a person holds. */
 typedef struct {
-	const char *user;
-	GVariantBuilder *ids;
-} Held;
+	GPtrArray *ids; /* char * */
+	gint64 left;    /* as admin_left_of */
+} Holding;
+
+/* What a session shows. */
+typedef struct {
+	guint clients;
+	gint64 idle; /* since when nobody did anything at any of it; -1: it shows nothing */
+} Showing;
+
+static void
+holding_free(gpointer data)
+{
+	Holding *holding = data;
+
+	g_ptr_array_unref(holding->ids);
+	g_free(holding);
+}
+
+typedef struct {
+	Broker *broker;
+	GHashTable *holdings; /* user -> Holding */
+} Gathering;
+
+static gint64
+sooner(gint64 a, gint64 b)
+{
+	return a < 0 ? b : b < 0 ? a : MIN(a, b);
+}
 
 static gboolean
-add_held(const DesktopView *desktop, void *data)
+gather_holding(const DesktopView *desktop, void *data)
 {
-	Held *held = data;
+	Gathering *gathering = data;
+	Holding *holding;
 
-	if (g_strcmp0(desktop->user, held->user) == 0 && access_is_held(desktop))
-		g_variant_builder_add(held->ids, "s", desktop->id);
+	if (desktop->user == NULL || !access_is_held(desktop))
+		return TRUE;
+	holding = g_hash_table_lookup(gathering->holdings, desktop->user);
+	if (holding == NULL) {
+		holding = g_new0(Holding, 1);
+		holding->ids = g_ptr_array_new_with_free_func(g_free);
+		holding->left = -1;
+		g_hash_table_insert(gathering->holdings, g_strdup(desktop->user), holding);
+	}
+	g_ptr_array_add(holding->ids, g_strdup(desktop->id));
+	holding->left = sooner(holding->left, timekeeper_remaining(gathering->broker->timekeeper, desktop->id).left);
 	return TRUE;
 }
 
-static guint
-count_viewers(Broker *broker, const char *session)
+static GHashTable *
+gather_holdings(Broker *broker)
+{
+	Gathering gathering = {broker, g_hash_table_new_full(g_str_hash, g_str_equal, g_free, holding_free)};
+
+	engine_each_desktop(broker->engine, gather_holding, &gathering);
+	return gathering.holdings;
+}
+
+static GHashTable *
+gather_showings(Broker *broker)
 {
 	const GPtrArray *viewers = display_client_viewers(broker->display);
-	guint n = 0;
+	GHashTable *showings = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 
-	for (guint i = 0; i < viewers->len; i++)
-		n += access_client_is_of(((Viewer *)viewers->pdata[i])->client, session);
-	return n;
+	for (guint i = 0; i < viewers->len; i++) {
+		const Viewer *viewer = viewers->pdata[i];
+		char *session = access_client_session(viewer->client);
+		Showing *showing = g_hash_table_lookup(showings, session), next = {0, -1};
+
+		if (showing)
+			next = *showing;
+		next.clients++;
+		next.idle = sooner(next.idle, timekeeper_remaining(broker->timekeeper, viewer->desktop).idle);
+		g_hash_table_replace(showings, session, g_memdup2(&next, sizeof next));
+	}
+	return showings;
+}
+
+gint64
+admin_left_of(Broker *broker, const char *user)
+{
+	g_autoptr(GHashTable) holdings = gather_holdings(broker);
+	const Holding *holding = g_hash_table_lookup(holdings, user);
+
+	return holding ? holding->left : -1;
 }
 
 GVariant *
@@ -231,14 +295,14 @@ admin_list_sessions(Broker *broker)
 {
 	GVariantBuilder rows = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));
 	g_autoptr(GPtrArray) sessions = sessions_all(broker->sessions);
+	g_autoptr(GHashTable) holdings = gather_holdings(broker), showings = gather_showings(broker);
 
 	for (guint i = 0; i < sessions->len; i++) {
 		const SessionRow *session = sessions->pdata[i];
+		const Holding *holding = g_hash_table_lookup(holdings, session->user);
+		const Showing *showing = g_hash_table_lookup(showings, session->id);
 		GVariantDict row = G_VARIANT_DICT_INIT(NULL);
-		GVariantBuilder ids = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("as"));
-		Held held = {session->user, &ids};
 
-		engine_each_desktop(broker->engine, add_held, &held);
 		add_text(&row, "id", session->id);
 		add_text(&row, "user", session->user);
 		add_text(&row, "kind", session->kind);
@@ -246,8 +310,11 @@ admin_list_sessions(Broker *broker)
 		g_variant_dict_insert(&row, "created", "x", session->created);
 		g_variant_dict_insert(&row, "seen", "x", session->seen);
 		g_variant_dict_insert(&row, "expires", "x", session->expires);
-		g_variant_dict_insert_value(&row, "desktops", g_variant_builder_end(&ids));
-		g_variant_dict_insert(&row, "clients", "u", count_viewers(broker, session->id));
+		g_variant_dict_insert_value(&row, "desktops",
+			g_variant_new_strv(holding ? (const char *const *)holding->ids->pdata : NULL, holding ? holding->ids->len : 0));
+		g_variant_dict_insert(&row, "clients", "u", showing ? showing->clients : 0);
+		g_variant_dict_insert(&row, "idle", "x", showing ? showing->idle : G_GINT64_CONSTANT(-1));
+		g_variant_dict_insert(&row, "left", "x", holding ? holding->left : G_GINT64_CONSTANT(-1));
 		g_variant_builder_add_value(&rows, g_variant_dict_end(&row));
 	}
 	return g_variant_builder_end(&rows);

@@ -10,4 +10,6 @@ GVariant *admin_status_add_gateway(GVariant *facts, GVariant *gateway);
 GVariant *admin_list_pools(Broker *broker);
 GVariant *admin_list_desktops(Broker *broker);
 GVariant *admin_list_sessions(Broker *broker);
+/* Seconds until the first of @user's desktops ends by its limits; -1: none does. */
+gint64 admin_left_of(Broker *broker, const char *user);
 GVariant *admin_list_image_uses(Broker *broker);

@@ -20,6 +20,8 @@
 #define OBJECT_PATH "/org/carrel/Broker1"
 #define ADMINS_MAX 16
 #define GROUPS_MAX 1024
+#define LIST_AGE_MS 2000
+#define EXTEND_MAX_MIN 1440
 #define NOTICE_MAX 1024 /* the agent's lines have 4096 bytes, escapes included */
 
 struct AdminService {
@@ -135,7 +137,7 @@ on_apply_pools(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, 
 	Broker *broker = caller->service->broker;
 	g_auto(GStrv) changes = NULL, faults = NULL;
 
-	engine_apply(broker->engine, &changes, &faults);
+	broker_apply_pools(broker, &changes, &faults);
 	broker_audit(broker, caller->name, NULL, "apply", NULL, NULL, NULL);
 	carrel_broker1_admin_complete_apply_pools(skeleton, invocation, (const char *const *)changes,
 		(const char *const *)faults);
@@ -294,11 +296,31 @@ on_screenshot(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, c
 	return TRUE;
 }
 
+typedef struct {
+	CarrelBroker1Admin *skeleton;
+	GDBusMethodInvocation *invocation;
+	Broker *broker;
+} SessionsCall;
+
+static void
+answer_sessions(void *data)
+{
+	g_autofree SessionsCall *call = data;
+	g_autoptr(CarrelBroker1Admin) skeleton = call->skeleton;
+
+	carrel_broker1_admin_complete_list_sessions(skeleton, call->invocation, admin_list_sessions(call->broker));
+}
+
+/* Who is idle for how long is asked of the display. */
 static gboolean
 on_list_sessions(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, gpointer data)
 {
-	carrel_broker1_admin_complete_list_sessions(skeleton, invocation,
-		admin_list_sessions(((Caller *)data)->service->broker));
+	SessionsCall *call = g_new0(SessionsCall, 1);
+
+	call->skeleton = g_object_ref(skeleton);
+	call->invocation = invocation;
+	call->broker = ((Caller *)data)->service->broker;
+	display_client_fresh(call->broker->display, LIST_AGE_MS, answer_sessions, call);
 	return TRUE;
 }
 
@@ -355,6 +377,48 @@ notify_all(Broker *broker, const SessionRow *session, const char *text, GError *
 		first = g_error_new(CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "“%s” has no desktop to show it on", session->user);
 	g_propagate_error(error, first);
 	return FALSE;
+}
+
+/* Result: how many sessions were made longer; @error is of one that was not. */
+static guint
+extend_all(Broker *broker, const SessionRow *session, guint minutes, GError **error)
+{
+	g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
+	Held held = {session, ids};
+	guint n = 0;
+
+	engine_each_desktop(broker->engine, collect_held, &held);
+	for (guint i = 0; i < ids->len; i++)
+		n += timekeeper_extend(broker->timekeeper, ids->pdata[i], (gint64)minutes * 60, error && *error ? NULL : error);
+	if (ids->len == 0)
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "“%s” has no desktop", session->user);
+	return n;
+}
+
+static gboolean
+on_extend_session(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, const char *id, guint minutes, gpointer data)
+{
+	Caller *caller = data;
+	Broker *broker = caller->service->broker;
+	g_autoptr(SessionRow) session = sessions_by_id(broker->sessions, id);
+	g_autofree char *detail = NULL;
+	GError *error = NULL;
+
+	if (session == NULL) {
+		g_dbus_method_invocation_return_error(invocation, CARREL_ERROR, CARREL_ERROR_NOT_FOUND,
+			"there is no session “%s”: see carrel session list", id);
+	} else if (minutes < 1 || minutes > EXTEND_MAX_MIN) {
+		g_dbus_method_invocation_return_error(invocation, CARREL_ERROR, CARREL_ERROR_INVALID,
+			"a session is made longer by 1 to %d minutes", EXTEND_MAX_MIN);
+	} else if (extend_all(broker, session, minutes, &error) == 0) {
+		g_dbus_method_invocation_take_error(invocation, error);
+	} else {
+		g_clear_error(&error);
+		detail = g_strdup_printf("%s by %u min", session->user, minutes);
+		broker_audit(broker, caller->name, NULL, "extend", NULL, NULL, detail);
+		carrel_broker1_admin_complete_extend_session(skeleton, invocation, admin_left_of(broker, session->user));
+	}
+	return TRUE;
 }
 
 static gboolean
@@ -419,6 +483,7 @@ connect_handlers(CarrelBroker1Admin *skeleton, Caller *caller)
 		{"handle-screenshot", G_CALLBACK(on_screenshot)},
 		{"handle-list-sessions", G_CALLBACK(on_list_sessions)},
 		{"handle-end-session", G_CALLBACK(on_end_session)},
+		{"handle-extend-session", G_CALLBACK(on_extend_session)},
 		{"handle-message-session", G_CALLBACK(on_message_session)},
 		{"handle-list-image-uses", G_CALLBACK(on_list_image_uses)},
 	};

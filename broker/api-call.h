@@ -65,5 +65,6 @@ void api_delete_snapshot(ApiCall *call);
 void api_post_restart(ApiCall *call);
 void api_post_stop(ApiCall *call);
 void api_post_reset(ApiCall *call);
+void api_post_extend(ApiCall *call);
 void api_get_console(ApiCall *call);
 void api_post_vnc(ApiCall *call);

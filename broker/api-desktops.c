@@ -9,6 +9,9 @@
 #include "broker/vnc-entry.h"
 #include "broker/vv-file.h"
 
+/* A page that is looked at asks now and then; screens tell of input each two seconds. */
+#define LIST_AGE_MS 4000
+
 static const char *const kinds[] = {"floating", "persistent", "lab"};
 static const char *const resets[] = {"never", "logout", "disconnect", "schedule"};
 static const char *const clipboards[] = {"both", "to-desktop", "from-desktop", "off"};
@@ -21,11 +24,40 @@ add_truth(JsonBuilder *json, const char *name, gboolean truth)
 }
 
 static void
-add_policy(JsonBuilder *json, const PoolFile *file)
+add_policy(ApiCall *call, const PoolFile *file)
 {
+	JsonBuilder *json = call->json;
+	int clipboard = POOL_CLIPBOARD_OFF;
+
+	if (file)
+		clipboard = pool_file_policy(file, call->session->user, (const char *const *)call->session->groups).clipboard;
 	json_builder_set_member_name(json, "policy");
 	json_builder_begin_object(json);
-	api_add_text(json, "clipboard", file ? clipboards[file->clipboard] : "off");
+	api_add_text(json, "clipboard", clipboards[clipboard]);
+	json_builder_end_object(json);
+}
+
+/* -1: null */
+static void
+add_number(JsonBuilder *json, const char *name, gint64 number)
+{
+	json_builder_set_member_name(json, name);
+	if (number >= 0)
+		json_builder_add_int_value(json, number);
+	else
+		json_builder_add_null_value(json);
+}
+
+static void
+add_limit(JsonBuilder *json, const Remaining *remaining)
+{
+	gboolean limited = remaining->left >= 0;
+
+	json_builder_begin_object(json);
+	add_number(json, "ends", limited ? remaining->ends : -1);
+	add_number(json, "left", remaining->left);
+	add_number(json, "extend", remaining->extend);
+	api_add_text(json, "why", !limited ? NULL : remaining->why == LIMIT_SESSION ? "session" : "schedule");
 	json_builder_end_object(json);
 }
 
@@ -80,7 +112,7 @@ add_pool(ApiCall *call, const char *name)
 		pool->fault && file == NULL ? "This pool is out of order: tell the administrator."
 		: pool->draining	    ? "This pool gives out no new desktops at the moment."
 					    : NULL);
-	add_policy(json, file);
+	add_policy(call, file);
 	json_builder_set_member_name(json, "desktop");
 	desktop = engine_desktop_of(call->broker->engine, name, call->session->user);
 	if (desktop) {
@@ -142,8 +174,13 @@ add_desktop(ApiCall *call, const char *id)
 
 	api_add_text(json, "kind", kind_of(desktop, pool ? pool->file : NULL));
 	api_add_text(json, "title", pool && pool->file && pool->file->title ? pool->file->title : pool_name);
-	add_policy(json, pool ? pool->file : NULL);
 	api_add_snapshots(call, id, pool ? pool->file : NULL);
+	add_policy(call, pool ? pool->file : NULL);
+	const Remaining remaining = timekeeper_remaining(call->broker->timekeeper, id);
+
+	json_builder_set_member_name(json, "limit");
+	add_limit(json, &remaining);
+	add_number(json, "idle-left", remaining.idle_left);
 	json_builder_end_object(json);
 }
 
@@ -163,7 +200,7 @@ api_post_open(ApiCall *call)
 		api_answer_error(call, 403, CARREL_ERROR_DENIED, "this pool is not for you");
 		return;
 	}
-	desktop = engine_claim(broker->engine, pool, call->session->user, &error);
+	desktop = access_claim(broker, pool, call->session->user, &error);
 	if (desktop == NULL) {
 		api_answer_gerror(call, error);
 		return;
@@ -236,13 +273,60 @@ own_desktop(ApiCall *call)
 	return desktop;
 }
 
-void
-api_get_desktop(ApiCall *call)
+static void
+answer_desktop(void *data)
 {
+	ApiCall *call = data;
+
 	if (own_desktop(call) == NULL)
 		return;
 	engine_ask(call->broker->engine, call->segments[1]);
 	add_desktop(call, call->segments[1]);
+	api_answer_json(call, 200);
+}
+
+void
+api_get_desktop(ApiCall *call)
+{
+	Broker *broker = call->broker;
+
+	if (own_desktop(call) == NULL)
+		return;
+	/* Only who is to be disconnected for being idle has to know when input last came. */
+	if (timekeeper_remaining(broker->timekeeper, call->segments[1]).idle_left >= 0)
+		display_client_fresh(broker->display, LIST_AGE_MS, answer_desktop, call);
+	else
+		answer_desktop(call);
+}
+
+void
+api_post_extend(ApiCall *call)
+{
+	const DesktopView *desktop = own_desktop(call);
+	Timekeeper *keeper = call->broker->timekeeper;
+	const char *id = call->segments[1];
+	GError *error = NULL;
+	gint64 before;
+
+	if (desktop == NULL)
+		return;
+	g_autofree char *pool = g_strdup(desktop->pool);
+
+	before = timekeeper_remaining(keeper, id).ends;
+	if (!timekeeper_extend(keeper, id, 0, &error)) {
+		if (g_error_matches(error, CARREL_ERROR, CARREL_ERROR_EXHAUSTED)) {
+			api_answer_error(call, 409, CARREL_ERROR_EXHAUSTED, error->message);
+			g_error_free(error);
+		} else {
+			api_answer_gerror(call, error);
+		}
+		return;
+	}
+	const Remaining remaining = timekeeper_remaining(keeper, id);
+	g_autofree char *detail = g_strdup_printf("by %" G_GINT64_FORMAT " s", remaining.ends - before);
+
+	broker_audit(call->broker, call->session->user, call->address, "extend", id, pool, detail);
+	add_limit(call->json, &remaining);
 	api_answer_json(call, 200);
 }
 

@@ -36,6 +36,7 @@ static const Route routes[] = {
 	{"DELETE", "desktops/*/snapshots/*", FALSE, BODY_NONE, api_delete_snapshot},
 	{"POST", "desktops/*/restart", FALSE, BODY_NONE, api_post_restart},
 	{"POST", "desktops/*/stop", FALSE, BODY_NONE, api_post_stop},
+	{"POST", "desktops/*/extend", FALSE, BODY_NONE, api_post_extend},
 	{"GET", "desktops/*/console.vv", FALSE, BODY_NONE, api_get_console},
 	{"POST", "desktops/*/vnc", FALSE, BODY_MAY, api_post_vnc},
 };

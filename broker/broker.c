@@ -39,7 +39,11 @@ broker_is_admin(const Broker *broker, const char *user, const char *const *group
 static void
 on_desktop_change(const DesktopView *desktop, void *data)
 {
-	vnc_entries_on_change(((Broker *)data)->vnc_entries, desktop);
+	Broker *broker = data;
+
+	if (broker->timekeeper)
+		timekeeper_on_change(broker->timekeeper, desktop);
+	vnc_entries_on_change(broker->vnc_entries, desktop);
 }
 
 static void
@@ -83,7 +87,11 @@ on_viewer_left(const char *desktop, const char *client, const char *why, void *d
 static void
 on_viewers_listed(void *data)
 {
-	endings_on_viewers(data);
+	Broker *broker = data;
+
+	endings_on_viewers(broker);
+	if (broker->timekeeper)
+		timekeeper_on_viewers(broker->timekeeper);
 }
 
 static gboolean
@@ -92,6 +100,7 @@ on_minute(gpointer data)
 	Broker *broker = data;
 
 	endings_every_minute(broker);
+	timekeeper_run(broker->timekeeper);
 	if (broker->minutes++ % 60 == 0)
 		endings_every_hour(broker);
 	return G_SOURCE_CONTINUE;
@@ -154,6 +163,7 @@ broker_new(const Conf *conf, Store *store, const BrokerOptions *options, GError 
 	broker->conf = conf;
 	broker->store = store;
 	broker->now = options->now;
+	broker->steady = options->steady;
 	broker->started = options->now();
 	if (!start_parts(broker, options, error))
 		return NULL;
@@ -162,6 +172,7 @@ broker_new(const Conf *conf, Store *store, const BrokerOptions *options, GError 
 	broker->gateway = gateway_service_new(broker, error);
 	if (broker->gateway == NULL || !start_engine(broker, error))
 		return NULL;
+	broker->timekeeper = timekeeper_new(broker);
 	broker->admin = admin_service_new(broker, error);
 	if (broker->admin == NULL)
 		return NULL;
@@ -177,6 +188,7 @@ broker_free(Broker *broker)
 	g_clear_handle_id(&broker->minute_id, g_source_remove);
 	admin_service_free(broker->admin);
 	sign_ins_free(broker->sign_ins);
+	g_clear_pointer(&broker->timekeeper, timekeeper_free);
 	engine_free(broker->engine);
 	vnc_entries_free(broker->vnc_entries);
 	gateway_service_free(broker->gateway);
@@ -190,11 +202,18 @@ broker_free(Broker *broker)
 }
 
 void
+broker_apply_pools(Broker *broker, char ***changes, char ***faults)
+{
+	engine_apply(broker->engine, changes, faults);
+	timekeeper_on_rules(broker->timekeeper);
+}
+
+void
 broker_reload(Broker *broker)
 {
 	g_auto(GStrv) changes = NULL, faults = NULL;
 
-	engine_apply(broker->engine, &changes, &faults);
+	broker_apply_pools(broker, &changes, &faults);
 	for (char **change = changes; change && *change; change++)
 		g_message("%s", *change);
 	for (char **fault = faults; fault && *fault; fault++)

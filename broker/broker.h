@@ -8,6 +8,7 @@
 #include "broker/sessions.h"
 #include "broker/sign-ins.h"
 #include "broker/tickets.h"
+#include "broker/timekeeper.h"
 #include "pools/engine.h"
 
 typedef struct AdminService AdminService;
@@ -23,12 +24,14 @@ typedef struct {
 typedef struct Broker {
 	const Conf *conf;
 	gint64 (*now)(void); /* UTC seconds */
+	gint64 (*steady)(void); /* seconds of a clock that nobody sets */
 	gint64 started;
 	Store *store;
 	Sessions *sessions;
 	Tickets *tickets;
 	SignIns *sign_ins;
 	Engine *engine;      /* NULL while it is being made */
+	Timekeeper *timekeeper; /* the same */
 	DisplayClient *display;
 	VncEntries *vnc_entries;
 	GatewayService *gateway;
@@ -39,7 +42,7 @@ typedef struct Broker {
 } Broker;
 
 typedef struct {
-	gint64 (*now)(void);
+	gint64 (*now)(void), (*steady)(void);
 	guint failure_ms; /* a failed sign-in is told at a multiple of this */
 } BrokerOptions;
 
@@ -48,6 +51,9 @@ Broker *broker_new(const Conf *conf, Store *store, const BrokerOptions *options,
 /* Closes what it listens on. Desktops, and streams that run, stay as they are. */
 void broker_free(Broker *broker);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Broker, broker_free)
+
+/* Reads the pool files again, as engine_apply, for all that goes by them. */
+void broker_apply_pools(Broker *broker, char ***changes, char ***faults);
 
 /* SIGHUP: reads the pool files again, and says in the log what came of it. */
 void broker_reload(Broker *broker);

@@ -22,11 +22,19 @@ struct DisplayClient {
 	DisplayEvents events;
 	GCancellable *cancellable; /* of everything that is under way; cancelled when freed */
 	CarrelDisplay1 *proxy;     /* NULL: not connected */
-	gboolean listed;
+	gboolean listed, listing;
+	gint64 listed_us; /* monotonic, when the last list came */
 	GPtrArray *viewers;
-	guint retry_id, retry_ms, list_id;
+	GHashTable *inputs; /* desktop -> gint64 *, monotonic */
+	GArray *waiting;    /* Waiter */
+	guint retry_id, retry_ms, list_id, connection;
 	gboolean warned; /* that it cannot be reached: once, not each try */
 };
+
+typedef struct {
+	DisplayFresh done;
+	void *data;
+} Waiter;
 
 static void
 viewer_free(void *data)
@@ -80,8 +88,21 @@ add_viewer(GPtrArray *viewers, const char *desktop, GVariant *row)
 	g_ptr_array_add(viewers, viewer);
 }
 
+/* Their clock is ours, so what counts is how long ago it was; that stays right when the clock is set. */
+static void
+add_input(GHashTable *inputs, const char *desktop, GVariant *screen)
+{
+	gint64 input = 0, *input_us;
+
+	if (!g_variant_lookup(screen, "input", "x", &input) || input <= 0)
+		return;
+	input_us = g_new(gint64, 1);
+	*input_us = g_get_monotonic_time() - MAX(0, g_get_real_time() - input * G_USEC_PER_SEC);
+	g_hash_table_replace(inputs, g_strdup(desktop), input_us);
+}
+
 static GPtrArray *
-read_screens(GVariant *screens)
+read_screens(GVariant *screens, GHashTable *inputs)
 {
 	GPtrArray *viewers = g_ptr_array_new_with_free_func(viewer_free);
 
@@ -92,6 +113,7 @@ read_screens(GVariant *screens)
 
 		if (!g_variant_lookup(screen, "desktop", "&s", &desktop) || clients == NULL)
 			continue;
+		add_input(inputs, desktop, screen);
 		for (gsize j = 0; j < g_variant_n_children(clients); j++) {
 			g_autoptr(GVariant) row = g_variant_get_child_value(clients, j);
 
@@ -99,6 +121,20 @@ read_screens(GVariant *screens)
 		}
 	}
 	return viewers;
+}
+
+static void
+answer_waiting(DisplayClient *display)
+{
+	g_autoptr(GArray) waiting = g_steal_pointer(&display->waiting);
+
+	display->waiting = g_array_new(FALSE, FALSE, sizeof(Waiter));
+	for (guint i = 0; i < waiting->len; i++) {
+		const Waiter *waiter = &g_array_index(waiting, Waiter, i);
+
+		if (waiter->done)
+			waiter->done(waiter->data);
+	}
 }
 
 static void
@@ -111,15 +147,29 @@ on_listed(GObject *source, GAsyncResult *result, gpointer data)
 	if (!carrel_display1_call_list_screens_finish(CARREL_DISPLAY1(source), &screens, result, &error)) {
 		if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
 			return; /* @display may be gone */
+		display->listing = FALSE;
 		g_warning("carrel-display: cannot list its screens: %s", error->message);
 		if (display->proxy)
 			list_soon(display, CALL_TIMEOUT_MS);
+		answer_waiting(display);
 		return;
 	}
+	display->listing = FALSE;
 	g_ptr_array_unref(display->viewers);
-	display->viewers = read_screens(screens);
+	g_hash_table_remove_all(display->inputs);
+	display->viewers = read_screens(screens, display->inputs);
 	display->listed = TRUE;
+	display->listed_us = g_get_monotonic_time();
 	display->events.on_listed(display->events.data);
+	answer_waiting(display);
+}
+
+static void
+list_now(DisplayClient *display)
+{
+	display->listing = TRUE;
+	carrel_display1_call_list_screens(display->proxy, G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS, display->cancellable,
+		on_listed, display);
 }
 
 static gboolean
@@ -129,8 +179,7 @@ on_list_due(gpointer data)
 
 	display->list_id = 0;
 	if (display->proxy)
-		carrel_display1_call_list_screens(display->proxy, G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS,
-			display->cancellable, on_listed, display);
+		list_now(display);
 	return G_SOURCE_REMOVE;
 }
 
@@ -233,6 +282,7 @@ on_proxy_ready(GObject *source, GAsyncResult *result, gpointer data)
 	g_signal_connect(proxy, "client-joined", G_CALLBACK(on_client_joined), display);
 	g_signal_connect(proxy, "client-left", G_CALLBACK(on_client_left), display);
 	g_signal_connect(proxy, "screen-gone", G_CALLBACK(on_screen_gone), display);
+	display->connection++;
 	display->retry_ms = RETRY_MIN_MS;
 	display->warned = FALSE;
 	g_message("connected to carrel-display");
@@ -278,6 +328,8 @@ display_client_new(const char *path, uid_t uid, const DisplayEvents *events)
 	display->events = *events;
 	display->cancellable = g_cancellable_new();
 	display->viewers = g_ptr_array_new_with_free_func(viewer_free);
+	display->inputs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	display->waiting = g_array_new(FALSE, FALSE, sizeof(Waiter));
 	display->retry_ms = RETRY_MIN_MS;
 	connect_now(display);
 	return display;
@@ -293,6 +345,9 @@ display_client_free(DisplayClient *display)
 	g_clear_handle_id(&display->retry_id, g_source_remove);
 	g_object_unref(display->cancellable);
 	g_ptr_array_unref(display->viewers);
+	g_hash_table_unref(display->inputs);
+	/* Who waits may have what it answers with; none is called any more. */
+	g_array_unref(display->waiting);
 	g_free(display->path);
 	g_free(display);
 }
@@ -309,10 +364,40 @@ display_client_is_listed(const DisplayClient *display)
 	return display->listed;
 }
 
+guint
+display_client_connection(const DisplayClient *display)
+{
+	return display->connection;
+}
+
 const GPtrArray *
 display_client_viewers(const DisplayClient *display)
 {
 	return display->viewers;
+}
+
+gint64
+display_client_input_us(const DisplayClient *display, const char *desktop)
+{
+	const gint64 *input_us = g_hash_table_lookup(display->inputs, desktop);
+
+	return input_us ? *input_us : 0;
+}
+
+void
+display_client_fresh(DisplayClient *display, guint age_ms, DisplayFresh done, void *data)
+{
+	gint64 age_us = g_get_monotonic_time() - display->listed_us;
+	const Waiter waiter = {done, data};
+
+	if (display->proxy == NULL || (display->listed && age_us <= age_ms * G_GINT64_CONSTANT(1000))) {
+		if (done)
+			done(data);
+		return;
+	}
+	g_array_append_val(display->waiting, waiter);
+	if (!display->listing)
+		list_now(display);
 }
 
 static void

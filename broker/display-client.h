@@ -33,8 +33,19 @@ gboolean display_client_is_connected(const DisplayClient *display);
 /* Has the list been told since the connection was made? */
 gboolean display_client_is_listed(const DisplayClient *display);
 
+/* Counts the connections: another number means that all clients were cut in between, or that this process began. 0: none yet. */
+guint display_client_connection(const DisplayClient *display);
+
 /* Viewer *, owned by the display client, valid until the main loop runs. */
 const GPtrArray *display_client_viewers(const DisplayClient *display);
+
+/* When a client of @desktop last sent input or joined, as far as the list told (monotonic); 0: not known. */
+gint64 display_client_input_us(const DisplayClient *display, const char *desktop);
+
+/* Calls @done (or NULL: on_listed is enough) when the list is at most @age_ms old: at once when it is already, or when there is no connection to ask over. However
+ * many wait, one list is asked for. */
+typedef void (*DisplayFresh)(void *data);
+void display_client_fresh(DisplayClient *display, guint age_ms, DisplayFresh done, void *data);
 
 typedef struct {
 	const char *desktop, *uuid;

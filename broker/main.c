@@ -20,6 +20,12 @@ now(void)
 	return g_get_real_time() / G_USEC_PER_SEC;
 }
 
+static gint64
+steady(void)
+{
+	return g_get_monotonic_time() / G_USEC_PER_SEC;
+}
+
 static int
 fail(const GError *error)
 {
@@ -36,7 +42,7 @@ on_reload(void *data)
 int
 main(int argc, char **argv)
 {
-	BrokerOptions options = {.now = now};
+	BrokerOptions options = {.now = now, .steady = steady};
 	g_autoptr(GError) error = NULL;
 	g_autoptr(Store) store = NULL;
 	g_autoptr(Broker) broker = NULL;

@@ -115,7 +115,7 @@ claim(Entry *entry)
 {
 	VncEntries *entries = entry->owner;
 	GError *error = NULL;
-	const DesktopView *desktop = engine_claim(entries->broker->engine, entry->pool, entry->user, &error);
+	const DesktopView *desktop = access_claim(entries->broker, entry->pool, entry->user, &error);
 
 	if (desktop == NULL) {
 		finish_with_error(entry, error);

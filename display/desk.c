@@ -44,6 +44,7 @@ struct Desk {
 	GHashTable *expected; /* client → its "user" and "address": handed over, so that its user and address are known when it joins */
 	GPtrArray *seats;     /* Seat */
 	gint64 handed_over;   /* monotonic, when a connection last was; 0: never */
+	gint64 input_us; /* monotonic, of the last input; a client that joins counts. 0: none yet */
 	guint width, height;
 	gboolean shared_memory, agent;
 };
@@ -112,6 +113,7 @@ on_client_joined(CarrelScreen1 *proxy, const char *client, const char *protocol,
 	g_hash_table_remove(desk->expected, client);
 	if (g_hash_table_size(desk->expected) == 0)
 		desk->handed_over = 0;
+	desk->input_us = g_get_monotonic_time();
 	g_message("%s: %s client %s of %s at %s joined", desk->name, protocol, client, seat->user, seat->address);
 	desk->events->on_joined(desk, client, protocol, desk->data);
 }
@@ -140,6 +142,12 @@ on_state(CarrelScreen1 *proxy, guint width, guint height, gboolean shared_memory
 	desk->height = height;
 	desk->shared_memory = shared_memory;
 	desk->agent = agent;
+}
+
+static void
+on_input(CarrelScreen1 *proxy, gpointer data)
+{
+	((Desk *)data)->input_us = g_get_monotonic_time();
 }
 
 static void
@@ -202,6 +210,7 @@ attach(Desk *desk, GError **error)
 	g_signal_connect(desk->proxy, "client-joined", G_CALLBACK(on_client_joined), desk);
 	g_signal_connect(desk->proxy, "client-left", G_CALLBACK(on_client_left), desk);
 	g_signal_connect(desk->proxy, "state", G_CALLBACK(on_state), desk);
+	g_signal_connect(desk->proxy, "input", G_CALLBACK(on_input), desk);
 	g_dbus_connection_start_message_processing(desk->connection);
 	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&desk->console, 1);
 
@@ -426,6 +435,15 @@ desk_exited(Desk *desk, int status)
 	fail(desk, error);
 }
 
+/* UTC seconds by the clock of now, so that the time since then is right however the clock was set in it. */
+static gint64
+input_time(const Desk *desk)
+{
+	gint64 ago_us = g_get_monotonic_time() - desk->input_us;
+
+	return desk->input_us > 0 ? (g_get_real_time() - ago_us) / G_USEC_PER_SEC : 0;
+}
+
 GVariant *
 desk_describe(const Desk *desk)
 {
@@ -449,6 +467,7 @@ desk_describe(const Desk *desk)
 	g_variant_dict_insert(&dict, "desktop", "s", desk->name);
 	g_variant_dict_insert(&dict, "pid", "u", desk->pid > 0 ? (guint)desk->pid : 0);
 	g_variant_dict_insert_value(&dict, "clients", g_variant_builder_end(&clients));
+	g_variant_dict_insert(&dict, "input", "x", input_time(desk));
 	g_variant_dict_insert(&dict, "shared-memory", "b", desk->shared_memory);
 	g_variant_dict_insert(&dict, "width", "u", desk->width);
 	g_variant_dict_insert(&dict, "height", "u", desk->height);

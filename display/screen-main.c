@@ -71,12 +71,18 @@ on_left(const char *client, const char *why, void *data)
 }
 
 static void
+on_input(void *data)
+{
+	carrel_screen1_emit_input(((Main *)data)->skeleton);
+}
+
+static void
 on_vm_gone(void *data)
 {
 	end(data, LAUNCHER_EXIT_VM_GONE);
 }
 
-static const ScreenEvents screen_events = {on_attached, on_state, on_joined, on_left, on_vm_gone};
+static const ScreenEvents screen_events = {on_attached, on_state, on_joined, on_left, on_input, on_vm_gone};
 
 /* The descriptor that a message names, ours to close; -1 with @error when there is none. */
 static int

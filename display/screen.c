@@ -2,6 +2,7 @@
 #include "config.h"
 #include "display/screen.h"
 
+#include "display/activity.h"
 #include "display/agent-mux.h"
 #include "display/agent-port.h"
 #include "display/capture.h"
@@ -12,6 +13,7 @@
 
 /* A VM that shows nothing is attached all the same. */
 #define FIRST_FRAME_MS	3000
+#define INPUT_PERIOD_MS 2000
 
 struct Screen {
 	const ScreenEvents *events;
@@ -26,6 +28,7 @@ struct Screen {
 	Spice *spice; /* NULL until the first SPICE client: it has a thread and a frame of its own */
 	AgentMux *mux;
 	AgentPort *port;
+	Activity *activity;
 };
 
 static void
@@ -108,22 +111,32 @@ on_no_first_frame(gpointer data)
 	return G_SOURCE_CONTINUE; /* say_attached has removed it */
 }
 
+/* Every client's input comes by here, whatever its protocol; what it may not send does not. */
 static void
 sink_key(void *data, guint qnum, gboolean down)
 {
-	console_key(((Screen *)data)->console, qnum, down);
+	Screen *screen = data;
+
+	activity_note(screen->activity);
+	console_key(screen->console, qnum, down);
 }
 
 static void
 sink_motion(void *data, int x, int y)
 {
-	console_motion(((Screen *)data)->console, x, y);
+	Screen *screen = data;
+
+	activity_note(screen->activity);
+	console_motion(screen->console, x, y);
 }
 
 static void
 sink_button(void *data, guint button, gboolean down)
 {
-	console_button(((Screen *)data)->console, (Button)button, down);
+	Screen *screen = data;
+
+	activity_note(screen->activity);
+	console_button(screen->console, (Button)button, down);
 }
 
 static gboolean
@@ -133,6 +146,14 @@ sink_caps_lock(void *data)
 }
 
 static const InputSink input_sink = {sink_key, sink_motion, sink_button, sink_caps_lock};
+
+static void
+say_input(void *data)
+{
+	Screen *screen = data;
+
+	screen->events->on_input(screen->data);
+}
 
 /* The last wish wins, whoever's it was. */
 static void
@@ -269,6 +290,7 @@ screen_new(int console, const char *title, gboolean pixel_copy, const ScreenEven
 	screen->closed_id = g_signal_connect(qemu, "closed", G_CALLBACK(on_closed), screen);
 	g_dbus_connection_start_message_processing(qemu);
 	screen->first_frame_id = g_timeout_add(FIRST_FRAME_MS, on_no_first_frame, screen);
+	screen->activity = activity_new(INPUT_PERIOD_MS, say_input, screen);
 	screen->mux = agent_mux_new(&mux_sink, screen);
 	screen->console = console_new(qemu);
 	screen->capture = capture_new(qemu, pixel_copy, &capture_events, screen);
@@ -291,6 +313,7 @@ screen_free(Screen *screen)
 	agent_mux_free(screen->mux);
 	capture_free(screen->capture);
 	console_free(screen->console);
+	activity_free(screen->activity);
 	/* Keys that the clients held are let go by calls that must still reach QEMU. */
 	g_dbus_connection_flush_sync(screen->qemu, NULL, NULL);
 	g_object_unref(screen->qemu);

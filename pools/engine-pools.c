@@ -4,6 +4,7 @@
 
 #include "broker/common/error.h"
 #include "broker/common/settings.h"
+#include "pools/calendar.h"
 
 #include <string.h>
 
@@ -302,13 +303,22 @@ pool_retry_s(const Pool *pool)
 	return pool->retry_us == 0 || left_us <= 0 ? 0 : (guint)((left_us + G_USEC_PER_SEC - 1) / G_USEC_PER_SEC);
 }
 
+/* By the clock on the wall: Schedule=, else Spare=. */
+static guint
+spare_now(const Pool *pool)
+{
+	if (pool->file == NULL)
+		return 0;
+	return (guint)calendar_spare((const char *const *)pool->file->schedule, engine_now(), pool->file->spare);
+}
+
 PoolCounts
 pool_counts(Engine *engine, const Pool *pool)
 {
 	PoolCounts counts = {
 		.closing = pool->draining || !pool->present,
 		.able = pool->file != NULL && pool->image != NULL && pool->obstacle == NULL && engine->facts != NULL,
-		.spare = pool->file ? (guint)pool->file->spare : 0,
+		.spare = spare_now(pool),
 		.max = pool->file ? (guint)pool->file->max : 0,
 		.queue = pool->file ? (guint)pool->file->queue : 0,
 		.retry_in_s = pool_retry_s(pool),
@@ -421,6 +431,7 @@ pool_view(Engine *engine, Pool *pool)
 		.path = pool->path,
 		.fault = pool->shown_fault,
 		.draining = pool->draining,
+		.spare = spare_now(pool),
 		.instant = pool->shown_instant,
 		.retry_in_s = pool_retry_s(pool),
 	};

@@ -196,6 +196,14 @@ engine_pool(Engine *engine, const char *name)
 	return pool && pool->present ? pool_view(engine, pool) : NULL;
 }
 
+const PoolFile *
+engine_pool_file(Engine *engine, const char *name)
+{
+	const Pool *pool = pools_find(engine, name);
+
+	return pool ? pool->file : NULL;
+}
+
 gboolean
 engine_is_entitled(Engine *engine, const char *pool_name, const char *user, const char *const *groups)
 {
@@ -293,7 +301,7 @@ engine_release_user(Engine *engine, const char *user, guint16 code, const char *
 		if (!desktop_is_held(desktop) || g_strcmp0(desktop->row->user, user) != 0)
 			continue;
 		/* A pool whose file never was good since may have said anything; a clean end is the safe one. */
-		if (desktop->row->kept || (pool && pool->file && pool->file->reset == POOL_RESET_NEVER))
+		if (desktop->row->kept || (pool && pool->file && pool->file->reset != POOL_RESET_LOGOUT))
 			continue;
 		n += desktop_throw_away(desktop, code, why);
 	}

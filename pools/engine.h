@@ -54,6 +54,7 @@ typedef struct {
 	const char *instant;   /* whether its desktops are cloned from a template, and if not why not */
 	guint ready, parked, assigned, off, cloning, resetting, failed;
 	const char *const *versions; /* of images, that its desktops were made from: "NAME@VERSION: N", NULL-terminated */
+	guint spare;	       /* how many are kept ready, at this hour */
 	guint outdated;	       /* desktops in people's hands that a fresh one would differ from */
 	guint waiting;	       /* people in the queue, or for a place on the host */
 	guint retry_in_s;      /* back-off after failed clones; 0: none */
@@ -61,6 +62,8 @@ typedef struct {
 guint engine_n_pools(const Engine *engine);
 const PoolView *engine_pool_at(Engine *engine, guint i);
 const PoolView *engine_pool(Engine *engine, const char *name);
+/* The last good file of @pool, without the counts that a view takes; NULL: there is none. Valid until the files are read again. */
+const PoolFile *engine_pool_file(Engine *engine, const char *pool);
 /* May @user, with the groups @groups (NULL-terminated names), use the pool? */
 gboolean engine_is_entitled(Engine *engine, const char *pool, const char *user, const char *const *groups);
 

@@ -4,6 +4,7 @@
 
 #include "broker/common/error.h"
 #include "broker/common/settings.h"
+#include "pools/calendar.h"
 #include "pools/images.h"
 
 #include <net/if.h>
@@ -14,6 +15,10 @@
 #define TIB	  (G_GINT64_CONSTANT(1) << 40)
 #define HOME_MIN (64 * MIB)
 #define NAME_MAX_CHARS 32
+#define GRACE	       "15min"
+#define GRACE_S	       (15 * 60)
+/* Screens tell of input every two seconds, and people read. */
+#define IDLE_MIN_S 10
 
 static const char *const kind_words[] = {"floating", "persistent", "lab", NULL};
 static const char *const reset_words[] = {"never", "logout", "disconnect", "schedule", NULL};
@@ -37,22 +42,10 @@ check_image(const void *field, char **why)
 	return FALSE;
 }
 
-/* A word of the language that this version cannot carry out is refused, whatever its key: an admin must never believe
- * that a desktop is kept, isolated or reset when it is not. */
 static gboolean
-check_reset(const void *field, char **why)
+check_reset_at(const void *field, char **why)
 {
-	switch (*(const int *)field) {
-	case POOL_RESET_DISCONNECT:
-		*why = g_strdup("“disconnect” has no effect yet, so it is refused: a desktop whose clients left may be one "
-				"that lost its network. Use Reset=logout");
-		return FALSE;
-	case POOL_RESET_SCHEDULE:
-		*why = g_strdup("“schedule” has no effect yet, so it is refused: there are no schedules. Use Reset=logout");
-		return FALSE;
-	default:
-		return TRUE;
-	}
+	return calendar_check_moments(*(const char *const *const *)field, why);
 }
 
 static gboolean
@@ -66,6 +59,25 @@ check_home(const void *field, char **why)
 	return FALSE;
 }
 
+static gboolean
+check_schedule(const void *field, char **why)
+{
+	return calendar_check_windows(*(const char *const *const *)field, why);
+}
+
+static gboolean
+check_idle(const void *field, char **why)
+{
+	gint64 seconds = *(const gint64 *)field;
+
+	if (seconds == 0 || seconds >= IDLE_MIN_S)
+		return TRUE;
+	*why = g_strdup_printf("is too short: at least %d s, or 0 for no limit", IDLE_MIN_S);
+	return FALSE;
+}
+
+/* A word of the language that this version cannot carry out is refused, whatever its key: an admin must never believe
+ * that a desktop is kept, isolated or reset when it is not. */
 static gboolean
 check_mode(const void *field, char **why)
 {
@@ -92,12 +104,18 @@ check_bridge(const void *field, char **why)
 
 /* Users and groups are compared with what PAM and NSS call them; spaces and slashes in one are a slip of the pen. */
 static gboolean
+is_person_or_group(const char *item)
+{
+	const char *name = *item == '@' ? item + 1 : item;
+
+	return *name != '\0' && strlen(name) <= 256 && strpbrk(name, " \t/:@") == NULL;
+}
+
+static gboolean
 check_people(const void *field, char **why)
 {
 	for (char **item = *(char **const *)field; *item != NULL; item++) {
-		const char *name = **item == '@' ? *item + 1 : *item;
-
-		if (*name == '\0' || strlen(name) > 256 || strpbrk(name, " \t/:@") != NULL) {
+		if (!is_person_or_group(*item)) {
 			*why = g_strdup_printf("“%s” is not a user, nor a group as @GROUP; commas stand between them", *item);
 			return FALSE;
 		}
@@ -114,10 +132,10 @@ static const Setting table[] = {
 	{"Pool", "Instant", SETTING_ENUM, AT(instant), "auto", .words = instant_words},
 	{"Pool", "Max", SETTING_INT, AT(max), "10", 1, 10000},
 	{"Pool", "Queue", SETTING_INT, AT(queue), "100", 0, 10000},
-	{"Pool", "Schedule", SETTING_LIST, AT(schedule), .unsupported = "as many are kept ready at every hour"},
-	{"Pool", "Reset", SETTING_ENUM, AT(reset), "logout", .words = reset_words, .check = check_reset},
-	{"Pool", "ResetAt", SETTING_LIST, AT(reset_at), .unsupported = "there are no schedules"},
-	{"Pool", "Grace", SETTING_DURATION, AT(grace), "15min", 0, 30 * 86400, .unsupported = "a disconnect has no consequence"},
+	{"Pool", "Schedule", SETTING_LIST, AT(schedule), .check = check_schedule},
+	{"Pool", "Reset", SETTING_ENUM, AT(reset), "logout", .words = reset_words},
+	{"Pool", "ResetAt", SETTING_LIST, AT(reset_at), .check = check_reset_at},
+	{"Pool", "Grace", SETTING_DURATION, AT(grace), GRACE, 10, 30 * 86400},
 	{"Pool", "Snapshots", SETTING_INT, AT(snapshots), "0", 0, 16},
 	{"Pool", "Home", SETTING_SIZE, AT(home), "0", 0, 16 * TIB, .check = check_home},
 	{"Desktop", "CPUs", SETTING_INT, AT(cpus), "2", 1, 64},
@@ -138,16 +156,14 @@ static const Setting table[] = {
 	{"Access", "Groups", SETTING_LIST, AT(groups), .check = check_people},
 	{"Access", "Admins", SETTING_LIST, AT(admins), .check = check_people,
 		.unsupported = "a pool has no admins of its own; [Broker] AdminUsers= and AdminGroups= of carrel.conf name those of all"},
-	{"Policy", "Clipboard", SETTING_ENUM, AT(clipboard), "both", .words = clipboard_words},
+	{"Policy", "Clipboard", SETTING_ENUM, AT(clipboard), "both", .words = clipboard_words, .named = TRUE},
 	{"Policy", "FileTransfer", SETTING_ENUM, AT(file_transfer), "off", .words = transfer_words,
 		.unsupported = "files are not carried between client and desktop"},
 	{"Policy", "Usb", SETTING_ENUM, AT(usb), "off", .words = usb_words,
 		.unsupported = "USB devices are not carried to a desktop"},
-	{"Policy", "IdleDisconnect", SETTING_DURATION, AT(idle_disconnect), "0", 0, 30 * 86400,
-		.unsupported = "nobody is disconnected for being idle"},
-	{"Policy", "SessionLimit", SETTING_DURATION, AT(session_limit), "0", 0, 30 * 86400,
-		.unsupported = "a pool does not limit the length of a session; [Broker] SessionLifetime= of carrel.conf does"},
-	{"Policy", "Extend", SETTING_DURATION, AT(extend), "0", 0, 30 * 86400, .unsupported = "sessions are not limited"},
+	{"Policy", "IdleDisconnect", SETTING_DURATION, AT(idle_disconnect), "0", 0, 30 * 86400, .named = TRUE, .check = check_idle},
+	{"Policy", "SessionLimit", SETTING_DURATION, AT(session_limit), "0", 0, 30 * 86400, .named = TRUE},
+	{"Policy", "Extend", SETTING_DURATION, AT(extend), "0", 0, 30 * 86400, .named = TRUE},
 	{"Network", "Mode", SETTING_ENUM, AT(mode), "nat", .words = mode_words, .check = check_mode},
 	{"Network", "Bridge", SETTING_NAME, AT(bridge), .check = check_bridge},
 	{"Network", "Vlan", SETTING_INT, AT(vlan), "0", 0, 4094, .unsupported = "desktops are in no VLAN"},
@@ -227,11 +243,11 @@ is_sound(GPtrArray *faults, const char *key)
 	return TRUE;
 }
 
-/* What no single key can be blamed for. */
+/* Desktops kept ready, and how many there may be. */
 static void
-check_together(const PoolFile *file, const char *path, GPtrArray **faults)
+check_numbers(const PoolFile *file, const char *path, GPtrArray **faults)
 {
-	gboolean sound = is_sound(*faults, "Network/Mode") && is_sound(*faults, "Network/Bridge");
+	gint64 most = is_sound(*faults, "Pool/Schedule") ? calendar_spare_max((const char *const *)file->schedule) : -1;
 
 	if (file->spare <= file->max && file->spare + file->parked > file->max && is_sound(*faults, "Pool/Parked") &&
 		is_sound(*faults, "Pool/Max"))
@@ -239,13 +255,56 @@ check_together(const PoolFile *file, const char *path, GPtrArray **faults)
 			"%" G_GINT64_FORMAT " parked desktops beside Spare=%" G_GINT64_FORMAT " are more than Max=%" G_GINT64_FORMAT
 			" allows in all",
 			file->parked, file->spare, file->max);
-	if (file->parked > 0 && file->instant == POOL_INSTANT_NO && is_sound(*faults, "Pool/Parked") && is_sound(*faults, "Pool/Instant"))
-		add_fault(faults, path, "Pool/Parked",
-			"desktops that boot cannot be parked: remove it, or set Instant=auto");
 	if (file->spare > file->max && is_sound(*faults, "Pool/Spare") && is_sound(*faults, "Pool/Max"))
 		add_fault(faults, path, "Pool/Spare",
 			"%" G_GINT64_FORMAT " desktops kept ready are more than Max=%" G_GINT64_FORMAT " allows in all",
 			file->spare, file->max);
+	if (most > file->max && is_sound(*faults, "Pool/Max"))
+		add_fault(faults, path, "Pool/Schedule",
+			"%" G_GINT64_FORMAT " desktops kept ready are more than Max=%" G_GINT64_FORMAT " allows in all", most,
+			file->max);
+}
+
+static gboolean
+limits_somebody(const PoolFile *file)
+{
+	for (guint i = 0; i < file->exceptions->len; i++) {
+		const SettingsSection *exception = file->exceptions->pdata[i];
+
+		if (((const PoolFile *)exception->target)->session_limit > 0)
+			return TRUE;
+	}
+	return file->session_limit > 0;
+}
+
+/* What a Reset= does not go by is refused, so that nobody believes that it does. */
+static void
+check_times(const PoolFile *file, const char *path, GPtrArray **faults)
+{
+	const char *reset = reset_words[file->reset];
+	gboolean sound = is_sound(*faults, "Pool/Reset");
+
+	if (sound && file->reset == POOL_RESET_SCHEDULE && file->reset_at[0] == NULL && is_sound(*faults, "Pool/ResetAt"))
+		add_fault(faults, path, "Pool/Reset", "schedule needs times in ResetAt=");
+	if (sound && file->reset != POOL_RESET_SCHEDULE && file->reset_at[0] != NULL)
+		add_fault(faults, path, "Pool/ResetAt", "has no effect with Reset=%s: remove it, or set Reset=schedule", reset);
+	if (sound && file->reset != POOL_RESET_DISCONNECT && file->grace != GRACE_S)
+		add_fault(faults, path, "Pool/Grace", "has no effect with Reset=%s: remove it, or set Reset=disconnect", reset);
+	if (file->extend > 0 && !limits_somebody(file) && is_sound(*faults, "Policy/SessionLimit"))
+		add_fault(faults, path, "Policy/Extend", "has no effect without a limit: remove it, or set SessionLimit=");
+}
+
+/* What no single key can be blamed for. */
+static void
+check_together(const PoolFile *file, const char *path, GPtrArray **faults)
+{
+	gboolean sound = is_sound(*faults, "Network/Mode") && is_sound(*faults, "Network/Bridge");
+
+	check_numbers(file, path, faults);
+	check_times(file, path, faults);
+	if (file->parked > 0 && file->instant == POOL_INSTANT_NO && is_sound(*faults, "Pool/Parked") && is_sound(*faults, "Pool/Instant"))
+		add_fault(faults, path, "Pool/Parked",
+			"desktops that boot cannot be parked: remove it, or set Instant=auto");
 	if (sound && file->mode == POOL_NETWORK_BRIDGE && file->bridge == NULL)
 		add_fault(faults, path, "Network/Mode", "bridge needs the name of a bridge of this host in Bridge=");
 	if (sound && file->mode != POOL_NETWORK_BRIDGE && file->bridge != NULL)
@@ -272,6 +331,21 @@ check_kind(const PoolFile *file, const char *path, GPtrArray **faults)
 		add_fault(faults, path, "Pool/Home", "a persistent desktop is its person's with all that is in it: remove it, or set Kind=floating");
 }
 
+/* Nobody and no group has this name. */
+static void
+check_exceptions(const PoolFile *file, const char *path, GPtrArray **faults)
+{
+	for (guint i = 0; i < file->exceptions->len; i++) {
+		const SettingsSection *exception = file->exceptions->pdata[i];
+
+		if (is_person_or_group(exception->name))
+			continue;
+		add_fault(faults, path, NULL, "[Policy %s]: “%s” is not a user, nor a group as @GROUP", exception->name,
+			exception->name);
+		((SettingsFault *)(*faults)->pdata[(*faults)->len - 1])->line = exception->line;
+	}
+}
+
 static int
 compare_lines(gconstpointer a, gconstpointer b)
 {
@@ -294,13 +368,14 @@ pool_file_read(const char *path, GPtrArray **faults)
 	g_autoptr(PoolFile) file = g_new0(PoolFile, 1);
 	g_autofree char *base = g_path_get_basename(path);
 
-	*faults = settings_read(path, table, file);
+	*faults = settings_read_sections(path, table, file, sizeof *file, &file->exceptions);
 	file->name = name_of(path);
 	if (!g_str_has_suffix(base, POOL_FILE_SUFFIX) || !pool_name_is_valid(file->name))
 		add_fault(faults, path, NULL,
 			"the file's name is not NAME" POOL_FILE_SUFFIX
 			", where NAME is at most %d of a-z, 0-9 and -, and does not begin with -",
 			NAME_MAX_CHARS);
+	check_exceptions(file, path, faults);
 	if (file->image != NULL || *faults == NULL)
 		check_together(file, path, faults), check_kind(file, path, faults);
 	if (*faults != NULL) {
@@ -318,6 +393,7 @@ pool_file_free(PoolFile *file)
 	if (file == NULL)
 		return;
 	settings_clear(table, file);
+	g_clear_pointer(&file->exceptions, g_ptr_array_unref);
 	g_free(file->name);
 	g_free(file);
 }
@@ -342,6 +418,39 @@ gboolean
 pool_file_entitles(const PoolFile *file, const char *user, const char *const *groups)
 {
 	return list_names(file->users, user, groups, FALSE) || list_names(file->groups, user, groups, TRUE);
+}
+
+static PoolPolicy
+policy_of(const PoolFile *file)
+{
+	return (PoolPolicy){file->clipboard, file->idle_disconnect, file->session_limit, file->extend};
+}
+
+PoolPolicy
+pool_file_policy(const PoolFile *file, const char *user, const char *const *groups)
+{
+	const PoolFile *by_group = NULL;
+
+	for (guint i = 0; file->exceptions && i < file->exceptions->len; i++) {
+		const SettingsSection *exception = file->exceptions->pdata[i];
+		const char *name = exception->name;
+
+		if (*name != '@' && strcmp(name, user) == 0)
+			return policy_of(exception->target);
+		if (*name == '@' && by_group == NULL && groups && g_strv_contains(groups, name + 1))
+			by_group = exception->target;
+	}
+	return policy_of(by_group ? by_group : file);
+}
+
+gboolean
+pool_file_policy_asks_groups(const PoolFile *file)
+{
+	for (guint i = 0; file->exceptions && i < file->exceptions->len; i++) {
+		if (*((const SettingsSection *)file->exceptions->pdata[i])->name == '@')
+			return TRUE;
+	}
+	return FALSE;
 }
 
 char *

@@ -13,6 +13,13 @@ typedef enum { POOL_FIRMWARE_BIOS, POOL_FIRMWARE_UEFI, POOL_FIRMWARE_UEFI_SECURE
 typedef enum { POOL_CLIPBOARD_BOTH, POOL_CLIPBOARD_TO_DESKTOP, POOL_CLIPBOARD_FROM_DESKTOP, POOL_CLIPBOARD_OFF } PoolClipboard;
 typedef enum { POOL_NETWORK_NAT, POOL_NETWORK_BRIDGE, POOL_NETWORK_VLAN, POOL_NETWORK_ISOLATED, POOL_NETWORK_NONE } PoolNetwork;
 
+/* What holds for one person. */
+typedef struct {
+	int clipboard; /* PoolClipboard */
+	gint64 idle_disconnect, session_limit; /* seconds, 0: none */
+	gint64 extend; /* seconds that a session may be made longer in all */
+} PoolPolicy;
+
 typedef struct {
 	char *name; /* of the file, without .pool */
 	/* [Pool] */
@@ -46,6 +53,7 @@ typedef struct {
 	int file_transfer, usb;
 	gint64 idle_disconnect, session_limit; /* seconds, 0: none */
 	gint64 extend; /* seconds that a session may be made longer in all */
+	GPtrArray *exceptions; /* [Policy USER] and [Policy @GROUP], in file order: pool_file_policy() */
 	/* [Network] */
 	int mode; /* PoolNetwork */
 	char *bridge; /* Mode=bridge and vlan: the host's bridge */
@@ -67,6 +75,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(PoolFile, pool_file_free)
 
 /* May @user, who is in @groups (NULL-terminated names, or NULL), have a desktop of this pool? */
 gboolean pool_file_entitles(const PoolFile *file, const char *user, const char *const *groups);
+
+/* The policy of @user, who is in @groups (NULL-terminated names, or NULL): the first exception that names the user, else the first
+ * that names one of the groups, else the pool's. */
+PoolPolicy pool_file_policy(const PoolFile *file, const char *user, const char *const *groups);
+/* Does it depend on a person's groups? */
+gboolean pool_file_policy_asks_groups(const PoolFile *file);
 
 /* What is allowed but surely not meant ("nobody may use this pool"), or NULL. Free with g_free. */
 char *pool_file_warning(const PoolFile *file);

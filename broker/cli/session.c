@@ -2,6 +2,16 @@
 #include "config.h"
 #include "broker/cli/cli.h"
 
+#include "broker/common/error.h"
+
+static char *
+format_span(GVariant *value)
+{
+	gint64 seconds = g_variant_is_of_type(value, G_VARIANT_TYPE_INT64) ? g_variant_get_int64(value) : -1;
+
+	return seconds < 0 ? g_strdup("-") : cli_format_span(seconds);
+}
+
 static const CliColumn columns[] = {
 	{"SESSION", "id"},
 	{"USER", "user"},
@@ -11,6 +21,8 @@ static const CliColumn columns[] = {
 	{"SEEN", "seen", cli_format_age, TRUE},
 	{"ENDS", "expires", cli_format_in, TRUE},
 	{"CLIENTS", "clients", NULL, TRUE},
+	{"IDLE", "idle", format_span, TRUE},
+	{"LEFT", "left", format_span, TRUE},
 	{"DESKTOPS", "desktops", cli_format_words},
 	{NULL},
 };
@@ -45,6 +57,29 @@ run_end(CliContext *context, char **args)
 }
 
 static int
+run_extend(CliContext *context, char **args)
+{
+	int status;
+	GError *error = NULL;
+	guint64 minutes;
+	gint64 left;
+	g_autoptr(CarrelBroker1Admin) broker = NULL;
+
+	if (!g_ascii_string_to_unsigned(args[1], 10, 0, G_MAXUINT32, &minutes, NULL))
+		return cli_fail(g_error_new(CARREL_ERROR, CARREL_ERROR_INVALID, "“%s” is not a number of minutes", args[1]));
+	broker = cli_broker(context, &status);
+	if (broker == NULL)
+		return status;
+	if (!carrel_broker1_admin_call_extend_session_sync(broker, args[0], (guint)minutes, G_DBUS_CALL_FLAGS_NONE, -1, &left,
+		    NULL, &error))
+		return cli_fail(error);
+	g_autofree char *span = cli_format_span(left);
+
+	g_print("It has %s left.\n", span);
+	return CLI_DONE;
+}
+
+static int
 run_message(CliContext *context, char **args)
 {
 	int status;
@@ -63,6 +98,8 @@ static const CliVerb verbs[] = {
 	{"end", "SESSION...", "Sign people out",
 		"Their desktops whose pool says Reset=logout are thrown away, and what they show closes.", 1, -1, FALSE, NULL,
 		run_end},
+	{"extend", "SESSION MINUTES", "Put off the end of a session that its pool limits",
+		"On all desktops of its person, whatever the pool's Extend= says.", 2, 2, FALSE, NULL, run_extend},
 	{"message", "SESSION TEXT", "Show a notice on the desktops of a session", NULL, 2, 2, FALSE, NULL, run_message},
 	{NULL},
 };

@@ -124,6 +124,7 @@ static const Setting table[] = {
 	{"Gateway", "RelayBuffer", SETTING_SIZE, LIMIT(relay_buffer), "64K", 4 * KIB, 256 * KIB},
 	{"Broker", "AdminUsers", SETTING_LIST, AT(admin_users)},
 	{"Broker", "AdminGroups", SETTING_LIST, AT(admin_groups)},
+	{"Broker", "DesktopsPerUser", SETTING_INT, AT(desktops_per_user), "0", 0, 1000},
 	{"Broker", "SessionIdle", SETTING_DURATION, AT(session_idle), "12h", 60, 7 * 86400},
 	{"Broker", "SessionLifetime", SETTING_DURATION, AT(session_lifetime), "7d", 60, 90 * 86400},
 	{"Auth", "Service", SETTING_NAME, AT(pam_service), "carrel"},

@@ -49,6 +49,7 @@ typedef struct {
 
 	/* [Broker] */
 	char **admin_users, **admin_groups;
+	gint64 desktops_per_user; /* of all pools, at once; 0: no limit */
 	gint64 session_idle;     /* seconds: a portal session nobody uses ends after this */
 	gint64 session_lifetime; /* seconds: it ends after this whatever happens */
 

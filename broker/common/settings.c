@@ -367,21 +367,14 @@ set_fallback(const Setting *setting, void *target)
 		g_error("the table's own fallback of %s/%s: %s", setting->group, setting->key, why);
 }
 
+/* The value that stands at @setting's key in @group, of which @target has the fallback already; a bad one leaves that in place. */
 static void
-read_setting(Reader *reader, GKeyFile *keys, const Setting *setting, void *target)
+take_value(Reader *reader, const Setting *setting, const char *group, char *text, void *target)
 {
-	g_autofree char *text = g_key_file_get_string(keys, setting->group, setting->key, NULL);
-	g_autofree char *name = g_strdup_printf("%s/%s", setting->group, setting->key);
+	g_autofree char *name = g_strdup_printf("%s/%s", group, setting->key);
 	g_autofree char *why = NULL;
-	int line = line_of(reader, setting->group, setting->key);
+	int line = line_of(reader, group, setting->key);
 
-	set_fallback(setting, target);
-	if (text == NULL) {
-		if (setting->required)
-			add_fault(reader, line_of(reader, setting->group, NULL), g_steal_pointer(&name),
-				"is missing, and there is no fallback for it");
-		return;
-	}
 	g_strchomp(text);
 	/* An empty value means "as if it were not there"; but an empty list can be meant. */
 	if (*text == '\0' && !setting->required && setting->kind != SETTING_LIST)
@@ -395,6 +388,83 @@ read_setting(Reader *reader, GKeyFile *keys, const Setting *setting, void *targe
 		add_fault(reader, line, g_steal_pointer(&name), "has no effect yet, so it is refused: %s",
 			setting->unsupported);
 		set_fallback(setting, target);
+	}
+}
+
+static void
+read_setting(Reader *reader, GKeyFile *keys, const Setting *setting, void *target)
+{
+	g_autofree char *text = g_key_file_get_string(keys, setting->group, setting->key, NULL);
+
+	set_fallback(setting, target);
+	if (text != NULL)
+		take_value(reader, setting, setting->group, text, target);
+	else if (setting->required)
+		add_fault(reader, line_of(reader, setting->group, NULL), g_strdup_printf("%s/%s", setting->group, setting->key),
+			"is missing, and there is no fallback for it");
+}
+
+static void
+copy_field(const Setting *setting, void *to, const void *from)
+{
+	gsize size = setting->kind == SETTING_BOOL || setting->kind == SETTING_ENUM ? sizeof(int) : sizeof(gint64);
+
+	g_assert(setting->kind >= SETTING_BOOL);
+	memcpy((char *)to + setting->offset, (const char *)from + setting->offset, size);
+}
+
+/* "Policy" of "Policy @staff", when @table has named keys in it; *@name: what is behind it. NULL: no such group. */
+static const char *
+base_group(const Setting *table, const char *group, const char **name)
+{
+	const char *blank = strchr(group, ' ');
+
+	for (; blank != NULL && table->group != NULL; table++) {
+		if (table->named && strlen(table->group) == (gsize)(blank - group) &&
+			strncmp(table->group, group, (gsize)(blank - group)) == 0) {
+			*name = blank + 1;
+			return table->group;
+		}
+	}
+	return NULL;
+}
+
+static void
+section_free(void *data)
+{
+	SettingsSection *section = data;
+
+	g_free(section->name);
+	g_free(section->target);
+	g_free(section);
+}
+
+static void
+read_sections(Reader *reader, GKeyFile *keys, const Setting *table, const void *target, gsize size, GPtrArray *sections)
+{
+	g_auto(GStrv) groups = g_key_file_get_groups(keys, NULL);
+
+	for (char **group = groups; *group != NULL; group++) {
+		const char *name, *base = base_group(table, *group, &name);
+		SettingsSection *section;
+
+		if (base == NULL)
+			continue;
+		section = g_new0(SettingsSection, 1);
+		section->name = g_strstrip(g_strdup(name));
+		section->line = line_of(reader, *group, NULL);
+		section->target = g_malloc0(size);
+		g_ptr_array_add(sections, section);
+		for (const Setting *setting = table; setting->group != NULL; setting++) {
+			g_autofree char *text = NULL;
+
+			if (!setting->named || strcmp(setting->group, base) != 0)
+				continue;
+			copy_field(setting, section->target, target);
+			text = g_key_file_get_string(keys, *group, setting->key, NULL);
+			if (text != NULL)
+				take_value(reader, setting, *group, text, section->target);
+		}
 	}
 }
 
@@ -412,30 +482,40 @@ static void
 refuse_unknown_group(Reader *reader, const Setting *table, const char *group)
 {
 	g_autoptr(GPtrArray) names = g_ptr_array_new();
+	const char *blank = strchr(group, ' ');
+	g_autofree char *word = blank ? g_strndup(group, (gsize)(blank - group)) : g_strdup(group);
 
-	for (const Setting *setting = table; setting->group != NULL; setting++)
-		g_ptr_array_add(names, (char *)setting->group);
+	for (const Setting *setting = table; setting->group != NULL; setting++) {
+		if (blank == NULL || setting->named)
+			g_ptr_array_add(names, (char *)setting->group);
+	}
 	g_ptr_array_add(names, NULL);
-	const char *near = settings_nearest(group, (const char *const *)names->pdata);
+	const char *near = settings_nearest(word, (const char *const *)names->pdata);
 
-	if (near)
+	if (blank && table_has_group(table, word))
 		add_fault(reader, line_of(reader, group, NULL), g_strdup_printf("[%s]", group),
-			"there is no such group. Did you mean [%s]?", near);
+			"[%s] has no exceptions for a name: write [%s]", word, word);
+	else if (near)
+		add_fault(reader, line_of(reader, group, NULL), g_strdup_printf("[%s]", group),
+			"there is no such group. Did you mean [%s%s]?", near, blank ? blank : "");
 	else
 		add_fault(reader, line_of(reader, group, NULL), g_strdup_printf("[%s]", group),
 			"there is no such group");
 }
 
+/* @base: @group, or what it is a section of. */
 static void
-refuse_unknown_key(Reader *reader, const Setting *table, const char *group, const char *key)
+refuse_unknown_key(Reader *reader, const Setting *table, const char *base, const char *group, const char *key)
 {
 	g_autoptr(GPtrArray) names = g_ptr_array_new();
 	const char *elsewhere = NULL;
 
 	for (const Setting *setting = table; setting->group != NULL; setting++) {
-		if (strcmp(setting->group, group) == 0 && strcmp(setting->key, key) == 0)
+		gboolean here = strcmp(setting->group, base) == 0 && (setting->named || base == group);
+
+		if (here && strcmp(setting->key, key) == 0)
 			return;
-		if (strcmp(setting->group, group) == 0)
+		if (here)
 			g_ptr_array_add(names, (char *)setting->key);
 		else if (strcmp(setting->key, key) == 0)
 			elsewhere = setting->group;
@@ -459,14 +539,16 @@ refuse_unknown(Reader *reader, GKeyFile *keys, const Setting *table)
 	g_auto(GStrv) groups = g_key_file_get_groups(keys, NULL);
 
 	for (char **group = groups; *group != NULL; group++) {
-		if (!table_has_group(table, *group)) {
+		const char *name, *base = table_has_group(table, *group) ? *group : base_group(table, *group, &name);
+
+		if (base == NULL) {
 			refuse_unknown_group(reader, table, *group);
 			continue;
 		}
 		g_auto(GStrv) names = g_key_file_get_keys(keys, *group, NULL, NULL);
 
-		for (char **name = names; name && *name; name++)
-			refuse_unknown_key(reader, table, *group, *name);
+		for (char **key = names; key && *key; key++)
+			refuse_unknown_key(reader, table, base, *group, *key);
 	}
 }
 
@@ -478,8 +560,9 @@ compare_faults(gconstpointer a, gconstpointer b)
 	return (*x)->line - (*y)->line;
 }
 
-GPtrArray *
-settings_parse(const char *file, const char *text, gsize size, const Setting *table, void *target)
+/* Where @sections is NULL, @table has no named keys. */
+static GPtrArray *
+parse(const char *file, const char *text, gsize size, const Setting *table, void *target, gsize target_size, GPtrArray *sections)
 {
 	Reader reader = {.file = file};
 	g_autoptr(GHashTable) lines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -506,10 +589,18 @@ settings_parse(const char *file, const char *text, gsize size, const Setting *ta
 		else
 			set_fallback(setting, target);
 	}
+	if (error == NULL && sections != NULL)
+		read_sections(&reader, keys, table, target, target_size, sections);
 	if (faults->len == 0)
 		return NULL;
 	g_ptr_array_sort(faults, compare_faults);
 	return g_steal_pointer(&faults);
+}
+
+GPtrArray *
+settings_parse(const char *file, const char *text, gsize size, const Setting *table, void *target)
+{
+	return parse(file, text, size, table, target, 0, NULL);
 }
 
 static char *
@@ -541,8 +632,8 @@ read_bounded(const char *file, gsize *size, GError **error)
 	return g_steal_pointer(&buffer);
 }
 
-GPtrArray *
-settings_read(const char *file, const Setting *table, void *target)
+static GPtrArray *
+read_file(const char *file, const Setting *table, void *target, gsize target_size, GPtrArray *sections)
 {
 	g_autoptr(GError) error = NULL;
 	gsize size;
@@ -557,7 +648,20 @@ settings_read(const char *file, const Setting *table, void *target)
 			set_fallback(setting, target);
 		return reader.faults;
 	}
-	return settings_parse(file, text, size, table, target);
+	return parse(file, text, size, table, target, target_size, sections);
+}
+
+GPtrArray *
+settings_read(const char *file, const Setting *table, void *target)
+{
+	return read_file(file, table, target, 0, NULL);
+}
+
+GPtrArray *
+settings_read_sections(const char *file, const Setting *table, void *target, gsize size, GPtrArray **sections)
+{
+	*sections = g_ptr_array_new_with_free_func(section_free);
+	return read_file(file, table, target, size, *sections);
 }
 
 void

@@ -28,6 +28,7 @@ typedef struct {
 	gint64 min, max;          /* SETTING_INT, _SIZE, _DURATION; both 0: any value >= 0 */
 	const char *const *words; /* SETTING_ENUM: NULL-terminated */
 	gboolean required;
+	gboolean named; /* may stand in [GROUP NAME] too, see settings_read_sections; numbers, words and yes or no only */
 	/* NULL, or says why a value other than the fallback is refused today ("needs parked clones, ..."). */
 	const char *unsupported;
 	/* NULL, or a further check of the parsed value (@field points to it): TRUE, or FALSE with @why set to a clause such
@@ -51,7 +52,19 @@ char *settings_fault_to_string(const SettingsFault *fault); /* "FILE:LINE: KEY: 
  * @target then holds the fallbacks wherever a value was bad. */
 GPtrArray *settings_read(const char *file, const Setting *table, void *target);
 
-/* The same from memory. @file is used in faults only. */
+/* One [GROUP NAME]: what differs from [GROUP] for that name. @target is a struct of the reading's kind of which only the fields of
+ * GROUP's named keys are set: as they stand here, else as in [GROUP]. */
+typedef struct {
+	char *name; /* what is behind GROUP and a blank */
+	int line;
+	void *target;
+} SettingsSection;
+
+/* The same for a file in which groups with named keys come again with names. @size: of the struct. *@sections: in file order
+ * (SettingsSection *, with their free function set), never NULL. What may be a name is the caller's to check. */
+GPtrArray *settings_read_sections(const char *file, const Setting *table, void *target, gsize size, GPtrArray **sections);
+
+/* settings_read from memory. @file is used in faults only. */
 GPtrArray *settings_parse(const char *file, const char *text, gsize size, const Setting *table, void *target);
 
 /* Frees what settings_read put into @target's fields, and zeroes them. */

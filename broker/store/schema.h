@@ -82,4 +82,11 @@ static const char *const schema_steps[] = {
 	"CREATE UNIQUE INDEX desktops_by_home ON desktops (home) WHERE home IS NOT NULL;"
 	"CREATE TABLE snapshots (desktop TEXT NOT NULL REFERENCES desktops (id) ON DELETE CASCADE, name TEXT NOT NULL,"
 	" created INTEGER NOT NULL, PRIMARY KEY (desktop, name)) STRICT, WITHOUT ROWID;",
+	/* Of desktops that somebody holds: see desktop-limits.h. */
+	"CREATE TABLE desktop_limits ("
+	" desktop TEXT PRIMARY KEY REFERENCES desktops (id) ON DELETE CASCADE,"
+	" groups TEXT,"
+	" began INTEGER NOT NULL,"
+	" extended INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;",
 };

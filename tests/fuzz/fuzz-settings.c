@@ -1,4 +1,5 @@
-/* What admins write: the first byte says whether the rest is carrel.conf ('c'), an image.ini ('i') or a pool file.
+/* What admins write: the first byte says whether the rest is carrel.conf ('c'), an image.ini ('i'), a list of calendar times ('t')
+ * or a pool file.
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
@@ -11,6 +12,7 @@
 
 #include "broker/common/conf.h"
 #include "broker/common/settings.h"
+#include "pools/calendar.h"
 #include "pools/images.h"
 #include "pools/pool-file.h"
 
@@ -86,6 +88,39 @@ assert_faults(GPtrArray *faults, const uint8_t *text, size_t size)
 	}
 }
 
+/* Until the year 2242, so that other days and other rules of the clock come by. */
+static void
+assert_calendar(const PoolFile *file, size_t size)
+{
+	gint64 now = (gint64)(size * G_GINT64_CONSTANT(7919) * 3607 % (G_GINT64_CONSTANT(1) << 33));
+	const char *const *times = (const char *const *)file->reset_at;
+	gint64 next = calendar_next(times, now), spare = calendar_spare((const char *const *)file->schedule, now, file->spare);
+
+	if ((next == 0) != (*times == NULL) || (next != 0 && (next <= now || next > now + 9 * 86400)))
+		g_error("%" G_GINT64_FORMAT " is followed by %" G_GINT64_FORMAT, now, next);
+	if (spare < 0 || spare > file->max)
+		g_error("%" G_GINT64_FORMAT " desktops kept ready", spare);
+}
+
+/* The same reading, of bytes that need not be in a pool file: a list's items, one a line. */
+static void
+try_calendar(const uint8_t *text, size_t size)
+{
+	g_autofree char *copy = g_strndup((const char *)text, size);
+	g_auto(GStrv) items = g_strsplit(copy, "\n", 64);
+	const char *const *list = (const char *const *)items;
+	g_autofree char *why_moments = NULL, *why_windows = NULL;
+	PoolFile file = {.reset_at = (char *[]){NULL}, .schedule = (char *[]){NULL}, .max = CALENDAR_NUMBER_MAX};
+
+	if (calendar_check_moments(list, &why_moments))
+		file.reset_at = items;
+	if (calendar_check_windows(list, &why_windows))
+		file.schedule = items;
+	if ((why_moments == NULL) != (file.reset_at == items) || (why_windows == NULL) != (file.schedule == items))
+		g_error("neither right nor a reason, or both");
+	assert_calendar(&file, size);
+}
+
 static void
 try_pool(const uint8_t *text, size_t size)
 {
@@ -107,6 +142,11 @@ try_pool(const uint8_t *text, size_t size)
 		g_error("a pool that cannot be: %s", hardware);
 	if (pool_file_entitles(file, "ada", groups) && warning)
 		g_error("nobody may use it, and ada may");
+	PoolPolicy ada = pool_file_policy(file, "ada", groups);
+
+	if (ada.session_limit < 0 || ada.extend < 0 || (ada.idle_disconnect != 0 && ada.idle_disconnect < 10))
+		g_error("a policy that cannot be");
+	assert_calendar(file, size);
 }
 
 static void
@@ -157,6 +197,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (data[0] == 'c')
 		try_conf(data + 1, size - 1);
+	else if (data[0] == 't')
+		try_calendar(data + 1, size - 1);
 	else if (data[0] == 'i')
 		try_image(data + 1, size - 1);
 	else

@@ -12,7 +12,7 @@
 
 #define HOST "portal.example:8443"
 
-static gint64 clock_s = 1800000000;
+static gint64 clock_s = 1800000000, steady_s = 1000;
 
 static gint64
 now(void)
@@ -20,8 +20,21 @@ now(void)
 	return clock_s;
 }
 
+static gint64
+steady(void)
+{
+	return steady_s;
+}
+
 void
 fixture_pass(gint64 seconds)
+{
+	clock_s += seconds;
+	steady_s += seconds;
+}
+
+void
+fixture_set_clock(gint64 seconds)
 {
 	clock_s += seconds;
 }
@@ -78,12 +91,13 @@ auth_listens(void *data)
 static void
 start_broker(Fixture *fixture)
 {
-	static const BrokerOptions options = {now, FIXTURE_FAILURE_MS};
+	static const BrokerOptions options = {now, steady, FIXTURE_FAILURE_MS};
 	g_autoptr(GError) error = NULL;
 
 	fixture->broker = broker_new(fixture->conf, fixture->store, &options, &error);
 	if (fixture->broker == NULL)
 		g_error("%s", error->message);
+	fake_engine_set_clock(fixture->broker->engine, now);
 	fixture->broker->facts.port = 8443;
 	fixture->broker->facts.vnc_port = 5999;
 	fixture->broker->facts.ca_pem = g_strdup("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");

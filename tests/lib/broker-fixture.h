@@ -27,8 +27,10 @@ void fixture_tear_down(Fixture *fixture);
 /* The broker ends and begins again with the same store; the display goes on. */
 void fixture_restart(Fixture *fixture);
 
-/* Moves the broker's clock. */
+/* Time passes by the broker's clocks. */
 void fixture_pass(gint64 seconds);
+/* Somebody sets its wall clock by so much. */
+void fixture_set_clock(gint64 seconds);
 
 /* Runs the main loop until @is_true(@data), 10 s at most; FALSE when it never was. */
 gboolean fixture_wait(gboolean (*is_true)(void *data), void *data);

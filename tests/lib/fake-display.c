@@ -13,6 +13,7 @@ struct FakeDisplay {
 	GVariant *last;
 	GHashTable *ended; /* desktop -> count */
 	guint n_admissions;
+	gint64 idle_s;
 	gboolean joined;
 };
 
@@ -71,6 +72,7 @@ on_list_screens(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, gpo
 		g_variant_dict_insert(&client, "user", "s", last_text(display, "user"));
 		g_variant_builder_add_value(&clients, g_variant_dict_end(&client));
 		g_variant_dict_insert(&screen, "desktop", "s", last_text(display, "desktop"));
+		g_variant_dict_insert(&screen, "input", "x", g_get_real_time() / G_USEC_PER_SEC - display->idle_s);
 		g_variant_dict_insert_value(&screen, "clients", g_variant_builder_end(&clients));
 		g_variant_builder_add_value(&screens, g_variant_dict_end(&screen));
 	}
@@ -147,4 +149,10 @@ fake_display_leave(FakeDisplay *display)
 	display->joined = FALSE;
 	carrel_display1_emit_client_left(display->skeleton, last_text(display, "desktop"), last_text(display, "client"),
 		"closed");
+}
+
+void
+fake_display_set_idle(FakeDisplay *display, gint64 seconds)
+{
+	display->idle_s = seconds;
 }

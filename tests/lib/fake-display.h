@@ -20,3 +20,6 @@ guint fake_display_n_ended(const FakeDisplay *display, const char *desktop);
 /* The client that was admitted last connects; it goes. Both signal. */
 void fake_display_join(FakeDisplay *display);
 void fake_display_leave(FakeDisplay *display);
+
+/* How long ago its client sent input. Default: just now. */
+void fake_display_set_idle(FakeDisplay *display, gint64 seconds);

@@ -25,6 +25,7 @@ struct Engine {
 	GPtrArray *desktops; /* Desktop */
 	guint clone_ms, next;
 	char *notice;
+	gint64 (*clock)(void);
 };
 
 static void
@@ -52,6 +53,7 @@ add_pool(Engine *engine, guint i, const char *name, const char *title, const cha
 	file->spare = 1;
 	file->max = max;
 	file->reset = POOL_RESET_LOGOUT;
+	file->grace = 15 * 60;
 	file->clipboard = clipboard;
 	engine->users[i] = g_strsplit(users, ",", -1);
 	engine->pools[i] = (PoolView){.file = file, .name = file->name, .path = "/nowhere/x.pool"};
@@ -119,6 +121,14 @@ engine_pool(Engine *engine, const char *name)
 	return NULL;
 }
 
+const PoolFile *
+engine_pool_file(Engine *engine, const char *name)
+{
+	const PoolView *pool = engine_pool(engine, name);
+
+	return pool ? pool->file : NULL;
+}
+
 gboolean
 engine_is_entitled(Engine *engine, const char *pool, const char *user, const char *const *groups)
 {
@@ -175,6 +185,8 @@ set_state(Desktop *desktop, const char *state, const char *step, gboolean usable
 	desktop->view.usable = usable;
 	desktop->view.agent = usable;
 	desktop->view.changed = g_get_real_time() / G_USEC_PER_SEC;
+	if (strcmp(state, "assigned") == 0 && desktop->view.assigned == 0)
+		desktop->view.assigned = desktop->engine->clock ? desktop->engine->clock() : desktop->view.changed;
 	desktop->engine->events.on_change(&desktop->view, desktop->engine->events.data);
 }
 
@@ -415,6 +427,18 @@ engine_notify(Engine *engine, const char *desktop, const char *text, GError **er
 	g_free(engine->notice);
 	engine->notice = g_strdup(text);
 	return TRUE;
+}
+
+PoolFile *
+fake_engine_file(Engine *engine, const char *pool)
+{
+	return (PoolFile *)engine_pool_file(engine, pool);
+}
+
+void
+fake_engine_set_clock(Engine *engine, gint64 (*clock)(void))
+{
+	engine->clock = clock;
 }
 
 void

@@ -8,6 +8,12 @@
 /* How long a new desktop is "cloning". 0: usable at once. Default: 50 ms, or $FAKE_CLONE_MS. */
 void fake_engine_set_clone_ms(Engine *engine, guint clone_ms);
 
+/* Whose time is a desktop's "assigned". Default: the host's. */
+void fake_engine_set_clock(Engine *engine, gint64 (*clock)(void));
+
+/* What stands in the file of @pool, to be changed. Texts in it are the caller's. */
+PoolFile *fake_engine_file(Engine *engine, const char *pool);
+
 /* As if its clone failed. */
 void fake_engine_fail(Engine *engine, const char *desktop);
 

@@ -188,6 +188,29 @@ START_TEST(sessions_and_desktops_are_listed)
 }
 END_TEST
 
+START_TEST(an_admin_puts_off_the_end_of_a_session_as_they_like)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1"), *id = NULL, *line = NULL;
+	g_autoptr(SessionRow) row = sessions_find(fixture.broker->sessions, session);
+	g_autoptr(JsonNode) sessions = NULL;
+
+	line = g_strdup_printf("session extend %s 90", row->id);
+	ck_assert_int_ne(carrel(line), 0);
+	ck_assert_ptr_nonnull(strstr(run.err, "has no desktop"));
+	id = fixture_open(&fixture, session, "office");
+	ck_assert_int_ne(carrel(line), 0);
+	ck_assert_ptr_nonnull(strstr(run.err, "no end that could be put off"));
+	fake_engine_file(fixture.broker->engine, "office")->session_limit = 3600;
+	ck_assert_int_eq(carrel(line), 0);
+	ck_assert_ptr_nonnull(strstr(run.out, "It has 2 h left."));
+	ck_assert_int_eq(carrel("session list --json"), 0);
+	JsonObject *printed = printed_object(&sessions);
+
+	ck_assert_int_ge(json_object_get_int_member(printed, "left"), 9000 - 60);
+	ck_assert_int_eq(json_object_get_int_member(printed, "idle"), -1);
+}
+END_TEST
+
 START_TEST(ending_a_session_signs_its_person_out)
 {
 	g_autofree char *session = fixture_sign_in(&fixture, "demo1"), *id = fixture_open(&fixture, session, "office");
@@ -282,6 +305,7 @@ main(void)
 	tcase_add_test(tcase, status_has_what_the_gateway_tells);
 	tcase_add_test(tcase, status_does_not_wait_for_a_gateway_that_is_silent);
 	tcase_add_test(tcase, sessions_and_desktops_are_listed);
+	tcase_add_test(tcase, an_admin_puts_off_the_end_of_a_session_as_they_like);
 	tcase_add_test(tcase, ending_a_session_signs_its_person_out);
 	tcase_add_test(tcase, a_message_reaches_the_desktop);
 	tcase_add_test(tcase, a_desktop_is_shown_pictured_and_thrown_away);

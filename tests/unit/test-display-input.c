@@ -4,6 +4,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "display/activity.h"
 #include "display/input.h"
 #include "display/keymap.h"
 
@@ -167,6 +168,47 @@ START_TEST(a_wheel_click_goes_down_and_up_between_held_buttons)
 }
 END_TEST
 
+static void
+count(void *data)
+{
+	++*(guint *)data;
+}
+
+/* Has the loop nothing to wait for? */
+static gboolean
+is_asleep(void)
+{
+	GMainContext *context = g_main_context_default();
+	GPollFD fds[8];
+	int priority, timeout = 0;
+
+	ck_assert(g_main_context_acquire(context));
+	g_main_context_prepare(context, &priority);
+	g_main_context_query(context, priority, &timeout, fds, G_N_ELEMENTS(fds));
+	g_main_context_release(context);
+	return timeout < 0;
+}
+
+START_TEST(much_input_is_told_once_a_period_and_none_wakes_nobody)
+{
+	guint n = 0;
+	g_autoptr(Activity) activity = activity_new(20, count, &n);
+
+	ck_assert(is_asleep());
+	for (int i = 0; i < 100; i++)
+		activity_note(activity);
+	ck_assert_uint_eq(n, 1);
+	while (n == 1)
+		g_main_context_iteration(NULL, TRUE);
+	/* One period more, in which nothing comes. */
+	while (!is_asleep())
+		g_main_context_iteration(NULL, TRUE);
+	ck_assert_uint_eq(n, 2);
+	activity_note(activity);
+	ck_assert_uint_eq(n, 3);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -183,6 +225,7 @@ main(void)
 	tcase_add_test(tcase, scan_codes_of_spice_become_key_numbers);
 	tcase_add_test(tcase, numbers_beyond_the_keyboard_are_ignored);
 	tcase_add_test(tcase, a_wheel_click_goes_down_and_up_between_held_buttons);
+	tcase_add_test(tcase, much_input_is_told_once_a_period_and_none_wakes_nobody);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

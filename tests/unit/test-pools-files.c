@@ -125,6 +125,37 @@ START_TEST(users_and_groups_entitle_and_nobody_else)
 }
 END_TEST
 
+START_TEST(exceptions_go_by_user_before_group_and_in_file_order)
+{
+	g_autofree char *data = data_folder();
+	g_autofree char *path = g_build_filename(data, "pass-limits.pool", NULL);
+	g_autoptr(GPtrArray) faults = NULL;
+	g_autoptr(PoolFile) file = pool_file_read(path, &faults);
+	const char *const exam[] = {"staff", "exam", NULL}, *const staff[] = {"staff", NULL};
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert(pool_file_policy_asks_groups(file));
+	PoolPolicy bert = pool_file_policy(file, "bert", staff), unknown = pool_file_policy(file, "bert", NULL);
+
+	ck_assert_int_eq(bert.session_limit, 8 * 3600);
+	ck_assert_int_eq(bert.extend, 2 * 3600);
+	ck_assert_int_eq(bert.idle_disconnect, 30 * 60);
+	ck_assert_int_eq(unknown.session_limit, 8 * 3600);
+	PoolPolicy examined = pool_file_policy(file, "bert", exam);
+
+	ck_assert_int_eq(examined.session_limit, 90 * 60);
+	ck_assert_int_eq(examined.extend, 0);
+	ck_assert_int_eq(examined.idle_disconnect, 30 * 60);
+	ck_assert_int_eq(examined.clipboard, POOL_CLIPBOARD_OFF);
+	/* Hers is further down, and takes nothing from that of a group. */
+	PoolPolicy ada = pool_file_policy(file, "ada", exam);
+
+	ck_assert_int_eq(ada.idle_disconnect, 0);
+	ck_assert_int_eq(ada.session_limit, 8 * 3600);
+	ck_assert_int_eq(ada.clipboard, POOL_CLIPBOARD_BOTH);
+}
+END_TEST
+
 START_TEST(a_pools_name_is_short_lower_case_and_no_path)
 {
 	ck_assert(pool_name_is_valid("office"));
@@ -298,6 +329,7 @@ main(void)
 	tcase_add_test(tcase, every_example_is_good_or_has_the_faults_beside_it);
 	tcase_add_test(tcase, fallbacks_are_those_of_the_manual);
 	tcase_add_test(tcase, users_and_groups_entitle_and_nobody_else);
+	tcase_add_test(tcase, exceptions_go_by_user_before_group_and_in_file_order);
 	tcase_add_test(tcase, a_pools_name_is_short_lower_case_and_no_path);
 	tcase_add_test(tcase, the_newest_whole_version_of_an_image_is_chosen);
 	tcase_add_loop_test(tcase, an_image_names_no_file_outside_its_folder, 0, G_N_ELEMENTS(outside));
