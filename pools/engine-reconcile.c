@@ -105,6 +105,9 @@ confirm(Desktop *desktop, const VmDomain *domain)
 	else if (desktop->row->intent != DESKTOP_INTENT_NONE &&
 		 !desktops_set_intent(desktop->engine->store, desktop->row, DESKTOP_INTENT_NONE, &error))
 		g_warning("desktop %s: %s", desktop->row->id, error->message);
+	/* It came up, and the table could not be written then. */
+	if (desktop->row->state == DESKTOP_CLONING && desktop->row->user == NULL && !desktop->booting && !desktop->waking)
+		desktop_came_up(desktop, desktop->said_ready ? NULL : "no agent");
 }
 
 /* Its domain is not there. */
