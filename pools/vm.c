@@ -183,9 +183,11 @@ create(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, g
 gboolean
 vm_create(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, GError **error)
 {
-	g_autoptr(virDomain) domain = create(connection, place, spec, 0, error);
+	/* An earlier call may have made it after all, when nobody waited for that call any longer. */
+	g_autoptr(virDomain) there = virDomainLookupByUUIDString(connection, spec->uuid);
+	g_autoptr(virDomain) domain = there ? NULL : create(connection, place, spec, 0, error);
 
-	return domain != NULL;
+	return there != NULL || domain != NULL;
 }
 
 /* A clone that was broken off half-loaded looks to libvirt like one that is parked. */
