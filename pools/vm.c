@@ -328,6 +328,8 @@ vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, 
 		host_set_error(error, "looking it up");
 		return FALSE;
 	}
+	/* A QEMU that was killed leaves it. It goes first: nothing would lead back to it once the VM is gone. */
+	g_unlink(agent);
 	if (domain != NULL) {
 		VmDomain *description = describe(domain, place->instance);
 		gboolean ours = description != NULL;
@@ -336,7 +338,6 @@ vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, 
 		if (ours && !vm_end(domain, error))
 			return FALSE;
 	}
-	g_unlink(agent); /* a QEMU that was killed leaves it */
 	storage = find_storage(connection, place);
 	if (storage == NULL && virGetLastErrorCode() != VIR_ERR_NO_STORAGE_POOL) {
 		host_set_error(error, place->folder);
