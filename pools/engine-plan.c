@@ -225,6 +225,7 @@ run_plan(gpointer data)
 	templates_plan(engine);
 	for (guint i = 0; i < engine->pools->len; i++)
 		plan_pool(engine, engine->pools->pdata[i]);
+	engine_check(engine);
 	return G_SOURCE_REMOVE;
 }
 

@@ -156,6 +156,7 @@ engine_free(Engine *engine)
 	vm_place_free(engine->place);
 	host_facts_free(engine->facts);
 	g_free(engine->facts_trouble);
+	g_free(engine->contradiction);
 	g_free(engine->images);
 	g_free(engine->pools_folder);
 	g_free(engine);
@@ -347,6 +348,10 @@ engine_claim(Engine *engine, const char *name, const char *user, GError **error)
 	if (!engine_is_connected(engine)) {
 		g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "libvirt is away: %s",
 			host_trouble(engine->host) ? host_trouble(engine->host) : "it is being asked what runs");
+		return NULL;
+	}
+	if (engine->contradiction) {
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_FAILED, "no desktop is handed out: the broker's log says why");
 		return NULL;
 	}
 	spare = choose_spare(engine, pool);

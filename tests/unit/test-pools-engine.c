@@ -373,6 +373,24 @@ START_TEST(a_claim_makes_a_desktop_where_there_is_none)
 }
 END_TEST
 
+START_TEST(a_table_that_contradicts_itself_hands_nothing_out)
+{
+	g_autoptr(DesktopRow) row = insert(NULL), mine = insert("bert");
+	g_autoptr(GError) error = NULL;
+
+	move(row, DESKTOP_READY);
+	move(mine, DESKTOP_ASSIGNED);
+	run_domain(row, OURS);
+	run_domain(mine, OURS);
+	ck_assert_int_eq(store_run(store, NULL, "UPDATE desktops SET user = 'anna' WHERE state = 'ready'", ""), 1);
+	g_log_set_always_fatal(G_LOG_LEVEL_ERROR);
+	start();
+	ck_assert_ptr_null(engine_claim(engine, "office", "carl", &error));
+	ck_assert(g_error_matches(error, CARREL_ERROR, CARREL_ERROR_FAILED));
+	ck_assert_str_eq(engine_claim(engine, "office", "bert", NULL)->id, mine->id);
+}
+END_TEST
+
 START_TEST(entitlement_is_by_user_and_group)
 {
 	const char *const staff[] = {"staff", NULL}, *const none[] = {NULL};
@@ -444,6 +462,7 @@ main(void)
 	tcase_add_test(tcase, a_ready_desktop_is_handed_out_once_and_thrown_away_after_use);
 	tcase_add_test(tcase, desktops_of_a_pool_whose_file_went_while_no_broker_ran_are_thrown_away);
 	tcase_add_test(tcase, a_claim_makes_a_desktop_where_there_is_none);
+	tcase_add_test(tcase, a_table_that_contradicts_itself_hands_nothing_out);
 	tcase_add_test(tcase, entitlement_is_by_user_and_group);
 	tcase_add_test(tcase, draining_survives_a_restart_and_hands_nothing_out);
 	tcase_add_test(tcase, a_broken_file_leaves_its_pool_as_it_was_and_the_others_alone);
