@@ -163,7 +163,7 @@ domain_xml(const DomainSpec *spec)
 {
 	GString *xml = g_string_new(NULL);
 
-	add(xml, "<domain type='%s' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>", spec->kvm ? "kvm" : "qemu");
+	add(xml, "<domain type='%s' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>", spec->kvm ? "kvm" : spec->emulation);
 	add_identity(xml, spec);
 	add_platform(xml, spec);
 	add(xml, "<devices>");
@@ -180,10 +180,11 @@ domain_xml(const DomainSpec *spec)
 	return g_string_free(xml, FALSE);
 }
 
+/* No capacity means that of the backing file; libvirt's test driver wants to be told. */
 char *
 overlay_xml(const char *name, const char *backing, const char *mode)
 {
-	return g_markup_printf_escaped("<volume><name>%s</name><target><format type='qcow2'/>"
+	return g_markup_printf_escaped("<volume><name>%s</name><capacity>0</capacity><target><format type='qcow2'/>"
 				       "<permissions><mode>%s</mode></permissions></target>"
 				       "<backingStore><path>%s</path><format type='qcow2'/></backingStore></volume>",
 		name, mode, backing);

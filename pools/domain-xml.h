@@ -13,6 +13,7 @@ typedef struct {
 	const char *instance;	      /* whose broker made it */
 	const char *config;	      /* digest of what it was made from */
 	gboolean kvm;		      /* FALSE: emulated by TCG */
+	const char *emulation;	      /* libvirt's type of the domain where it is */
 	const char *emulator, *machine;
 	guint cpus;
 	guint64 memory;	     /* bytes */

@@ -134,6 +134,10 @@ check_pool(Engine *engine, const Pool *pool, const char *name, GError **error)
 			host_trouble(engine->host) ? host_trouble(engine->host) : "it is being asked what runs");
 		return FALSE;
 	}
+	if (engine->contradiction) {
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_FAILED, "no desktop is handed out: the broker's log says why");
+		return FALSE;
+	}
 	return TRUE;
 }
 
@@ -280,12 +284,13 @@ give_instead(Desktop *desktop, Desktop *spare)
 	return FALSE;
 }
 
+/* Of those for whom there is no room: a desktop that is about to be begun is begun. */
 static void
-forget_who_left(GPtrArray *waiting)
+forget_who_left(GPtrArray *waiting, guint room)
 {
 	gint64 now = g_get_monotonic_time();
 
-	for (guint i = waiting->len; i-- > 0;) {
+	for (guint i = waiting->len; i-- > room;) {
 		Desktop *desktop = waiting->pdata[i];
 
 		if (now - desktop->asked_us < ASKED_LAST_S * G_USEC_PER_SEC)
@@ -305,7 +310,8 @@ people_plan(Engine *engine, Pool *pool, guint boots_free)
 
 	if (waiting->len == 0)
 		return 0;
-	forget_who_left(waiting);
+	counts = pool_counts(engine, pool);
+	forget_who_left(waiting, decide_room(&counts));
 	while (first < waiting->len && (spare = choose_spare(engine, pool)) != NULL && give_instead(waiting->pdata[first], spare))
 		first++;
 	counts = pool_counts(engine, pool);

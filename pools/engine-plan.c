@@ -100,7 +100,7 @@ retire(Engine *engine, Pool *pool, DesktopState state, gboolean stale, guint n)
 	}
 }
 
-/* Spares that are still being made, of a pool that wants none. */
+/* Spares that are still being made, of a pool that wants none; and of one whose file nobody knows, those that people wait for. */
 static void
 retire_unfinished(Engine *engine, Pool *pool)
 {
@@ -109,7 +109,7 @@ retire_unfinished(Engine *engine, Pool *pool)
 	for (guint i = 0; i < desktops->len; i++) {
 		Desktop *desktop = desktops->pdata[i];
 
-		if (desktop->row->state == DESKTOP_CLONING && desktop->row->user == NULL)
+		if (desktop->row->state == DESKTOP_CLONING && (desktop->row->user == NULL || pool->file == NULL))
 			desktop_throw_away(desktop, 0, "not wanted any more");
 	}
 }
@@ -275,6 +275,7 @@ run_plan(gpointer data)
 	load = measure(engine);
 	for (guint i = 0; i < turns->len; i++)
 		plan_pool(engine, g_array_index(turns, Turn, i).pool, &load);
+	engine_check(engine);
 	return G_SOURCE_REMOVE;
 }
 

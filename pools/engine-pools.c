@@ -173,6 +173,22 @@ list_files(const char *folder, GError **error)
 	return g_steal_pointer(&paths);
 }
 
+/* A file may have gone while no broker ran: what is left of its pool is thrown away like that of one that goes now. */
+static void
+add_pools_of_desktops(Engine *engine)
+{
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, engine->desktops);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		const char *name = ((Desktop *)value)->row->pool;
+
+		if (pools_find(engine, name) == NULL)
+			pool_add(engine, name);
+	}
+}
+
 void
 pools_load(Engine *engine, GStrvBuilder *changes, GStrvBuilder *faults)
 {
@@ -198,6 +214,7 @@ pools_load(Engine *engine, GStrvBuilder *changes, GStrvBuilder *faults)
 	}
 	for (guint i = 0; i < paths->len; i++)
 		load_one(engine, paths->pdata[i], changes, faults);
+	add_pools_of_desktops(engine);
 	g_ptr_array_sort(engine->pools, compare_names);
 	pools_resolve(engine);
 }

@@ -91,6 +91,7 @@ struct Engine {
 	GHashTable *templates;	/* key -> Template */
 	GQueue changed;		/* Desktop *: dirty, in order */
 	guint64 clock;		/* counts calls to libvirt that ended */
+	char *contradiction;	/* what engine_check() found; NULL: nothing, as it should be */
 	gboolean reconciled;	/* since the connection was made */
 	gboolean listing, list_again, refresh_due;
 	guint changed_id, plan_id, plan_later_id, list_id, minute_id;
@@ -179,6 +180,9 @@ void pool_succeeded(Pool *pool);
 void plan_soon(Engine *engine);			 /* for all pools */
 void plan_pool_soon(Engine *engine, const char *pool); /* for this one, and those that wait for a place on the host */
 void plan_later(Engine *engine, guint delay_s);
+
+/* engine-check.c: after each plan */
+void engine_check(Engine *engine);
 
 /* engine-reconcile.c: asks libvirt what there is, and puts table and libvirt in agreement */
 void reconcile_soon(Engine *engine, guint delay_ms);

@@ -60,6 +60,9 @@ confirm(Desktop *desktop, const VmDomain *domain)
 		desktop->template = g_strdup(domain->template);
 	desktop_apply(desktop, domain->stopped ? LIFE_SEEN_STOPPED : LIFE_SEEN,
 		desktop->row->state == DESKTOP_PARKED ? "it ran while nobody looked" : NULL);
+	/* It came up, and the table could not be written then. */
+	if (desktop->row->state == DESKTOP_CLONING && desktop->row->user == NULL && desktop->running && !desktop->booting && !desktop->waking)
+		desktop_came_up(desktop, desktop->said_ready ? NULL : "no agent");
 }
 
 static void

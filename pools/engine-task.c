@@ -81,6 +81,7 @@ task_new_of_pool(const Engine *engine, const Pool *pool, const char *id, const c
 	task->agent = vm_agent_path(task->place, id);
 	task_set_network(task, engine, pool);
 	task->kvm = pool_uses_kvm(engine, pool);
+	task->emulation = engine->facts->emulation;
 	task->usb = engine->facts->usb_redirection;
 	task->cpus = (guint)file->cpus;
 	task->memory = (guint64)file->memory;
@@ -114,6 +115,7 @@ task_spec(const Task *task, gboolean is_template)
 		.instance = task->place->instance,
 		.config = task->config,
 		.kvm = task->kvm,
+		.emulation = task->emulation,
 		.emulator = task->emulator,
 		.machine = task->machine,
 		.cpus = task->cpus,

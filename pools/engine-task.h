@@ -11,6 +11,7 @@ typedef struct {
 	Image *image;
 	char *pool, *config, *emulator, *machine, *disk, *agent, *network, *bridge;
 	gboolean kvm, usb;
+	const char *emulation; /* static */
 	guint cpus;
 	guint64 memory;
 	/* Of a template or its clone; key NULL: neither. */

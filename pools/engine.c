@@ -155,6 +155,7 @@ engine_free(Engine *engine)
 	vm_place_free(engine->place);
 	host_facts_free(engine->facts);
 	g_free(engine->facts_trouble);
+	g_free(engine->contradiction);
 	g_free(engine->images);
 	g_free(engine->pools_folder);
 	g_free(engine);

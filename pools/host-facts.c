@@ -91,6 +91,7 @@ host_facts_parse(const char *qemu_xml, const char *kvm_xml, const char *why_no_k
 	g_autoptr(HostFacts) facts = g_new0(HostFacts, 1);
 	const char *xml;
 
+	facts->emulation = "qemu";
 	facts->kvm = kvm_xml != NULL && why_no_kvm == NULL && has_text(kvm_xml, "domainCapabilities/domain", "kvm");
 	if (!facts->kvm)
 		facts->why_no_kvm = g_strdup(why_no_kvm ? why_no_kvm
@@ -114,16 +115,32 @@ domain_capabilities(virConnectPtr connection, const char *type)
 	return virConnectGetDomainCapabilities(connection, NULL, ARCH, "q35", type, 0);
 }
 
+/* libvirt's own test driver (test:///default) keeps the books of a hypervisor and runs no VM: for tests, and for trying pool files. */
+static HostFacts *
+facts_of_test_driver(void)
+{
+	HostFacts *facts = g_new0(HostFacts, 1);
+
+	facts->emulation = "test";
+	facts->why_no_kvm = g_strdup("libvirt's test driver runs no VM");
+	facts->why_no_templates = g_strdup("libvirt's test driver runs no VM");
+	facts->machine = g_strdup("q35");
+	facts->dbus_display = facts->usb_redirection = TRUE;
+	return facts;
+}
+
 HostFacts *
 host_facts_probe(virConnectPtr connection, gboolean local, GError **error)
 {
-	/* libvirt's strings come from malloc, as g_free's do. */
-	g_autofree char *qemu_xml = domain_capabilities(connection, "qemu");
-	g_autofree char *kvm_xml = NULL;
-	g_autofree char *why_no_kvm = local ? host_facts_why_no_kvm_here() : NULL;
+	g_autofree char *qemu_xml = NULL, *kvm_xml = NULL, *why_no_kvm = NULL;
 	unsigned long libvirt_version = 0, qemu_version = 0;
 	HostFacts *facts;
 
+	if (g_strcmp0(virConnectGetType(connection), "TEST") == 0)
+		return facts_of_test_driver();
+	/* libvirt's strings come from malloc, as g_free's do. */
+	qemu_xml = domain_capabilities(connection, "qemu");
+	why_no_kvm = local ? host_facts_why_no_kvm_here() : NULL;
 	if (qemu_xml == NULL) {
 		host_set_error(error, "libvirt's QEMU (Debian: qemu-system-x86, libvirt-daemon-system)");
 		return NULL;

@@ -6,6 +6,7 @@
 
 typedef struct {
 	gboolean kvm;	  /* hardware acceleration can be used */
+	const char *emulation; /* libvirt's type of a domain without it: "qemu", or "test" of the driver that runs nothing. Static */
 	char *why_no_kvm; /* NULL when it can */
 	char *emulator, *machine; /* the newest versioned q35 of that emulator, under kvm where that can be used */
 	gboolean dbus_display;	  /* <graphics type='dbus'> */

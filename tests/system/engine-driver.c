@@ -116,6 +116,23 @@ apply(Engine *engine)
 }
 
 static void
+claim(Engine *engine, const char *pool, const char *user)
+{
+	GError *error = NULL;
+	gint64 began_us = g_get_monotonic_time();
+	const DesktopView *desktop = engine_claim(engine, pool, user, &error);
+	gint64 took_us = g_get_monotonic_time() - began_us;
+
+	if (desktop == NULL) {
+		report(FALSE, error);
+		return;
+	}
+	printf("claimed %s state=%s user=%s usable=%d agent=%d us=%" G_GINT64_FORMAT "\n", desktop->id, desktop->state, desktop->user,
+		desktop->usable, desktop->agent, took_us);
+	fflush(stdout);
+}
+
+static void
 carry_out(Driver *driver, char *line)
 {
 	g_auto(GStrv) word = g_strsplit(g_strstrip(line), " ", 3);
@@ -124,12 +141,7 @@ carry_out(Driver *driver, char *line)
 	gboolean ok;
 
 	if (n == 3 && strcmp(word[0], "claim") == 0) {
-		const DesktopView *desktop = engine_claim(driver->engine, word[1], word[2], &error);
-
-		if (desktop)
-			print_desktop("claimed", desktop);
-		else
-			report(FALSE, error);
+		claim(driver->engine, word[1], word[2]);
 	} else if (n == 2 && strcmp(word[0], "reset") == 0) {
 		ok = engine_reset(driver->engine, word[1], 4010, "asked", &error);
 		report(ok, error);

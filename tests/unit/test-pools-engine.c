@@ -166,6 +166,14 @@ runs(const DesktopRow *row)
 	return found;
 }
 
+static gboolean
+anna_has_one(void)
+{
+	const DesktopView *view = engine_desktop_of(engine, "office", "anna");
+
+	return view && view->usable;
+}
+
 #define OURS "00112233445566778899aabbccddeeff"
 
 static DesktopRow *watched;
@@ -324,6 +332,65 @@ START_TEST(a_ready_desktop_is_handed_out_once_and_thrown_away_after_use)
 }
 END_TEST
 
+START_TEST(desktops_of_a_pool_whose_file_went_while_no_broker_ran_are_thrown_away)
+{
+	g_autoptr(DesktopRow) spare = desktops_insert(store, "gone", "none@1", NULL, 1000, NULL);
+	g_autoptr(DesktopRow) used = desktops_insert(store, "gone", "none@1", "anna", 1000, NULL);
+	g_autoptr(DesktopRow) waited_for = desktops_insert(store, "gone", "none@1", "bert", 1000, NULL);
+
+	move(spare, DESKTOP_READY);
+	move(used, DESKTOP_ASSIGNED);
+	run_domain(spare, OURS);
+	run_domain(used, OURS);
+	start();
+	watched = spare;
+	wait_until(watched_is_settled);
+	watched = waited_for;
+	wait_until(watched_is_settled);
+	ck_assert(!runs(spare));
+	ck_assert(engine_desktop(engine, used->id)->usable);
+	ck_assert_uint_eq(engine_n_pools(engine), 1);
+}
+END_TEST
+
+/* libvirt's test driver takes what a real one would. */
+START_TEST(a_claim_makes_a_desktop_where_there_is_none)
+{
+	g_autofree char *image = g_build_filename(folder, "images", "none", "1", NULL);
+	g_autofree char *ini = g_build_filename(image, "image.ini", NULL), *disk = g_build_filename(image, "disk", NULL);
+	g_autoptr(GError) error = NULL;
+
+	ck_assert_int_eq(g_mkdir_with_parents(image, 0755), 0);
+	ck_assert(g_file_set_contents(disk, "", 0, NULL));
+	ck_assert(g_file_set_contents(ini, "[Image]\nName=none\nVersion=1\nCreated=2026-01-01T00:00:00Z\nDisk=disk\n", -1, NULL));
+	start();
+	ck_assert_ptr_nonnull(strstr(engine_pool(engine, "office")->instant, "no: "));
+	const DesktopView *view = engine_claim(engine, "office", "anna", &error);
+	ck_assert_msg(view != NULL, "%s", error ? error->message : "");
+	ck_assert_str_eq(view->state, "cloning");
+	wait_until(anna_has_one);
+	ck_assert_ptr_eq(engine_claim(engine, "office", "anna", NULL), engine_desktop_of(engine, "office", "anna"));
+}
+END_TEST
+
+START_TEST(a_table_that_contradicts_itself_hands_nothing_out)
+{
+	g_autoptr(DesktopRow) row = insert(NULL), mine = insert("bert");
+	g_autoptr(GError) error = NULL;
+
+	move(row, DESKTOP_READY);
+	move(mine, DESKTOP_ASSIGNED);
+	run_domain(row, OURS);
+	run_domain(mine, OURS);
+	ck_assert_int_eq(store_run(store, NULL, "UPDATE desktops SET user = 'anna' WHERE state = 'ready'", ""), 1);
+	g_log_set_always_fatal(G_LOG_LEVEL_ERROR);
+	start();
+	ck_assert_ptr_null(engine_claim(engine, "office", "carl", &error));
+	ck_assert(g_error_matches(error, CARREL_ERROR, CARREL_ERROR_FAILED));
+	ck_assert_str_eq(engine_claim(engine, "office", "bert", NULL)->id, mine->id);
+}
+END_TEST
+
 START_TEST(entitlement_is_by_user_and_group)
 {
 	const char *const staff[] = {"staff", NULL}, *const none[] = {NULL};
@@ -393,6 +460,9 @@ main(void)
 	tcase_add_test(tcase, what_was_to_be_thrown_away_is_thrown_away);
 	tcase_add_test(tcase, a_vm_that_dies_is_noticed_by_its_event);
 	tcase_add_test(tcase, a_ready_desktop_is_handed_out_once_and_thrown_away_after_use);
+	tcase_add_test(tcase, desktops_of_a_pool_whose_file_went_while_no_broker_ran_are_thrown_away);
+	tcase_add_test(tcase, a_claim_makes_a_desktop_where_there_is_none);
+	tcase_add_test(tcase, a_table_that_contradicts_itself_hands_nothing_out);
 	tcase_add_test(tcase, entitlement_is_by_user_and_group);
 	tcase_add_test(tcase, draining_survives_a_restart_and_hands_nothing_out);
 	tcase_add_test(tcase, a_broken_file_leaves_its_pool_as_it_was_and_the_others_alone);

@@ -22,6 +22,7 @@ spec(void)
 		.pool = "office",
 		.instance = "00112233445566778899aabbccddeeff",
 		.config = "abc",
+		.emulation = "qemu",
 		.emulator = "/usr/bin/qemu-system-x86_64",
 		.machine = "pc-q35-10.0",
 		.cpus = 2,
