@@ -9,7 +9,8 @@ typedef struct {
 	char *id, *uuid;
 	/* Of one that is made, or is plugged in. */
 	Image *image;
-	char *pool, *config, *emulator, *machine, *disk, *agent, *network, *bridge;
+	char *pool, *config, *emulator, *machine, *disk, *agent;
+	NetworkCard *network; /* NULL: none */
 	gboolean kvm, usb;
 	guint cpus;
 	guint64 memory;
@@ -24,7 +25,7 @@ void task_free(void *task);
 /* To make a desktop of @pool, or its template, from the image that @image names. NULL: the image is not there. */
 Task *task_new_of_pool(const Engine *engine, const Pool *pool, const char *id, const char *uuid, const char *image, GError **error);
 
-/* What @pool's desktops are connected to; NULL for both: nothing. */
+/* What @pool's desktops are connected to; NULL: nothing. */
 void task_set_network(Task *task, const Engine *engine, const Pool *pool);
 
 /* From now on it is about the template @key: itself, or a clone of it. */

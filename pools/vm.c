@@ -227,16 +227,18 @@ vm_resume(virConnectPtr connection, const char *uuid, GError **error)
 }
 
 gboolean
-vm_plug_network(virConnectPtr connection, const char *uuid, const char *network, const char *xml, GError **error)
+vm_plug_network(virConnectPtr connection, const char *uuid, const NetworkCard *card, GError **error)
 {
 	g_autoptr(virDomain) domain = virDomainLookupByUUIDString(connection, uuid);
 	g_autofree char *description = domain ? virDomainGetXMLDesc(domain, 0) : NULL;
 	g_autofree char *there = description ? xml_select_one(description, "domain/devices/interface@type") : NULL;
+	g_autofree char *xml = NULL;
 
 	if (there)
 		return TRUE;
-	if (network && !network_ensure(connection, network, error))
+	if (!network_ensure(connection, card, error))
 		return FALSE;
+	xml = network_card_xml(card);
 	if (description && virDomainAttachDeviceFlags(domain, xml, VIR_DOMAIN_AFFECT_LIVE) == 0)
 		return TRUE;
 	host_set_error(error, "plugging in its network card");
