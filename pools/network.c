@@ -256,6 +256,28 @@ network_ensure(virConnectPtr connection, const NetworkCard *card, GError **error
 	                     : ensure_bridge(connection, card, error);
 }
 
+void
+network_set_error(const NetworkCard *card, const char *what, GError **error)
+{
+	static const struct {
+		const char *word, *advice;
+	} hints[] = {
+		{"(tc ", "RateUp= and RateDown= need the kernel's traffic control: its modules sch_htb, sch_sfq, sch_ingress, cls_fw, cls_u32 "
+			 "and act_police"},
+		{"ebtables", "the filter of its network card needs ebtables, and the kernel's nf_tables of bridges or ebtables"},
+	};
+	const char *message = virGetLastErrorMessage();
+	const char *advice = NULL;
+
+	for (gsize i = 0; card && i < G_N_ELEMENTS(hints); i++) {
+		if (strstr(message, hints[i].word) != NULL)
+			advice = hints[i].advice;
+	}
+	g_autofree char *both = g_strdup_printf("%s%s%s%s", what, advice ? " (" : "", advice ? advice : "", advice ? ")" : "");
+
+	host_set_error(error, both);
+}
+
 gboolean
 network_remove(virConnectPtr connection, const char *instance, GError **error)
 {

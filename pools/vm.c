@@ -172,7 +172,7 @@ create(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, g
 		return NULL;
 	domain = virDomainCreateXML(connection, xml, flags);
 	if (domain == NULL) {
-		host_set_error(error, "starting it");
+		network_set_error(spec->network, "starting it", error);
 		delete_overlay(storage, spec->id, NULL);
 	}
 	return domain;
@@ -241,7 +241,7 @@ vm_plug_network(virConnectPtr connection, const char *uuid, const NetworkCard *c
 	xml = network_card_xml(card);
 	if (description && virDomainAttachDeviceFlags(domain, xml, VIR_DOMAIN_AFFECT_LIVE) == 0)
 		return TRUE;
-	host_set_error(error, "plugging in its network card");
+	network_set_error(card, "plugging in its network card", error);
 	return FALSE;
 }
 

@@ -72,7 +72,7 @@ class FrameGuest:
         self.closing = False
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
-        self.mac = bytes.fromhex(wait_for(f"{desktop} to speak", lambda: self._ask("mac", "mac ", 1), 120))
+        self.mac = bytes.fromhex(wait_for(f"{desktop} to speak", lambda: self._ask("mac", "mac ", 1), 240))
         row = next(line.split() for line in self.virsh("domiflist", self.name).splitlines() if "virtio" in line)
         self.tap = row[0]
         self.watch = Watch(self.tap)
@@ -150,9 +150,9 @@ class FrameGuest:
                 return True
         return False
 
-    def resolve(self, address):
+    def resolve(self, address, tries=10):
         """Its MAC address, or None."""
-        for _ in range(10):
+        for _ in range(tries):
             self.send(arp(self.mac, self.address, address))
             deadline = time.monotonic() + 1
             while time.monotonic() < deadline:
