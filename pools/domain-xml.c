@@ -80,25 +80,12 @@ add_disk(GString *xml, const DomainSpec *spec)
 	add(xml, "<target dev='vda' bus='virtio'/></disk>");
 }
 
-char *
-domain_network_xml(const char *network, const char *bridge)
-{
-	if (network)
-		return g_markup_printf_escaped("<interface type='network'><source network='%s'/><model type='virtio'/>"
-					       "<port isolated='yes'/></interface>",
-			network);
-	if (bridge)
-		return g_markup_printf_escaped(
-			"<interface type='bridge'><source bridge='%s'/><model type='virtio'/></interface>", bridge);
-	return NULL;
-}
-
 /* An instant clone has none until it is an individual: before, it would ask for its template's address. Its card is plugged in
  * then, and libvirt leaves no port free for that by itself. */
 static void
 add_network(GString *xml, const DomainSpec *spec)
 {
-	g_autofree char *card = spec->memory_file ? NULL : domain_network_xml(spec->network, spec->bridge);
+	g_autofree char *card = spec->memory_file || !spec->network ? NULL : network_card_xml(spec->network);
 
 	if (card)
 		g_string_append(xml, card);

@@ -3,6 +3,8 @@
 
 #include <glib.h>
 
+#include "pools/network-card.h"
+
 /* The namespace of our element in a domain's <metadata>, and the attributes that it has. */
 #define DOMAIN_METADATA_URI "https://carrel.invalid/1"
 #define DOMAIN_NAME_PREFIX  "carrel-"
@@ -22,8 +24,7 @@ typedef struct {
 	const char *disk;    /* the overlay */
 	const char *backing; /* the golden disk under it */
 	const char *kernel, *initrd, *cmdline; /* kernel NULL: boot the disk */
-	const char *network; /* a libvirt network, or NULL */
-	const char *bridge;  /* a bridge of the host, or NULL; at most one of the two */
+	const NetworkCard *network; /* NULL: none */
 	const char *agent; /* the unix socket of its control port, for QEMU to listen on */
 	gboolean usb;	     /* QEMU can redirect USB */
 	/* Of an instant clone and its template, which must be alike but for what is named here: NULL where it boots by itself. The
@@ -36,9 +37,6 @@ typedef struct {
 
 /* Free with g_free. */
 char *domain_xml(const DomainSpec *spec);
-
-/* The network card of an instant clone, which it is given once it is an individual; NULL where it has none. Free with g_free. */
-char *domain_network_xml(const char *network, const char *bridge);
 
 /* The disk of a person, to be plugged in. Free with g_free. */
 char *domain_home_xml(const char *path);

@@ -257,9 +257,8 @@ static gboolean
 plug_in_worker(virConnectPtr connection, void *data, GError **error)
 {
 	const Task *task = data;
-	g_autofree char *card = domain_network_xml(task->network, task->bridge);
 
-	return vm_plug_network(connection, task->uuid, task->network, card, error);
+	return vm_plug_network(connection, task->uuid, task->network, error);
 }
 
 static void
@@ -288,7 +287,7 @@ effect_plug_network(Desktop *desktop)
 	task = task_new_about(desktop);
 	if (pool && pool->file)
 		task_set_network(task, engine, pool);
-	if (task->network == NULL && task->bridge == NULL) {
+	if (task->network == NULL) {
 		task_free(task);
 		desktop_is_individual(desktop);
 		return;

@@ -308,7 +308,7 @@ people_plan(Engine *engine, Pool *pool, guint boots_free)
 	guint begin, first = 0;
 	Desktop *spare;
 
-	if (waiting->len == 0)
+	if (waiting->len == 0 || pool->file == NULL)
 		return 0;
 	counts = pool_counts(engine, pool);
 	forget_who_left(waiting, decide_room(&counts));

@@ -19,8 +19,7 @@ task_free(void *data)
 	g_free(task->machine);
 	g_free(task->disk);
 	g_free(task->agent);
-	g_free(task->network);
-	g_free(task->bridge);
+	network_card_free(task->network);
 	g_free(task->key);
 	g_free(task->memory_file);
 	g_free(task->template_disk);
@@ -53,10 +52,7 @@ task_new_about(const Desktop *desktop)
 void
 task_set_network(Task *task, const Engine *engine, const Pool *pool)
 {
-	const PoolFile *file = pool->file;
-
-	task->network = file->mode == POOL_NETWORK_NAT ? g_strdup(engine->place->short_name) : NULL;
-	task->bridge = file->mode == POOL_NETWORK_BRIDGE ? g_strdup(file->bridge) : NULL;
+	task->network = network_card_new(pool->file, engine->place->short_name);
 }
 
 Task *
@@ -128,7 +124,6 @@ task_spec(const Task *task, gboolean is_template)
 		.initrd = task->image->initrd,
 		.cmdline = task->image->cmdline,
 		.network = task->network,
-		.bridge = task->bridge,
 		.agent = task->agent,
 		.usb = task->usb,
 		.memory_file = task->memory_file,

@@ -9,7 +9,8 @@ typedef struct {
 	char *id, *uuid;
 	/* Of one that is made, or is plugged in. */
 	Image *image;
-	char *pool, *config, *emulator, *machine, *disk, *agent, *network, *bridge;
+	char *pool, *config, *emulator, *machine, *disk, *agent;
+	NetworkCard *network; /* NULL: none */
 	gboolean kvm, usb;
 	const char *emulation; /* static */
 	guint cpus;
@@ -33,7 +34,7 @@ Task *task_new_of_pool(const Engine *engine, const Pool *pool, const char *id, c
 	GError **error);
 Task *task_new_of_desktop(const Desktop *desktop, const Pool *pool, GError **error);
 
-/* What @pool's desktops are connected to; NULL for both: nothing. */
+/* What @pool's desktops are connected to; NULL: nothing. */
 void task_set_network(Task *task, const Engine *engine, const Pool *pool);
 
 /* From now on it is about the template @key: itself, or a clone of it. */

@@ -263,8 +263,7 @@ make(Template *template, const Pool *pool)
 	}
 	task_set_template(task, template->key);
 	/* It is nobody's and has no network: it belongs to all pools of its key. */
-	g_clear_pointer(&task->network, g_free);
-	g_clear_pointer(&task->bridge, g_free);
+	g_clear_pointer(&task->network, network_card_free);
 	template->stage = STAGE_BOOTING;
 	template->busy = TRUE;
 	g_message("template %s: %s boots once, to be cloned from then on", template->key, template->image);

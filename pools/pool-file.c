@@ -19,6 +19,8 @@
 #define GRACE_S	       (15 * 60)
 /* Screens tell of input every two seconds, and people read. */
 #define IDLE_MIN_S 10
+#define RATE_MIN 64000
+#define RATE_MAX (G_GINT64_CONSTANT(100) * 1000 * 1000 * 1000)
 
 static const char *const kind_words[] = {"floating", "persistent", "lab", NULL};
 static const char *const reset_words[] = {"never", "logout", "disconnect", "schedule", NULL};
@@ -76,21 +78,6 @@ check_idle(const void *field, char **why)
 	return FALSE;
 }
 
-/* A word of the language that this version cannot carry out is refused, whatever its key: an admin must never believe
- * that a desktop is kept, isolated or reset when it is not. */
-static gboolean
-check_mode(const void *field, char **why)
-{
-	int mode = *(const int *)field;
-
-	if (mode != POOL_NETWORK_VLAN && mode != POOL_NETWORK_ISOLATED)
-		return TRUE;
-	*why = g_strdup_printf("“%s” has no effect yet, so it is refused: use nat (desktops cannot reach each other there), "
-			       "bridge or none",
-		mode_words[mode]);
-	return FALSE;
-}
-
 static gboolean
 check_bridge(const void *field, char **why)
 {
@@ -99,6 +86,20 @@ check_bridge(const void *field, char **why)
 	if (strlen(bridge) < IF_NAMESIZE)
 		return TRUE;
 	*why = g_strdup_printf("“%s” is longer than the name of a bridge may be (%d characters)", bridge, IF_NAMESIZE - 1);
+	return FALSE;
+}
+
+/* Bits were meant, not megabits, or the unit was forgotten. */
+static gboolean
+check_rate(const void *field, char **why)
+{
+	gint64 rate = *(const gint64 *)field;
+
+	if (rate == 0 || rate >= RATE_MIN)
+		return TRUE;
+	*why = g_strdup_printf("%" G_GINT64_FORMAT " bits a second are too few to work with: 64k or more, 10M for ten megabits, or 0 for no "
+			       "limit",
+		rate);
 	return FALSE;
 }
 
@@ -164,12 +165,12 @@ static const Setting table[] = {
 	{"Policy", "IdleDisconnect", SETTING_DURATION, AT(idle_disconnect), "0", 0, 30 * 86400, .named = TRUE, .check = check_idle},
 	{"Policy", "SessionLimit", SETTING_DURATION, AT(session_limit), "0", 0, 30 * 86400, .named = TRUE},
 	{"Policy", "Extend", SETTING_DURATION, AT(extend), "0", 0, 30 * 86400, .named = TRUE},
-	{"Network", "Mode", SETTING_ENUM, AT(mode), "nat", .words = mode_words, .check = check_mode},
+	{"Network", "Mode", SETTING_ENUM, AT(mode), "nat", .words = mode_words},
 	{"Network", "Bridge", SETTING_NAME, AT(bridge), .check = check_bridge},
-	{"Network", "Vlan", SETTING_INT, AT(vlan), "0", 0, 4094, .unsupported = "desktops are in no VLAN"},
-	{"Network", "Dhcp", SETTING_BOOL, AT(dhcp), "yes", .unsupported = "no network is isolated"},
-	{"Network", "RateUp", SETTING_INT, AT(rate_up), "0", .unsupported = "no desktop's traffic is limited"},
-	{"Network", "RateDown", SETTING_INT, AT(rate_down), "0", .unsupported = "no desktop's traffic is limited"},
+	{"Network", "Vlan", SETTING_INT, AT(vlan), "0", 0, 4094},
+	{"Network", "Dhcp", SETTING_BOOL, AT(dhcp), "yes"},
+	{"Network", "RateUp", SETTING_RATE, AT(rate_up), "0", 0, RATE_MAX, .check = check_rate},
+	{"Network", "RateDown", SETTING_RATE, AT(rate_down), "0", 0, RATE_MAX, .check = check_rate},
 	{NULL},
 };
 
@@ -243,6 +244,32 @@ is_sound(GPtrArray *faults, const char *key)
 	return TRUE;
 }
 
+static void
+check_network(const PoolFile *file, const char *path, GPtrArray **faults)
+{
+	const char *mode = mode_words[file->mode];
+	gboolean on_bridge = file->mode == POOL_NETWORK_BRIDGE || file->mode == POOL_NETWORK_VLAN;
+
+	if (!is_sound(*faults, "Network/Mode"))
+		return;
+	if (on_bridge && file->bridge == NULL && is_sound(*faults, "Network/Bridge"))
+		add_fault(faults, path, "Network/Mode", "%s needs the name of a bridge of this host in Bridge=", mode);
+	if (!on_bridge && file->bridge != NULL)
+		add_fault(faults, path, "Network/Bridge", "has no effect with Mode=%s: remove it, or set Mode=bridge or vlan", mode);
+	if (file->mode == POOL_NETWORK_VLAN && file->vlan == 0 && is_sound(*faults, "Network/Vlan"))
+		add_fault(faults, path, "Network/Mode", "vlan needs the VLAN's number, 1 to 4094, in Vlan=");
+	if (file->mode != POOL_NETWORK_VLAN && file->vlan != 0)
+		add_fault(faults, path, "Network/Vlan", "has no effect with Mode=%s: remove it, or set Mode=vlan", mode);
+	if (file->mode != POOL_NETWORK_ISOLATED && !file->dhcp)
+		add_fault(faults, path, "Network/Dhcp",
+			"has no effect with Mode=%s: remove it, or set Mode=isolated. Elsewhere a desktop may use no address but one "
+			"that it was given by DHCP",
+			mode);
+	if (file->mode == POOL_NETWORK_NONE && (file->rate_up != 0 || file->rate_down != 0))
+		add_fault(faults, path, file->rate_up != 0 ? "Network/RateUp" : "Network/RateDown",
+			"has no effect with Mode=none: remove it");
+}
+
 /* Desktops kept ready, and how many there may be. */
 static void
 check_numbers(const PoolFile *file, const char *path, GPtrArray **faults)
@@ -298,18 +325,12 @@ check_times(const PoolFile *file, const char *path, GPtrArray **faults)
 static void
 check_together(const PoolFile *file, const char *path, GPtrArray **faults)
 {
-	gboolean sound = is_sound(*faults, "Network/Mode") && is_sound(*faults, "Network/Bridge");
-
 	check_numbers(file, path, faults);
 	check_times(file, path, faults);
 	if (file->parked > 0 && file->instant == POOL_INSTANT_NO && is_sound(*faults, "Pool/Parked") && is_sound(*faults, "Pool/Instant"))
 		add_fault(faults, path, "Pool/Parked",
 			"desktops that boot cannot be parked: remove it, or set Instant=auto");
-	if (sound && file->mode == POOL_NETWORK_BRIDGE && file->bridge == NULL)
-		add_fault(faults, path, "Network/Mode", "bridge needs the name of a bridge of this host in Bridge=");
-	if (sound && file->mode != POOL_NETWORK_BRIDGE && file->bridge != NULL)
-		add_fault(faults, path, "Network/Bridge", "has no effect with Mode=%s: remove it, or set Mode=bridge",
-			mode_words[file->mode]);
+	check_network(file, path, faults);
 }
 
 /* What a kind of desktop makes of the other keys. */
@@ -470,7 +491,10 @@ pool_kind_word(int kind)
 char *
 pool_file_hardware(const PoolFile *file)
 {
-	return g_strdup_printf("%s %s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s %s %s%s", file->image,
-		file->kind == POOL_PERSISTENT ? "persistent" : "", file->cpus, file->memory, accel_words[file->accel],
-		mode_words[file->mode], file->bridge ? file->bridge : "", file->home > 0 ? " home" : "");
+	g_autofree char *network = g_strdup_printf("%s %s %" G_GINT64_FORMAT " %d %" G_GINT64_FORMAT " %" G_GINT64_FORMAT, mode_words[file->mode],
+		file->bridge ? file->bridge : "", file->vlan, file->dhcp, file->rate_up, file->rate_down);
+
+	return g_strdup_printf("%s %s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s %s%s", file->image,
+		file->kind == POOL_PERSISTENT ? "persistent" : "", file->cpus, file->memory, accel_words[file->accel], network,
+		file->home > 0 ? " home" : "");
 }

@@ -199,7 +199,7 @@ create(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, g
 		return NULL;
 	domain = virDomainCreateXML(connection, xml, flags);
 	if (domain == NULL) {
-		host_set_error(error, "starting it");
+		network_set_error(spec->network, "starting it", error);
 		if (fresh)
 			delete_overlay(storage, spec->id, NULL);
 	}
@@ -331,19 +331,21 @@ vm_resume(virConnectPtr connection, const char *uuid, GError **error)
 }
 
 gboolean
-vm_plug_network(virConnectPtr connection, const char *uuid, const char *network, const char *xml, GError **error)
+vm_plug_network(virConnectPtr connection, const char *uuid, const NetworkCard *card, GError **error)
 {
 	g_autoptr(virDomain) domain = virDomainLookupByUUIDString(connection, uuid);
 	g_autofree char *description = domain ? virDomainGetXMLDesc(domain, 0) : NULL;
 	g_autofree char *there = description ? xml_select_one(description, "domain/devices/interface@type") : NULL;
+	g_autofree char *xml = NULL;
 
 	if (there)
 		return TRUE;
-	if (network && !network_ensure(connection, network, error))
+	if (!network_ensure(connection, card, error))
 		return FALSE;
+	xml = network_card_xml(card);
 	if (description && virDomainAttachDeviceFlags(domain, xml, VIR_DOMAIN_AFFECT_LIVE) == 0)
 		return TRUE;
-	host_set_error(error, "plugging in its network card");
+	network_set_error(card, "plugging in its network card", error);
 	return FALSE;
 }
 

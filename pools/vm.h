@@ -15,7 +15,7 @@
 /* Where an instance's overlays lie, and what its libvirt objects are called. */
 typedef struct {
 	char *instance;	 /* 32 hexadecimal digits */
-	char *short_name; /* carrel-XXXXXXXX: storage pool and network */
+	char *short_name; /* carrel-XXXXXXXX: storage pool and networks */
 	char *folder;	 /* of the overlays: STATE/desktops */
 	char *kept;	 /* of those of persistent desktops, and of disks of people: STATE/kept. Nothing is removed there but by name */
 	char *templates; /* STATE/templates: pools/template.h */
@@ -56,8 +56,8 @@ gboolean vm_create_parked(virConnectPtr connection, const VmPlace *place, const 
 /* Lets a parked one run. NOT_FOUND when there is none with this UUID. */
 gboolean vm_resume(virConnectPtr connection, const char *uuid, GError **error);
 
-/* Plugs in a network card, by libvirt's XML of it, where the domain has none. @network: made first, or NULL. */
-gboolean vm_plug_network(virConnectPtr connection, const char *uuid, const char *network, const char *xml, GError **error);
+/* Plugs in a network card where the domain has none. What it is connected to is made first. */
+gboolean vm_plug_network(virConnectPtr connection, const char *uuid, const NetworkCard *card, GError **error);
 
 /* NOT_FOUND when there is none with this UUID. */
 gboolean vm_snapshot(virConnectPtr connection, const char *uuid, QmpSnapshot what, const char *name, GError **error);
@@ -90,5 +90,5 @@ VmList *vm_list(virConnectPtr connection, const VmPlace *place, gboolean refresh
 /* *@mime is static. */
 GBytes *vm_screenshot(virConnectPtr connection, const char *uuid, const char **mime, GError **error);
 
-/* The storage pool and the network of the instance, when no desktop is left. */
+/* The storage pool, the networks and their filters of the instance, when no desktop is left. */
 gboolean vm_place_remove(virConnectPtr connection, const VmPlace *place, GError **error);

@@ -163,6 +163,7 @@ typedef struct {
 
 static const Unit size_units[] = {{"", 1}, {"K", G_GINT64_CONSTANT(1) << 10}, {"M", G_GINT64_CONSTANT(1) << 20},
 	{"G", G_GINT64_CONSTANT(1) << 30}, {"T", G_GINT64_CONSTANT(1) << 40}, {NULL, 0}};
+static const Unit rate_units[] = {{"", 1}, {"k", 1000}, {"M", 1000000}, {"G", 1000000000}, {NULL, 0}};
 static const Unit time_units[] = {{"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}, {NULL, 0}};
 static const Unit no_units[] = {{"", 1}, {NULL, 0}};
 
@@ -219,20 +220,25 @@ is_printable(const char *text)
 	return TRUE;
 }
 
+static const struct {
+	const Unit *units;
+	const char *form;
+} scales[] = {
+	[SETTING_INT] = {no_units, "a whole number"},
+	[SETTING_SIZE] = {size_units, "a size such as 512M or 4G"},
+	[SETTING_RATE] = {rate_units, "a rate such as 500k or 10M, in bits a second"},
+	[SETTING_DURATION] = {time_units, "a time such as 90s, 30min, 8h or 1d"},
+};
+
 static gboolean
 parse_scaled_setting(const Setting *setting, const char *text, void *field, char **why)
 {
-	const Unit *units = setting->kind == SETTING_SIZE	? size_units
-			    : setting->kind == SETTING_DURATION ? time_units
-								: no_units;
-	const char *form = setting->kind == SETTING_SIZE	? "a size such as 512M or 4G"
-			   : setting->kind == SETTING_DURATION ? "a time such as 90s, 30min, 8h or 1d"
-							       : "a whole number";
+	const Unit *units = scales[setting->kind].units;
 	gboolean bounded = setting->min != 0 || setting->max != 0;
 	gint64 value;
 
 	if (!parse_scaled(text, units, &value)) {
-		*why = g_strdup_printf("“%s” is not %s", text, form);
+		*why = g_strdup_printf("“%s” is not %s", text, scales[setting->kind].form);
 		return FALSE;
 	}
 	if (bounded && (value < setting->min || value > setting->max)) {
@@ -316,6 +322,7 @@ clear_field(const Setting *setting, void *target)
 		break;
 	case SETTING_INT:
 	case SETTING_SIZE:
+	case SETTING_RATE:
 	case SETTING_DURATION:
 		*(gint64 *)field = 0;
 		break;
@@ -349,6 +356,7 @@ parse_value(const Setting *setting, const char *text, void *target, char **why)
 		return parse_enum(setting, text, field, why);
 	case SETTING_INT:
 	case SETTING_SIZE:
+	case SETTING_RATE:
 	case SETTING_DURATION:
 		return parse_scaled_setting(setting, text, field, why);
 	}

@@ -16,6 +16,7 @@ typedef enum {
 	SETTING_BOOL,     /* gboolean: yes | no */
 	SETTING_INT,      /* gint64: decimal, min..max */
 	SETTING_SIZE,     /* gint64 bytes: 512M, 4G, 1T (powers of 1024), min..max */
+	SETTING_RATE,     /* gint64 bits a second: 500k, 10M, 1G (powers of 1000), or 0; min..max */
 	SETTING_DURATION, /* gint64 seconds: 90s, 30min, 8h, 1d, or 0; min..max */
 	SETTING_ENUM,     /* int: index into words */
 } SettingKind;
@@ -25,7 +26,7 @@ typedef struct {
 	SettingKind kind;
 	gsize offset;             /* of the field in the target struct */
 	const char *fallback;     /* as it would stand in the file; NULL: zero, NULL or the empty list */
-	gint64 min, max;          /* SETTING_INT, _SIZE, _DURATION; both 0: any value >= 0 */
+	gint64 min, max;          /* SETTING_INT, _SIZE, _RATE, _DURATION; both 0: any value >= 0 */
 	const char *const *words; /* SETTING_ENUM: NULL-terminated */
 	gboolean required;
 	gboolean named; /* may stand in [GROUP NAME] too, see settings_read_sections; numbers, words and yes or no only */

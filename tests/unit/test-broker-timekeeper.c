@@ -384,7 +384,7 @@ END_TEST
 
 START_TEST(what_is_kept_goes_with_its_desktop)
 {
-	g_autoptr(DesktopRow) row = desktops_insert(fixture.store, "office", "desk@1", "anna", 100, NULL);
+	g_autoptr(DesktopRow) row = desktops_insert(fixture.store, "office", "desk@1", "anna", FALSE, 100, NULL);
 	const DesktopLimits limits = {(char *)"staff\nexam", 200, 1800}, more = {NULL, 0, 3600};
 	DesktopLimits kept;
 

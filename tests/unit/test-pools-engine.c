@@ -334,9 +334,9 @@ END_TEST
 
 START_TEST(desktops_of_a_pool_whose_file_went_while_no_broker_ran_are_thrown_away)
 {
-	g_autoptr(DesktopRow) spare = desktops_insert(store, "gone", "none@1", NULL, 1000, NULL);
-	g_autoptr(DesktopRow) used = desktops_insert(store, "gone", "none@1", "anna", 1000, NULL);
-	g_autoptr(DesktopRow) waited_for = desktops_insert(store, "gone", "none@1", "bert", 1000, NULL);
+	g_autoptr(DesktopRow) spare = desktops_insert(store, "gone", "none@1", NULL, FALSE, 1000, NULL);
+	g_autoptr(DesktopRow) used = desktops_insert(store, "gone", "none@1", "anna", FALSE, 1000, NULL);
+	g_autoptr(DesktopRow) waited_for = desktops_insert(store, "gone", "none@1", "bert", FALSE, 1000, NULL);
 
 	move(spare, DESKTOP_READY);
 	move(used, DESKTOP_ASSIGNED);

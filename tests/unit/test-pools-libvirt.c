@@ -8,10 +8,13 @@
 
 #include "pools/domain-xml.h"
 #include "pools/host-facts.h"
+#include "pools/network-filter.h"
 #include "pools/network.h"
 #include "pools/template.h"
 #include "pools/vm.h"
 #include "pools/xml-select.h"
+
+static const NetworkCard card = {.mode = POOL_NETWORK_NAT, .network = (char *)"carrel-00112233", .filter = (char *)"carrel-00112233-nat"};
 
 static DomainSpec
 spec(void)
@@ -32,7 +35,7 @@ spec(void)
 		.kernel = "/i/vmlinux",
 		.initrd = "/i/initrd",
 		.cmdline = "root=/dev/vda rw",
-		.network = "carrel-00112233",
+		.network = &card,
 		.agent = "/r/office-1a2b3c4d",
 		.usb = TRUE,
 	};
@@ -79,7 +82,8 @@ START_TEST(without_kernel_and_network_there_is_neither)
 {
 	DomainSpec s = spec();
 
-	s.kernel = s.initrd = s.cmdline = s.network = NULL;
+	s.kernel = s.initrd = s.cmdline = NULL;
+	s.network = NULL;
 	s.kvm = TRUE;
 	s.usb = FALSE;
 	g_autofree char *xml = domain_xml(&s);
@@ -276,12 +280,146 @@ END_TEST
 START_TEST(a_network_has_its_gateway_and_leases_in_its_subnet)
 {
 	Subnet subnet = {0x0a200400, 22};
-	g_autofree char *xml = network_xml("carrel-1", "cr1", &subnet);
+	g_autofree char *xml = network_xml(&card, "cr1", &subnet);
 
+	assert_value(xml, "network/name", "carrel-00112233");
+	assert_value(xml, "network/forward@mode", "nat");
 	assert_value(xml, "network/ip@address", "10.32.4.1");
 	assert_value(xml, "network/ip/dhcp/range@start", "10.32.4.2");
 	assert_value(xml, "network/ip/dhcp/range@end", "10.32.7.254");
 	assert_value(xml, "network/bridge@stp", "off");
+}
+END_TEST
+
+START_TEST(an_isolated_network_has_no_way_out_and_no_names)
+{
+	Subnet subnet = {0x0a200400, 22};
+	PoolFile file = {.mode = POOL_NETWORK_ISOLATED, .dhcp = TRUE};
+	g_autoptr(NetworkCard) isolated = network_card_new(&file, "carrel-00112233");
+	g_autofree char *xml = network_xml(isolated, "cr1", &subnet);
+
+	assert_value(xml, "network/name", "carrel-00112233-isolated");
+	assert_value(xml, "network/forward@mode", NULL);
+	assert_value(xml, "network/dns@enable", "no");
+	assert_value(xml, "network/ip/dhcp/range@start", "10.32.4.2");
+}
+END_TEST
+
+static const struct {
+	PoolFile file;
+	const char *type, *network, *bridge, *isolated, *vlan, *filter, *in, *out;
+} cards[] = {
+	{{.mode = POOL_NETWORK_NAT, .dhcp = TRUE}, "network", "carrel-1", NULL, "yes", NULL, "carrel-1-nat", NULL, NULL},
+	{{.mode = POOL_NETWORK_NAT, .dhcp = TRUE, .rate_up = 64000, .rate_down = 10000000}, "network", "carrel-1", NULL, "yes", NULL,
+		"carrel-1-nat", "1250", "8"},
+	{{.mode = POOL_NETWORK_BRIDGE, .bridge = (char *)"br&0", .dhcp = TRUE, .rate_up = 100000000}, "bridge", NULL, "br&0", NULL, NULL,
+		"carrel-1-bridge", NULL, "12500"},
+	{{.mode = POOL_NETWORK_VLAN, .bridge = (char *)"br0", .vlan = 4094, .dhcp = TRUE}, "bridge", NULL, "br0", NULL, "4094",
+		"carrel-1-bridge", NULL, NULL},
+	{{.mode = POOL_NETWORK_ISOLATED, .dhcp = TRUE}, "network", "carrel-1-isolated", NULL, "yes", NULL, "carrel-1-isolated", NULL, NULL},
+	{{.mode = POOL_NETWORK_ISOLATED}, "network", "carrel-1-isolated", NULL, "yes", NULL, "carrel-1-closed", NULL, NULL},
+};
+
+START_TEST(a_card_is_connected_as_its_pool_says)
+{
+	g_autoptr(NetworkCard) made = network_card_new(&cards[_i].file, "carrel-1");
+	g_autofree char *xml = network_card_xml(made);
+
+	assert_value(xml, "interface@type", cards[_i].type);
+	assert_value(xml, "interface/source@network", cards[_i].network);
+	assert_value(xml, "interface/source@bridge", cards[_i].bridge);
+	assert_value(xml, "interface/port@isolated", cards[_i].isolated);
+	assert_value(xml, "interface/vlan/tag@id", cards[_i].vlan);
+	assert_value(xml, "interface/filterref@filter", cards[_i].filter);
+	assert_value(xml, "interface/filterref/parameter@value", "dhcp");
+	assert_value(xml, "interface/bandwidth/inbound@average", cards[_i].in);
+	assert_value(xml, "interface/bandwidth/outbound@average", cards[_i].out);
+}
+END_TEST
+
+START_TEST(without_a_network_there_is_no_card)
+{
+	PoolFile file = {.mode = POOL_NETWORK_NONE, .dhcp = TRUE};
+
+	ck_assert_ptr_null(network_card_new(&file, "carrel-1"));
+}
+END_TEST
+
+START_TEST(every_filter_begins_with_who_may_send_and_ends_with_nobody)
+{
+	g_autofree char *name = network_filter_name("carrel-1", (FilterKind)_i);
+	g_autofree char *xml = network_filter_xml(name, (FilterKind)_i, "10.32.4.1", 22);
+	g_autoptr(GPtrArray) actions = xml_select(xml, "filter/rule@action");
+	g_autoptr(GPtrArray) directions = xml_select(xml, "filter/rule@direction");
+	g_autoptr(GPtrArray) priorities = xml_select(xml, "filter/rule@priority");
+
+	assert_value(xml, "filter@name", name);
+	assert_value(xml, "filter@chain", "root");
+	ck_assert_str_eq(actions->pdata[0], "drop");
+	ck_assert_str_eq(actions->pdata[actions->len - 1], "drop");
+	ck_assert_str_eq(directions->pdata[actions->len - 1], "inout");
+	for (guint i = 0; i < priorities->len; i++)
+		ck_assert_int_eq(atoi(priorities->pdata[i]), i + 1);
+	/* As UUIDs of version 4 look: libvirt parses it. */
+	g_autofree char *uuid = xml_select_one(xml, "filter/uuid");
+	ck_assert(g_uuid_string_is_valid(uuid));
+}
+END_TEST
+
+START_TEST(only_desktops_of_a_nat_network_are_kept_from_their_own_subnet)
+{
+	g_autofree char *nat = network_filter_xml("carrel-1-nat", FILTER_NAT, "10.32.4.1", 22);
+	g_autofree char *bridge = network_filter_xml("carrel-1-bridge", FILTER_BRIDGE, NULL, 0);
+
+	ck_assert_ptr_nonnull(strstr(nat, "<rule action='drop' direction='out' priority='8'><ip dstipaddr='10.32.4.1' dstipmask='22'/>"));
+	ck_assert_ptr_null(strstr(bridge, "dstipmask"));
+}
+END_TEST
+
+/* A folder such as /sys/class/net: "br0/bridge/" is a bridge, "br1/bridge/vlan_filtering" one with that file. */
+static char *
+make_classes(void)
+{
+	char *classes = g_dir_make_tmp("carrel-net-XXXXXX", NULL);
+	static const char *const bridges[][2] = {{"br0", "0\n"}, {"br1", "1\n"}};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(bridges); i++) {
+		g_autofree char *folder = g_build_filename(classes, bridges[i][0], "bridge", NULL);
+		g_autofree char *file = g_build_filename(folder, "vlan_filtering", NULL);
+
+		ck_assert_int_eq(g_mkdir_with_parents(folder, 0700), 0);
+		ck_assert(g_file_set_contents(file, bridges[i][1], -1, NULL));
+	}
+	g_autofree char *other = g_build_filename(classes, "ovs0", NULL);
+	ck_assert_int_eq(g_mkdir_with_parents(other, 0700), 0);
+	return classes;
+}
+
+static const struct {
+	const char *bridge, *words; /* NULL: it can be connected */
+	guint vlan;
+	gulong libvirt;
+} bridges[] = {
+	{"br0", NULL, 0, 9000000},
+	{"br7", "there is no bridge br7", 0, 11003000},
+	{"ovs0", "not a bridge of Linux's own", 0, 11003000},
+	{"ovs0", "not a bridge of Linux's own", 5, 11003000},
+	{"br0", "does not look at VLANs", 5, 11003000},
+	{"br1", "before its version 11.0", 5, 10999999},
+	{"br1", "make a bridge with the interface of VLAN 5", 5, 9000000},
+	{"br1", NULL, 5, 11000000},
+};
+
+START_TEST(what_a_bridge_cannot_do_is_refused_with_the_reason)
+{
+	g_autofree char *classes = make_classes();
+	NetworkCard on = {.mode = POOL_NETWORK_BRIDGE, .bridge = (char *)bridges[_i].bridge, .vlan = bridges[_i].vlan};
+	g_autofree char *why = network_why_no_bridge(&on, classes, bridges[_i].libvirt);
+
+	ck_assert_int_eq(why == NULL, bridges[_i].words == NULL);
+	ck_assert(why == NULL || strstr(why, bridges[_i].words) != NULL);
+	g_autofree char *command = g_strdup_printf("rm -r %s", classes);
+	ck_assert_int_eq(system(command), 0);
 }
 END_TEST
 
@@ -302,6 +440,12 @@ main(void)
 	tcase_add_test(tcase, facts_come_from_capabilities);
 	tcase_add_test(tcase, a_subnet_is_chosen_that_nobody_uses);
 	tcase_add_test(tcase, a_network_has_its_gateway_and_leases_in_its_subnet);
+	tcase_add_test(tcase, an_isolated_network_has_no_way_out_and_no_names);
+	tcase_add_loop_test(tcase, a_card_is_connected_as_its_pool_says, 0, G_N_ELEMENTS(cards));
+	tcase_add_test(tcase, without_a_network_there_is_no_card);
+	tcase_add_loop_test(tcase, every_filter_begins_with_who_may_send_and_ends_with_nobody, 0, FILTER_N_KINDS);
+	tcase_add_test(tcase, only_desktops_of_a_nat_network_are_kept_from_their_own_subnet);
+	tcase_add_loop_test(tcase, what_a_bridge_cannot_do_is_refused_with_the_reason, 0, G_N_ELEMENTS(bridges));
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

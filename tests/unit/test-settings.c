@@ -14,6 +14,7 @@ typedef struct {
 	int kind;
 	gboolean tpm;
 	int usb;
+	gint64 rate;
 } Target;
 
 static const char *const kinds[] = {"floating", "persistent", NULL};
@@ -24,6 +25,7 @@ static const Setting table[] = {
 	{"Pool", "Spare", SETTING_INT, offsetof(Target, spare), "2", 0, 100},
 	{"Desktop", "Memory", SETTING_SIZE, offsetof(Target, memory), "2G", 64 << 20, G_GINT64_CONSTANT(1) << 40},
 	{"Desktop", "TPM", SETTING_BOOL, offsetof(Target, tpm), "no"},
+	{"Network", "RateUp", SETTING_RATE, offsetof(Target, rate), "0", 0, G_GINT64_CONSTANT(1000000000)},
 	{"Access", "Users", SETTING_LIST, offsetof(Target, users), "everyone"},
 	{"Policy", "SessionLimit", SETTING_DURATION, offsetof(Target, limit), "8h"},
 	{"Policy", "Usb", SETTING_ENUM, offsetof(Target, usb), "off", .words = usb_words, .unsupported = "no USB yet"},
@@ -53,13 +55,14 @@ assert_one_fault(const char *text, const char *expected)
 START_TEST(a_good_file_fills_every_field)
 {
 	ck_assert_ptr_null(parse("# c\n[Pool]\nTitle = An office\nKind=persistent\n[Desktop]\nMemory=512M\nTPM=yes\n"
-				 "[Access]\nUsers= demo1, demo2 ,\n[Policy]\nSessionLimit=30min\nUsb=off\n"));
+				 "[Access]\nUsers= demo1, demo2 ,\n[Policy]\nSessionLimit=30min\nUsb=off\n[Network]\nRateUp=10M\n"));
 	ck_assert_str_eq(target.title, "An office");
 	ck_assert_int_eq(target.kind, 1);
 	ck_assert_int_eq(target.spare, 2);
 	ck_assert_int_eq(target.memory, 512 << 20);
 	ck_assert_int_eq(target.tpm, TRUE);
 	ck_assert_int_eq(target.limit, 1800);
+	ck_assert_int_eq(target.rate, 10 * 1000 * 1000);
 	ck_assert_uint_eq(g_strv_length(target.users), 2);
 	ck_assert_str_eq(target.users[1], "demo2");
 	settings_clear(table, &target);
@@ -91,6 +94,9 @@ static const struct {
 		"x.pool:3: Pool/Kind: “floatin” is not one of: floating, persistent. Did you mean floating?"},
 	{"[Pool]\nTitle=b\n[Desktop]\nMemory=4GB\n",
 		"x.pool:4: Desktop/Memory: “4GB” is not a size such as 512M or 4G"},
+	{"[Pool]\nTitle=b\n[Network]\nRateUp=10m\n",
+		"x.pool:4: Network/RateUp: “10m” is not a rate such as 500k or 10M, in bits a second"},
+	{"[Pool]\nTitle=b\n[Network]\nRateUp=2G\n", "x.pool:4: Network/RateUp: 2G is out of range: 0 to 1G"},
 	{"[Pool]\nTitle=b\n[Desktop]\nMemory=99999999999T\n",
 		"x.pool:4: Desktop/Memory: “99999999999T” is not a size such as 512M or 4G"},
 	{"[Pool]\nTitle=b\n[Desktop]\nTPM=true\n", "x.pool:4: Desktop/TPM: “true” is neither yes nor no"},
