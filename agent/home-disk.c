@@ -192,16 +192,16 @@ format(const char *device, GError **error)
 static gboolean
 check(const char *device, GError **error)
 {
-	g_autofree char *output = NULL, *words = NULL;
+	g_autofree char *output = NULL;
 	int status = program_run(
 		(const char *[]){"e2fsck", "-p", device, NULL}, program_deadline(CHECK_S), &output, error);
 
 	if (status >= 0 && status <= FSCK_HARMLESS)
 		return TRUE;
-	words = program_last_words(output);
 	if (status >= 0)
-		g_set_error(error, CARREL_ERROR, CARREL_ERROR_FAILED, "the disk's file system is damaged: e2fsck -p ended with %d: %s",
-			status, words);
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_FAILED,
+			"the disk's file system is damaged, and e2fsck -p (%d) did not repair it", status);
+	g_message("e2fsck: %s", output);
 	return FALSE;
 }
 

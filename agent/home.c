@@ -196,9 +196,8 @@ on_taken(GObject *source, GAsyncResult *result, gpointer data)
 
 	if (home->work->ended)
 		helpers_forget(home->helpers);
-	/* Also where it was mounted before: the session may have been ended by a daemon that came to no end. */
-	if (good || home->work->ended)
-		start_session(home);
+	/* No harm where there is one. Others were ended by a release, or by a daemon that came to no end. */
+	start_session(home);
 	if (good && helpers_user(home->helpers) == NULL)
 		home->login_deadline_id = g_timeout_add_seconds(LOGIN_DEADLINE_S, on_login_deadline, home);
 	else
