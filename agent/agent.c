@@ -355,7 +355,7 @@ on_logout(const char *user, void *data)
 
 	g_message("the session of %s ended", user);
 	g_clear_handle_id(&agent->spice_retry_id, g_source_remove);
-	if (!home_is_busy(agent->home))
+	if (!home_ended_session(agent->home))
 		say(agent, line);
 	finish_sign_out(agent, NULL);
 }

@@ -163,7 +163,7 @@ home_take(const HomePlace *place, const char *serial, gboolean *ended, GError **
 	}
 	if (!home_disk_prepare(&disk, &is_new, error))
 		return FALSE;
-	*ended = TRUE;
+	g_atomic_int_set(ended, TRUE);
 	if (move(place, &disk, is_new, error))
 		return TRUE;
 	unmount(place->home, program_deadline(UNMOUNT_S), NULL);
@@ -181,7 +181,7 @@ home_give_back(const HomePlace *place, int seconds, gboolean *ended, GError **er
 		return FALSE;
 	if (device == 0)
 		return TRUE;
-	*ended = TRUE;
+	g_atomic_int_set(ended, TRUE);
 	/* Two thirds of the time are the processes'; the disk may need some for what is not written yet. */
 	return end_session(place, device, until - seconds * G_TIME_SPAN_SECOND / 3, error) && unmount(place->home, until, error);
 }

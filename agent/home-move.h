@@ -22,8 +22,9 @@ dev_t home_find_mount(const char *mountinfo, const char *path);
 /* The same, now. */
 dev_t home_get_mount(const char *path);
 
-/* Has the disk with @serial at the person's home, with the old home's files where it is new. *@ended: set to TRUE when the session
- * was ended, whatever the result is; a session whose home is on that disk already goes on. FALSE: the home is what it was. */
+/* Has the disk with @serial at the person's home, with the old home's files where it is new. *@ended: set to TRUE, by an atomic
+ * operation, before the session is ended, whatever the result is; a session whose home is on that disk already goes on.
+ * FALSE: the home is what it was. */
 gboolean home_take(const HomePlace *place, const char *serial, gboolean *ended, GError **error);
 
 /* Ends the session and unmounts what home_take mounted, within @seconds. *@ended as above. FALSE: it is still mounted. */

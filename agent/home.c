@@ -30,7 +30,7 @@ typedef struct Work {
 	HomePlace place;
 	char *user, *path;
 	char *serial; /* NULL: gives the home back */
-	gboolean ended;
+	gboolean ended; /* set by the worker, and looked at meanwhile: atomic */
 } Work;
 
 static void begin_next(Home *home);
@@ -125,7 +125,7 @@ do_work(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 		good = home_take(&work->place, work->serial, &work->ended, &error);
 	else if (good)
 		good = home_give_back(&work->place, GIVE_BACK_S, &work->ended, &error);
-	if (work->path && home_get_mount(work->path) == 0)
+	if (work->path && home_get_mount(work->path) == 0 && home_get_mount(home->staging) == 0)
 		g_unlink(home->record);
 	if (good)
 		g_task_return_boolean(task, TRUE);
@@ -235,6 +235,12 @@ gboolean
 home_is_busy(const Home *home)
 {
 	return home->work != NULL;
+}
+
+gboolean
+home_ended_session(Home *home)
+{
+	return home->work != NULL && g_atomic_int_get(&home->work->ended);
 }
 
 void

@@ -17,8 +17,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Home, home_free)
 /* Takes over @message, MESSAGE_HOME or MESSAGE_HOME_RELEASE, and answers it once. */
 void home_request(Home *home, Message *message);
 
-/* A session ends and begins for a request: not the person's doing. */
+/* A request is under way. */
 gboolean home_is_busy(const Home *home);
+
+/* The session was ended for it: not the person's doing. */
+gboolean home_ended_session(Home *home);
 
 /* A session began. */
 void home_on_login(Home *home);

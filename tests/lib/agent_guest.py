@@ -83,15 +83,32 @@ class Guest:
             pass
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def picture(self):
+        stream = self.connection.newStream()
+        self.domain.screenshot(stream, 0)
+        parts = []
+        stream.recvAll(lambda _stream, data, out: out.append(data), parts)
+        stream.finish()
+        return b"".join(parts)
+
     def screenshot(self, name):
         folder = os.environ.get("CARREL_SHOTS")
         if not folder:
             return
-        stream = self.connection.newStream()
-        self.domain.screenshot(stream, 0)
         with open(os.path.join(folder, name + ".ppm"), "wb") as file:
-            stream.recvAll(lambda _stream, data, out: out.write(data), file)
-        stream.finish()
+            file.write(self.picture())
+
+    def wait_still(self, before, timeout=90):
+        """Until the screen is another than before, and does not change any more: however slow the machine is."""
+        end = time.monotonic() + timeout
+        last = before
+        while time.monotonic() < end:
+            pump(1)
+            now = self.picture()
+            if now == last and now != before:
+                return
+            last = now
+        raise AssertionError(f"the screen did not change and come to rest in {timeout} s")
 
 
 class Control:
