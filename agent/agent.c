@@ -3,6 +3,7 @@
 #include "agent/agent.h"
 
 #include "agent/helpers.h"
+#include "agent/home.h"
 #include "agent/identity.h"
 #include "agent/line-reader.h"
 #include "agent/port.h"
@@ -22,6 +23,7 @@ struct Agent {
 	char *control_path, *spice_path, *runtime, *root;
 	char *user_line; /* what a session is told of its user, or NULL */
 	Helpers *helpers;
+	Home *home;
 	LineReader *reader;
 	Port *control;
 	guint control_retry_id, spice_retry_id;
@@ -155,6 +157,10 @@ sign_out(Agent *agent, const Message *message)
 	g_autofree char *line = message_write("sign-out", NULL);
 	g_autoptr(GError) error = NULL;
 
+	if (home_is_busy(agent->home)) {
+		answer(agent, message, "the session ends and begins for a home");
+		return;
+	}
 	if (agent->sign_out_deadline_id != 0) {
 		answer(agent, message, "a sign-out is under way");
 		return;
@@ -171,9 +177,11 @@ sign_out(Agent *agent, const Message *message)
 		helpers_terminate(agent->helpers);
 }
 
+/* @consumed: is freed. */
 static void
-handle(Agent *agent, const Message *message)
+handle(Agent *agent, Message *consumed)
 {
+	g_autoptr(Message) message = consumed;
 	g_autoptr(GError) error = NULL;
 	gboolean good = TRUE;
 
@@ -200,6 +208,10 @@ handle(Agent *agent, const Message *message)
 	case MESSAGE_SIGN_OUT:
 		sign_out(agent, message);
 		return;
+	case MESSAGE_HOME:
+	case MESSAGE_HOME_RELEASE:
+		home_request(agent->home, g_steal_pointer(&message));
+		return;
 	default: /* newer than we are, or not the host's to say */
 		return;
 	}
@@ -210,7 +222,7 @@ static void
 on_line(const char *line, gsize size, void *data)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(Message) message = message_parse(line, size, &error);
+	Message *message = message_parse(line, size, &error);
 
 	if (message)
 		handle(data, message);
@@ -304,9 +316,11 @@ give_spice_port(gpointer data)
 static void
 on_login(const char *user, void *data)
 {
+	Agent *agent = data;
 	g_autofree char *line = message_write("login", "user", user, NULL);
 
-	say(data, line);
+	say(agent, line);
+	home_on_login(agent->home);
 }
 
 static void
@@ -341,7 +355,8 @@ on_logout(const char *user, void *data)
 
 	g_message("the session of %s ended", user);
 	g_clear_handle_id(&agent->spice_retry_id, g_source_remove);
-	say(agent, line);
+	if (!home_ended_session(agent->home))
+		say(agent, line);
 	finish_sign_out(agent, NULL);
 }
 
@@ -352,6 +367,12 @@ static const HelpersHandlers helpers_handlers = {
 	.on_need_port = on_need_port,
 	.on_logout = on_logout,
 };
+
+static void
+on_home_answer(const Message *message, const char *fault, void *data)
+{
+	answer(data, message, fault);
+}
 
 Agent *
 agent_new(const AgentConfig *config, GError **error)
@@ -367,6 +388,7 @@ agent_new(const AgentConfig *config, GError **error)
 	agent->helpers = helpers_new(agent->runtime, &helpers_handlers, agent, error);
 	if (agent->helpers == NULL)
 		return NULL;
+	agent->home = home_new(agent->runtime, config->session_unit, agent->helpers, on_home_answer, agent);
 	connect_control(agent);
 	return g_steal_pointer(&agent);
 }
@@ -380,6 +402,7 @@ agent_free(Agent *agent)
 	g_clear_handle_id(&agent->spice_retry_id, g_source_remove);
 	g_clear_handle_id(&agent->sign_out_deadline_id, g_source_remove);
 	port_free(agent->control);
+	home_free(agent->home);
 	helpers_free(agent->helpers);
 	line_reader_free(agent->reader);
 	g_free(agent->user_line);

@@ -9,7 +9,8 @@ typedef struct Agent Agent;
 typedef struct {
 	const char *control_port; /* device of org.carrel.agent.0 */
 	const char *spice_port;   /* device of com.redhat.spice.0 */
-	const char *runtime;      /* folder of the session helpers' socket and of user.env */
+	const char *runtime;      /* folder of the session helpers' socket and of user.env, and what is known of a home */
+	const char *session_unit; /* of the session manager, which has the graphical session */
 	const char *root;         /* "", or a folder that stands for / (tests) */
 } AgentConfig;
 

@@ -264,6 +264,13 @@ helpers_send(Helpers *helpers, const char *text, int fd, GError **error)
 }
 
 void
+helpers_forget(Helpers *helpers)
+{
+	drop(helpers);
+	end_session(helpers);
+}
+
+void
 helpers_terminate(Helpers *helpers)
 {
 	g_autoptr(GError) error = NULL;

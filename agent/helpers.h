@@ -26,5 +26,8 @@ gboolean helpers_is_ready(const Helpers *helpers);
 /* FALSE and CARREL_ERROR_NOT_FOUND when no session is there. */
 gboolean helpers_send(Helpers *helpers, const char *text, int fd, GError **error);
 
+/* The session was ended, and none of its processes is left: it is over at once, without waiting for another helper. */
+void helpers_forget(Helpers *helpers);
+
 /* Ends the session at once, whatever runs in it, by the system's session manager. */
 void helpers_terminate(Helpers *helpers);

@@ -18,12 +18,13 @@ on_stop(gpointer data)
 int
 main(int argc, char **argv)
 {
-	g_autofree char *control = NULL, *spice = NULL, *runtime = NULL;
+	g_autofree char *control = NULL, *spice = NULL, *runtime = NULL, *unit = NULL;
 	gboolean verbose = FALSE, version = FALSE;
 	const GOptionEntry options[] = {
 		{"control-port", 0, 0, G_OPTION_ARG_FILENAME, &control, "Device of the control port", "FILE"},
 		{"spice-port", 0, 0, G_OPTION_ARG_FILENAME, &spice, "Device of the SPICE agent's port", "FILE"},
 		{"runtime", 0, 0, G_OPTION_ARG_FILENAME, &runtime, "Folder of the session helpers' socket", "DIR"},
+		{"session-unit", 0, 0, G_OPTION_ARG_STRING, &unit, "Unit that has the graphical session", "UNIT"},
 		{"verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "Say more in the log", NULL},
 		{"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version and exit", NULL},
 		{NULL},
@@ -51,6 +52,7 @@ main(int argc, char **argv)
 			.spice_port = spice ? spice : PORTS "com.redhat.spice.0",
 			.runtime = runtime ? runtime : PACKET_RUNTIME,
 			.root = "",
+			.session_unit = unit ? unit : "desktop.service",
 		},
 		&error);
 	if (agent == NULL) {

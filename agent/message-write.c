@@ -4,6 +4,9 @@
 
 #include <json-glib/json-glib.h>
 #include <stdarg.h>
+#include <string.h>
+
+#define FAULT_MAX_BYTES 256
 
 static JsonObject *
 begin(const char *type)
@@ -42,14 +45,26 @@ message_write(const char *type, ...)
 	return finish(object);
 }
 
+/* A text that is longer makes its line bad for the host: AGENT_TEXT_MAX in pools/agent-protocol.h. */
+static char *
+clip(const char *fault)
+{
+	const char *end = fault + FAULT_MAX_BYTES;
+
+	if (strlen(fault) <= FAULT_MAX_BYTES)
+		return g_strdup(fault);
+	return g_strndup(fault, (gsize)(g_utf8_find_prev_char(fault, end + 1) - fault));
+}
+
 char *
 message_write_answer(gint64 id, const char *fault)
 {
 	JsonObject *object = begin(fault ? "failed" : "done");
+	g_autofree char *text = fault ? clip(fault) : NULL;
 
 	json_object_set_int_member(object, "id", id);
-	if (fault)
-		json_object_set_string_member(object, "message", fault);
+	if (text)
+		json_object_set_string_member(object, "message", text);
 	return finish(object);
 }
 

@@ -15,6 +15,8 @@
 #define TEXT_MAX_BYTES 2048
 #define SEED_MIN_BYTES 32
 #define SEED_MAX_BYTES 256
+/* VIRTIO_BLK_ID_BYTES of virtio 1.2, section 5.2.6. */
+#define SERIAL_MAX_BYTES 20
 #define TIME_MIN 1577836800.0 /* 2020-01-01 */
 #define TIME_MAX 7258118400.0 /* 2200-01-01 */
 
@@ -28,6 +30,8 @@ static const struct {
 	{"user", MESSAGE_USER},
 	{"notice", MESSAGE_NOTICE},
 	{"sign-out", MESSAGE_SIGN_OUT},
+	{"home", MESSAGE_HOME},
+	{"home-release", MESSAGE_HOME_RELEASE},
 	{"session", MESSAGE_SESSION},
 	{"drawn", MESSAGE_DRAWN},
 	{"need-port", MESSAGE_NEED_PORT},
@@ -48,6 +52,7 @@ message_free(Message *message)
 	g_free(message->name);
 	g_free(message->full_name);
 	g_free(message->text);
+	g_free(message->serial);
 	g_free(message);
 }
 
@@ -212,6 +217,15 @@ take_notice(Message *message, JsonObject *object)
 }
 
 static void
+take_home(Message *message, JsonObject *object)
+{
+	message->serial = take_text(message, object, "serial", SERIAL_MAX_BYTES, FALSE);
+	if (message->serial == NULL || *message->serial == '\0' ||
+		strspn(message->serial, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-") != strlen(message->serial))
+		blame(message, "serial", "is not a disk's serial");
+}
+
+static void
 take_members(Message *message, JsonObject *object)
 {
 	JsonNode *node;
@@ -231,6 +245,9 @@ take_members(Message *message, JsonObject *object)
 		break;
 	case MESSAGE_NOTICE:
 		take_notice(message, object);
+		break;
+	case MESSAGE_HOME:
+		take_home(message, object);
 		break;
 	case MESSAGE_SESSION:
 		node = take(message, object, "ready", G_TYPE_BOOLEAN);

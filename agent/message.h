@@ -13,6 +13,8 @@ typedef enum {
 	MESSAGE_USER,
 	MESSAGE_NOTICE,
 	MESSAGE_SIGN_OUT,
+	MESSAGE_HOME,
+	MESSAGE_HOME_RELEASE,
 	/* From the session helper. */
 	MESSAGE_SESSION,   /* its first: here I am; "ready" and "port" say what it has seen and got before */
 	MESSAGE_DRAWN,     /* the session draws */
@@ -38,6 +40,7 @@ typedef struct {
 	char *full_name;  /* user: at most 256 bytes */
 	char *text;       /* notice: at most 2048 bytes */
 	gint64 timeout_s; /* notice: 1..3600 */
+	char *serial;     /* home: 1..20 letters, digits, '.', '_', '-' */
 	gboolean ready;   /* session */
 	gboolean port;    /* session */
 } Message;
@@ -52,7 +55,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Message, message_free)
  * result ends with a newline. Free with g_free. */
 char *message_write(const char *type, ...) G_GNUC_NULL_TERMINATED;
 
-/* The answer to a request: "done", or "failed" with @fault. */
+/* The answer to a request: "done", or "failed" with @fault, of which a host keeps no more than 256 bytes. */
 char *message_write_answer(gint64 id, const char *fault);
 
 /* What the helper says first. */

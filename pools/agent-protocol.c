@@ -172,6 +172,13 @@ add_text(JsonBuilder *builder, const char *name, const char *text)
 	json_builder_add_string_value(builder, text);
 }
 
+static void
+add_id(JsonBuilder *builder, gint64 id)
+{
+	json_builder_set_member_name(builder, "id");
+	json_builder_add_int_value(builder, id);
+}
+
 /* Consumes @builder. */
 static char *
 finish(JsonBuilder *builder)
@@ -198,8 +205,7 @@ agent_line_identity(gint64 id, const char *hostname, const char *machine_id, con
 	JsonBuilder *builder = begin("identity");
 	g_autofree char *text = g_base64_encode(seed, seed_size);
 
-	json_builder_set_member_name(builder, "id");
-	json_builder_add_int_value(builder, id);
+	add_id(builder, id);
 	add_text(builder, "hostname", hostname);
 	add_text(builder, "machine-id", machine_id);
 	add_text(builder, "seed", text);
@@ -240,8 +246,7 @@ agent_line_home(gint64 id, const char *serial)
 {
 	JsonBuilder *builder = begin("home");
 
-	json_builder_set_member_name(builder, "id");
-	json_builder_add_int_value(builder, id);
+	add_id(builder, id);
 	add_text(builder, "serial", serial);
 	return finish(builder);
 }
@@ -251,7 +256,6 @@ agent_line_home_release(gint64 id)
 {
 	JsonBuilder *builder = begin("home-release");
 
-	json_builder_set_member_name(builder, "id");
-	json_builder_add_int_value(builder, id);
+	add_id(builder, id);
 	return finish(builder);
 }

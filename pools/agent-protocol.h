@@ -43,6 +43,6 @@ char *agent_line_identity(gint64 id, const char *hostname, const char *machine_i
 char *agent_line_clock(gint64 utc_us);
 char *agent_line_user(const char *name, const char *full_name);
 char *agent_line_notice(const char *text, guint timeout_s);
-/* Have it mount the disk with this serial as the home of who works there; have it let go of that. */
+/* @serial: of the virtio disk that is to be the home, at most 20 bytes. The answer takes as long as the disk's check and the files. */
 char *agent_line_home(gint64 id, const char *serial);
 char *agent_line_home_release(gint64 id);

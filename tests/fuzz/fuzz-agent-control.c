@@ -5,6 +5,8 @@
 #include "agent/line-reader.h"
 #include "agent/message.h"
 
+#include <string.h>
+
 int LLVMFuzzerTestOneInput(const guint8 *bytes, gsize size);
 
 static void
@@ -15,6 +17,12 @@ on_line(const char *line, gsize size, void *data)
 	if (message && message->fault == NULL && message->text) {
 		g_autofree char *again = message_write_notice(message->text, message->timeout_s);
 		g_assert(again != NULL);
+	}
+	if (message && message->fault == NULL && message->kind == MESSAGE_HOME)
+		g_assert(message->serial && strlen(message->serial) - 1 < 20 && strpbrk(message->serial, "/ \n") == NULL);
+	if (message && message->fault) {
+		g_autofree char *answer = message_write_answer(message->id, message->fault);
+		g_assert(strlen(answer) < LINE_MAX_BYTES);
 	}
 }
 

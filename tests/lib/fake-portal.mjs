@@ -51,11 +51,20 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 		/** "busy" and "failed" answer so to every open; "lost" cuts every connection; "gone" refuses every screen */
 		trouble: '',
 		passSeconds: 30,
+		/** How many wait before a person in the pool "queue". */
+		ahead: 0,
+		/** What is told of the time that is left, and how long saving a snapshot takes. @type {any} */
+		limit: { ends: null, left: null, extend: 0, why: null },
+		idleLeft: null,
+		saveMs: 0,
 		pools: [
 			{ name: 'office', title: 'Office desktop', policy: { clipboard: 'both' } },
 			{ name: 'lab', title: 'Security lab', policy: { clipboard: 'off' } },
 			{ name: 'full', title: 'Design workstation', policy: { clipboard: 'both' }, fault: [409, 'exhausted', 'Max= is reached'] },
 			{ name: 'broken', title: 'Old classroom', policy: { clipboard: 'both' }, state: 'broken', fault: [409, 'config', 'old.pool:3: no such image'] },
+			{ name: 'own', title: 'Workstation', policy: { clipboard: 'both' }, kind: 'persistent' },
+			{ name: 'exam', title: 'Exam', policy: { clipboard: 'both' }, kind: 'lab', snapshots: 2 },
+			{ name: 'queue', title: 'Computer room', policy: { clipboard: 'both' } },
 		],
 		requests: [],
 		/** Ends every screen: a close code, or 0 to cut the TCP connection. */
@@ -124,7 +133,7 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 			return answer(204, undefined, { 'Set-Cookie': '__Host-carrel=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0' });
 		}
 		if (path === 'pools')
-			return answer(200, user === 'empty' ? [] : fake.pools.map(({ fault, ...pool }) => ({ ...pool, desktop: brief(held(user, pool.name)) })));
+			return answer(200, user === 'empty' ? [] : fake.pools.map(({ fault, kind, snapshots, ...pool }) => ({ ...pool, desktop: brief(held(user, pool.name)) })));
 		const open = /^pools\/([^/]+)\/open$/.exec(path);
 		if (open)
 			return openDesktop(open[1], user, answer, refuse);
@@ -136,6 +145,19 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 			desktops.delete(id);
 			return answer(202, {});
 		}
+		if (rest === '/restart' || rest === '/stop') {
+			desktop.since = Date.now();
+			desktop.off = rest === '/stop';
+			return answer(202, {});
+		}
+		if (rest === '/extend') {
+			if (!fake.limit.extend)
+				return refuse(409, 'exhausted', 'No more time');
+			fake.limit = { ...fake.limit, left: fake.limit.left + fake.limit.extend, extend: 0 };
+			return answer(200, fake.limit);
+		}
+		if (rest?.startsWith('/snapshots'))
+			return snapshot(request.method, rest.split('/').slice(2), desktop, body, answer, refuse);
 		if (rest === '/console.vv') {
 			response.writeHead(200, { 'Content-Type': 'application/x-virt-viewer' });
 			return response.end('[virt-viewer]\ntype=spice\n');
@@ -146,6 +168,27 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 				uri: `vnc://127.0.0.1:5999?VncUsername=ticket%3A${name}&VncPassword=${password}`, ca: '-----BEGIN CERTIFICATE-----\n' });
 		}
 		return answer(200, view(desktop));
+	}
+
+	async function snapshot(method, [name, verb], desktop, body, answer, refuse) {
+		const saved = desktop.snapshots;
+		const found = saved.findIndex((one) => one.name === name);
+		if (name === undefined) {
+			if (saved.length >= (fake.pools.find((pool) => pool.name === desktop.pool).snapshots ?? 0))
+				return refuse(409, 'exhausted', 'No more');
+			await new Promise((resolve) => setTimeout(resolve, fake.saveMs));
+			saved.push({ name: body.name, created: Math.floor(Date.now() / 1000) });
+			return answer(201, saved.at(-1));
+		}
+		if (found < 0)
+			return refuse(404, 'not-found', 'No such snapshot');
+		if (verb === 'revert' && method === 'POST') {
+			desktop.reverted = name;
+			fake.cut(1012);
+			return answer(202, {});
+		}
+		saved.splice(found, 1);
+		return answer(204, undefined);
 	}
 
 	function signIn(path, body, answer, refuse) {
@@ -186,18 +229,23 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 
 	const idOf = (key) => key.split('-')[0];
 	const held = (user, pool) => [...desktops.values()].find((desktop) => desktop.user === user && desktop.pool === pool) ?? null;
-	const brief = (desktop) => desktop && (({ id, state, step, usable }) => ({ id, state, step, usable }))(view(desktop));
+	const brief = (desktop) => desktop && (({ id, state, step, usable, kind, queue }) => ({ id, state, step, usable, kind, queue }))(view(desktop));
 
-	function view({ id, pool, since }) {
+	function view(desktop) {
+		const { id, pool, off } = desktop;
+		const queue = pool === 'queue' && fake.ahead > 0 ? { place: fake.ahead, waiting: fake.ahead + 4 } : null;
+		if (queue)
+			desktop.since = Date.now();
+		const { since } = desktop;
 		const ms = Date.now() - since;
 		const part = ms / (fake.bootMs || 1);
 		// As with a real one: there is a screen to see before the desktop is up.
-		const usable = part >= 0.6;
-		const { title, policy } = fake.pools.find(({ name }) => name === pool);
+		const usable = part >= 0.6 && !off && !queue;
+		const { title, policy, kind = 'floating', snapshots = 0 } = fake.pools.find(({ name }) => name === pool);
 		return {
-			id, pool, title, policy,
-			state: fake.trouble === 'failed' ? 'failed' : usable ? 'assigned' : 'cloning',
-			step: part >= 1 ? 'Ready' : part < 0.2 ? 'Cloning' : part < 0.4 ? 'Booting' : 'Waiting for the agent',
+			id, pool, title, policy, kind, queue, limit: fake.limit, 'idle-left': fake.idleLeft, snapshots: desktop.snapshots, 'snapshots-max': snapshots,
+			state: fake.trouble === 'failed' ? 'failed' : off ? 'off' : usable ? 'assigned' : kind === 'persistent' ? 'starting' : 'cloning',
+			step: queue ? 'Waiting for a place' : part >= 1 ? 'Ready' : part < 0.2 ? 'Cloning' : part < 0.4 ? 'Booting' : 'Waiting for the agent',
 			usable: usable && fake.trouble !== 'failed', agent: part >= 1 && fake.agent,
 			note: fake.trouble === 'failed' ? 'libvirt: no space left on the storage pool' : fake.note, elapsed: ms / 1000,
 		};
@@ -213,11 +261,13 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 			return refuse(503, 'busy', 'libvirt is away');
 		let desktop = held(user, name);
 		if (!desktop) {
-			desktop = { id: `${name}-${(0x10000000 + counter++).toString(16)}`, pool: name, user, since: Date.now() };
+			desktop = { id: `${name}-${(0x10000000 + counter++).toString(16)}`, pool: name, user, since: Date.now(), off: false, snapshots: [] };
 			desktops.set(desktop.id, desktop);
 		}
-		const { state, step, usable } = view(desktop);
-		answer(usable ? 200 : 202, { desktop: desktop.id, state, step });
+		if (desktop.off)
+			Object.assign(desktop, { off: false, since: Date.now() });
+		const { state, step, usable, queue } = view(desktop);
+		answer(usable ? 200 : 202, { desktop: desktop.id, state, step, usable, queue });
 	}
 
 	function userKey(request) {

@@ -19,9 +19,17 @@ const context = await person(browser, fake.url, { permissions: ['clipboard-read'
 let page = await context.newPage();
 /** What the browser complained of. Refused requests are part of the tests; anything else is a fault. @type {string[]} */
 const complaints = [];
+/** @type {string[]} */
+const dropped = [];
 listen(page);
 
 function listen(tab) {
+	// A machine whose network interfaces come and go makes Chromium drop requests (ERR_NETWORK_CHANGED): said with a failure.
+	tab.on('requestfailed', (request) => {
+		const why = request.failure()?.errorText ?? '';
+		if (why !== 'net::ERR_ABORTED')
+			dropped.push(`${why} ${request.url()}`);
+	});
 	tab.on('pageerror', (error) => complaints.push(String(error)));
 	tab.on('console', (message) => {
 		if (message.type() === 'error' && /Content Security Policy|Trusted|violat|Uncaught/i.test(message.text()))
@@ -90,6 +98,9 @@ async function signIn(user, password = 'carrel') {
 	await page.press('#password', 'Enter');
 }
 
+/** @param {string} title @param {string | RegExp} name */
+const pressIn = (title, name) => card(title).getByRole('button', { name }).first().click();
+
 async function signOut() {
 	await page.evaluate(() => (location.hash = '#/'));
 	await waitState(page, 'portal');
@@ -100,6 +111,10 @@ async function signOut() {
 		return (await stateOf(page)) === 'signed-out';
 	});
 }
+
+const card = (title) => page.locator('.card', { has: page.getByRole('heading', { name: title, exact: true }) });
+const told = () => page.evaluate(() => [...document.querySelectorAll('[role=status]')].map((one) => one.textContent).join(' | '));
+const count = (request) => fake.requests.filter((one) => one === request).length;
 
 const openOffice = () => page.locator('.card').first().locator('.big').click();
 
@@ -227,6 +242,113 @@ const steps = [
 		await press('Erase and reset');
 		await waitFor('the reset', 5000, () => !fake.desktops.has(before));
 		await seen('Reset. A clean desktop');
+	}],
+	['who waits for a turn sees the place, keeps it by asking, and is let in by itself', async () => {
+		fake.ahead = 3;
+		await card('Computer room').locator('.big').click();
+		await seen('You are number 3 of 7 in the queue.');
+		await seen('you can leave this page open');
+		check((await told()).includes('number 3 of 7'), 'a screen reader does not hear it');
+		await axe('queue');
+		const id = [...fake.desktops.keys()].find((key) => key.startsWith('queue-'));
+		const asked = count(`GET desktops/${id}`);
+		fake.ahead = 2;
+		await seen('You are number 2 of 6 in the queue.');
+		check(count(`GET desktops/${id}`) > asked, 'it did not ask');
+		await page.getByRole('button', { name: 'Leave the queue' }).focus();
+		await page.keyboard.press('Enter');
+		await waitState(page, 'portal');
+		check(!fake.desktops.has(id), 'the place was kept');
+		await card('Computer room').locator('.big').click();
+		await seen('You are number 2 of 6');
+		await page.goBack();
+		await waitState(page, 'portal');
+		await card('Computer room').locator('summary').click();
+		await card('Computer room').getByRole('button', { name: 'Leave the queue' }).waitFor();
+		await axe('portal-queue');
+		await card('Computer room').locator('.big').click();
+		await seen('You are number 2 of 6');
+		fake.desktops.clear();
+		await seen('Your place in the queue is gone');
+		await axe('queue-lost');
+		await press('Queue again');
+		await seen('You are number 2 of 6');
+		fake.ahead = 0;
+		if (vnc)
+			await waitState(page, 'connected');
+		else
+			await waitFor('the end of the wait', 8000, async () => !(await page.evaluate(() => document.body.innerText.includes('in the queue'))));
+		await page.evaluate(() => (location.hash = '#/'));
+		await waitState(page, 'portal');
+		fake.desktops.clear();
+	}],
+	['a desktop of one’s own is restarted and turned off, and never reset', async () => {
+		fake.bootMs = 3000;
+		await card('Workstation').locator('.big').click();
+		await waitState(page, 'starting');
+		await page.evaluate(() => (location.hash = '#/'));
+		await waitState(page, 'portal');
+		await card('Workstation').locator('summary').click();
+		await card('Workstation').getByRole('button', { name: 'Restart' }).waitFor();
+		check(await card('Workstation').getByRole('button', { name: 'Reset desktop' }).count() === 0, 'it can be reset');
+		await axe('portal-own');
+		const id = [...fake.desktops.keys()].find((key) => key.startsWith('own-'));
+		await card('Workstation').getByRole('button', { name: 'Restart' }).click();
+		await seen('what is not saved in them is lost');
+		await axe('restart');
+		await page.keyboard.press('Escape');
+		check(count(`POST desktops/${id}/restart`) === 0, 'Escape restarted it');
+		await card('Workstation').getByRole('button', { name: 'Restart' }).click();
+		await page.locator('dialog .danger').click();
+		await seen('It is restarting.');
+		check(count(`POST desktops/${id}/restart`) === 1, 'it was not restarted');
+		await card('Workstation').getByRole('button', { name: 'Turn off' }).click();
+		await page.locator('dialog .danger').click();
+		await seen('Turned off; Open starts it');
+		await axe('portal-off');
+		await page.evaluate((hash) => (location.hash = hash), `#/desktop/${id}`);
+		await seen('The desktop is turned off');
+		await axe('off');
+		fake.bootMs = 0;
+		await page.getByRole('button', { name: 'Open', exact: true }).click();
+		await waitFor('the start', 5000, () => !fake.desktops.get(id).off);
+		await page.evaluate(() => (location.hash = '#/'));
+		await waitState(page, 'portal');
+		fake.desktops.clear();
+	}],
+	['snapshots are saved, gone back to and deleted in the list', async () => {
+		await page.reload();
+		await card('Exam').locator('summary').click();
+		await pressIn('Exam', 'Open in virt-viewer');
+		await seen('Downloaded');
+		await card('Exam').getByText('None yet.').waitFor();
+		const desktop = [...fake.desktops.values()].find((one) => one.pool === 'exam');
+		await card('Exam').getByLabel('Name of the new one').fill('-no');
+		await page.keyboard.press('Enter');
+		await card('Exam').locator('.said.fault').filter({ hasText: 'Letters, digits' }).waitFor();
+		fake.saveMs = 2500;
+		await card('Exam').getByLabel('Name of the new one').fill('before-exam');
+		await page.keyboard.press('Enter');
+		await seen('Saving before-exam… 1 s');
+		await axe('snapshot-saving');
+		await seen('Saved: before-exam.');
+		fake.saveMs = 0;
+		await pressIn('Exam', 'Save');
+		await seen('Saved: save-1.');
+		await seen('No more than 2 can be kept');
+		await axe('snapshots');
+		await pressIn('Exam', /Go back.*before-exam/);
+		await seen('What was done since then is lost');
+		await axe('go-back');
+		await page.keyboard.press('Escape');
+		check(desktop.reverted === undefined, 'Escape went back');
+		await pressIn('Exam', /Go back.*before-exam/);
+		await page.locator('dialog .danger').click();
+		await waitFor('the way back', 5000, () => desktop.reverted === 'before-exam');
+		await pressIn('Exam', /Delete.*save-1/);
+		await page.locator('dialog .danger').click();
+		await seen('Deleted: save-1.');
+		check(desktop.snapshots.length === 1, 'it was not deleted');
 	}],
 	['an expired session asks for the password and comes back to the same place', async () => {
 		await openOffice();
@@ -412,6 +534,75 @@ const viewerSteps = [
 			await waitState(page, 'connected');
 		}
 	}],
+	['the end of the time is told in minutes, once to who listens, and can be put off', async () => {
+		const size = () => page.evaluate(() => JSON.stringify(document.querySelector('.mount')?.getBoundingClientRect()));
+		const before = await size();
+		fake.limit = { ends: null, left: 880, extend: 1800, why: 'session' };
+		await page.reload();
+		await waitState(page, 'connected');
+		await seen('Your time at this desktop ends in 15 minutes.');
+		check((await told()).includes('ends in 15 minutes'), 'a screen reader does not hear it');
+		check((await size()) === before, 'the screen has moved');
+		await axe('time-left');
+		await page.getByRole('button', { name: 'Keep working' }).focus();
+		await page.keyboard.press('Enter');
+		await waitFor('the note to go', 3000, async () => !(await page.evaluate(() => document.body.innerText.includes('ends in'))));
+		check((await told()).includes('You have 45 minutes now.'), await told());
+		await waitFor('focus on the screen', 2000, () => page.evaluate(() => document.activeElement?.tagName === 'CANVAS'));
+		fake.limit = { ends: null, left: 62, extend: 0, why: 'schedule' };
+		await page.reload();
+		await waitState(page, 'connected');
+		await seen('This desktop closes in 2 minutes. Save your work.');
+		check(await page.getByRole('button', { name: 'Keep working' }).count() === 0, 'time is offered that there is not');
+		await seen('This desktop closes in 58 seconds.');
+		const spoken = await told();
+		await seen('This desktop closes in 56 seconds.');
+		check((await told()) === spoken && !spoken.includes('56'), 'each second is read aloud');
+		await axe('last-minute');
+		await press('Dismiss');
+		check(!(await page.evaluate(() => document.body.innerText.includes('closes in'))), 'it was not dismissed');
+		fake.cut(4008);
+		await waitState(page, 'ended');
+		await seen('This pool is closed at this hour');
+		fake.limit = { ends: null, left: 250, extend: 600, why: 'session' };
+		fake.idleLeft = 50;
+		await page.reload();
+		await waitState(page, 'connected');
+		await seen('Nobody has used this desktop for a while');
+		await axe('idle');
+		fake.idleLeft = null;
+		fake.limit.extend = 600;
+		await seen('ends in 5 minutes');
+		fake.limit.extend = 0;
+		await press('Keep working');
+		await seen('No more time can be added');
+		fake.limit = { ends: null, left: null, extend: 0, why: null };
+		await page.reload();
+		await waitState(page, 'connected');
+	}],
+	['snapshots are saved and gone back to over the screen', async () => {
+		await page.evaluate(() => (location.hash = '#/open/exam'));
+		await waitState(page, 'connected');
+		const desktop = [...fake.desktops.values()].find((one) => one.pool === 'exam');
+		desktop.snapshots.length = 0;
+		for (const key of ['Control', 'Alt', 'Shift'])
+			await page.keyboard.down(key);
+		for (const key of ['Shift', 'Alt', 'Control'])
+			await page.keyboard.up(key);
+		await page.locator('#bar-tools').getByRole('button', { name: 'Snapshots' }).press('Enter');
+		await page.locator('.bar').getByLabel('Name of the new one').fill('here');
+		await page.keyboard.press('Enter');
+		await seen('Saved: here.');
+		await axe('viewer-snapshots');
+		await page.locator('.bar').getByRole('button', { name: /Go back.*here/ }).press('Enter');
+		await page.locator('dialog .danger').click();
+		await waitFor('the way back', 5000, () => desktop.reverted === 'here');
+		await waitState(page, 'connected');
+		await page.evaluate(() => (location.hash = '#/open/office'));
+		await waitState(page, 'connected');
+		await waitFor('the office', 5000, async () => page.evaluate(() => document.querySelector('.bar-title')?.textContent === 'Office desktop'));
+		check(await page.locator('#bar-tools').getByRole('button', { name: 'Snapshots' }).count() === 0, 'a floating desktop offers snapshots');
+	}],
 	['a silent agent is told', async () => {
 		fake.agent = false;
 		await page.reload();
@@ -469,7 +660,10 @@ const viewerSteps = [
 
 let status = 1;
 try {
-	status = await runSteps([...steps, ...(vnc ? viewerSteps : [])], (name) => shot(page, `failed-${name.replace(/\W+/g, '-')}`));
+	status = await runSteps([...steps, ...(vnc ? viewerSteps : [])], (name) => {
+		console.log(`# requests that were dropped: ${dropped.join(', ') || 'none'}`);
+		return shot(page, `failed-${name.replace(/\W+/g, '-')}`);
+	});
 } finally {
 	await browser.close();
 	await fake.close();

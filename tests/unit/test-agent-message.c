@@ -169,6 +169,13 @@ static const char *const faults[] = {
 	"{\"type\":\"notice\",\"text\":\"\"}",
 	"{\"type\":\"notice\",\"timeout\":5}",
 	"{\"type\":\"notice\",\"text\":\"x\",\"timeout\":\"5\"}",
+	"{\"type\":\"home\"}",
+	"{\"type\":\"home\",\"serial\":\"\"}",
+	"{\"type\":\"home\",\"serial\":7}",
+	"{\"type\":\"home\",\"serial\":\"a/b\"}",
+	"{\"type\":\"home\",\"serial\":\"a b\"}",
+	"{\"type\":\"home\",\"serial\":\"\xc3\xa9\"}",
+	"{\"type\":\"home\",\"serial\":\"123456789012345678901\"}",
 };
 
 START_TEST(a_bad_member_is_a_fault_that_can_be_answered)
@@ -208,6 +215,32 @@ START_TEST(what_is_written_can_be_read)
 }
 END_TEST
 
+START_TEST(a_home_is_named_by_its_disks_serial)
+{
+	g_autoptr(Message) home = parse("{\"type\":\"home\",\"id\":5,\"serial\":\"carrel-home\",\"label\":\"x\"}");
+	g_autoptr(Message) longest = parse("{\"type\":\"home\",\"serial\":\"1234567890.a_b-C6789\"}");
+	g_autoptr(Message) release = parse("{\"type\":\"home-release\",\"id\":6}");
+
+	ck_assert(home->kind == MESSAGE_HOME && home->fault == NULL && home->id == 5);
+	ck_assert_str_eq(home->serial, "carrel-home");
+	ck_assert_ptr_null(longest->fault);
+	ck_assert(release->kind == MESSAGE_HOME_RELEASE && release->fault == NULL && release->serial == NULL);
+}
+END_TEST
+
+/* The host drops a line with a longer text: "failed" would never be heard. */
+START_TEST(a_long_reason_is_cut_between_characters)
+{
+	g_autofree char *filler = g_strnfill(255, 'x'), *fault = g_strconcat(filler, "\xe2\x82\xac!", NULL);
+	g_autofree char *expected = g_strdup_printf("{\"type\":\"failed\",\"id\":1,\"message\":\"%s\"}\n", filler);
+	g_autofree char *line = message_write_answer(1, fault);
+	g_autofree char *whole = g_strconcat(filler, "y", NULL), *other = message_write_answer(1, whole);
+
+	ck_assert_str_eq(line, expected);
+	ck_assert_ptr_nonnull(strstr(other, whole));
+}
+END_TEST
+
 START_TEST(an_answer_is_one_line)
 {
 	g_autofree char *done = message_write_answer(7, NULL);
@@ -234,6 +267,8 @@ main(void)
 	tcase_add_loop_test(tcase, a_bad_member_is_a_fault_that_can_be_answered, 0, G_N_ELEMENTS(faults));
 	tcase_add_test(tcase, a_message_cut_anywhere_is_refused);
 	tcase_add_test(tcase, what_is_written_can_be_read);
+	tcase_add_test(tcase, a_home_is_named_by_its_disks_serial);
+	tcase_add_test(tcase, a_long_reason_is_cut_between_characters);
 	tcase_add_test(tcase, an_answer_is_one_line);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);

@@ -121,6 +121,10 @@ START_TEST(what_the_host_says_is_escaped_and_bounded)
 	ck_assert_str_eq(identity,
 		"{\"type\":\"identity\",\"id\":7,\"hostname\":\"office-1a2b3c4d\",\"machine-id\":\"0123\",\"seed\":\"AAE=\"}\n");
 	ck_assert_ptr_null(agent_line_notice(filler, 5));
+	g_autofree char *home = agent_line_home(8, "carrel-home"), *release = agent_line_home_release(9);
+
+	ck_assert_str_eq(home, "{\"type\":\"home\",\"id\":8,\"serial\":\"carrel-home\"}\n");
+	ck_assert_str_eq(release, "{\"type\":\"home-release\",\"id\":9}\n");
 }
 END_TEST
 

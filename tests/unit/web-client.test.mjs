@@ -12,9 +12,17 @@ import { guestSize } from '../../web-client/js/guest-size.js';
 import { watchWayOut } from '../../web-client/js/keys.js';
 import { parseRoute, poolOf, routeHash } from '../../web-client/js/routes.js';
 import { typedKeys } from '../../web-client/js/touch-keyboard.js';
-import { chooseLanguage, stepText, t } from '../../web-client/js/words.js';
-import { words as en } from '../../web-client/js/words-en.js';
-import { words as fr } from '../../web-client/js/words-fr.js';
+import { isSnapshotName, nextName } from '../../web-client/js/snapshots.js';
+import { markOf, notice, timeText } from '../../web-client/js/time-left.js';
+import { chooseLanguage, loadMoreWords, stepText, t } from '../../web-client/js/words.js';
+import { words as enFirst } from '../../web-client/js/words-en.js';
+import { words as enMore } from '../../web-client/js/words-en-more.js';
+import { words as frFirst } from '../../web-client/js/words-fr.js';
+import { words as frMore } from '../../web-client/js/words-fr-more.js';
+
+const en = { ...enFirst, ...enMore };
+const fr = { ...frFirst, ...frMore };
+await loadMoreWords();
 
 const top = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const web = join(top, 'web-client');
@@ -127,8 +135,33 @@ test('steps are translated, unknown ones shown as they came', () => {
 	assert.equal(t('step.time', { step: 'A', seconds: 3 }), 'A… 3 s');
 });
 
+test('an end is told at 15, 5 and 1 minutes, and in seconds after that', () => {
+	assert.deepEqual([1000, 901, 900, 301, 300, 61, 60, 1, 0].map(markOf), [null, null, 900, 900, 300, 300, 60, 60, 60]);
+	assert.deepEqual([899.2, 300, 241, 61, 60, 59.5, 59, 0, -3].map(timeText),
+		['15 minutes', '5 minutes', '5 minutes', '2 minutes', '1 minute', '1 minute', '59 seconds', '0 seconds', '0 seconds']);
+	assert.equal(notice(null, null, null), null);
+	assert.equal(notice(2000, 'session', null), null);
+	assert.equal(notice(200, 'session', null)?.text, 'time.session');
+	assert.equal(notice(200, 'schedule', 100)?.text, 'time.schedule');
+	assert.equal(notice(null, null, 61), null);
+	assert.deepEqual(notice(200, 'session', 30), { text: 'time.idle', left: 30, mark: 60 });
+	assert.equal(notice(20, 'session', 30)?.text, 'time.session');
+});
+
+test('a snapshot’s name is what the server takes, and the next one is free', () => {
+	for (const name of ['a', 'before-exam', '1.2_3-4', 'a'.repeat(32)])
+		assert.equal(isSnapshotName(name), true, name);
+	for (const name of ['', '-a', '.a', '_a', 'a b', 'a/b', 'é', 'a'.repeat(33), 'a\n'])
+		assert.equal(isSnapshotName(name), false, name);
+	assert.equal(nextName([]), 'save-1');
+	assert.equal(nextName([{ name: 'save-1', created: 0 }, { name: 'save-3', created: 0 }]), 'save-2');
+	assert.ok(isSnapshotName(nextName([])));
+});
+
 test('every word is in both languages, with the same places', () => {
-	assert.deepEqual(Object.keys(fr), Object.keys(en));
+	assert.deepEqual(Object.keys(frFirst), Object.keys(enFirst));
+	assert.deepEqual(Object.keys(frMore), Object.keys(enMore));
+	assert.deepEqual(Object.keys(enFirst).filter((key) => key in enMore), []);
 	const places = (text) => (text.match(/\{\w+\}/g) ?? []).sort();
 	for (const key of Object.keys(en)) {
 		assert.ok(en[key].trim() && fr[key].trim(), key);
@@ -173,16 +206,26 @@ test('nothing in the pages needs a weaker content security policy', () => {
 	assert.doesNotMatch(readFileSync(join(web, 'style.css'), 'utf8'), /@import|url\(/);
 });
 
+/** What is loaded before anything is fetched on demand. @param {string} file @param {Set<string>} [seen] */
+function follow(file, seen = new Set()) {
+	if (seen.has(file))
+		return seen;
+	seen.add(file);
+	for (const [, to] of readFileSync(file, 'utf8').matchAll(/^import .*?from '(\.[^']+)'/gm))
+		follow(resolve(dirname(file), to), seen);
+	return seen;
+}
+
+test('the first page needs none of the words that come later', () => {
+	const used = new Set();
+	for (const file of follow(join(web, 'js/main.js')))
+		for (const [, key] of readFileSync(file, 'utf8').matchAll(/'([a-z]+\.[A-Za-z0-9]+)'/g))
+			used.add(key);
+	assert.deepEqual([...used].filter((key) => key in enMore), []);
+});
+
 test('the portal is small: under 60 KiB before the viewer is loaded', () => {
-	const seen = new Set();
-	const follow = (file) => {
-		if (seen.has(file))
-			return;
-		seen.add(file);
-		for (const [, to] of readFileSync(file, 'utf8').matchAll(/^import .*?from '(\.[^']+)'/gm))
-			follow(resolve(dirname(file), to));
-	};
-	follow(join(web, 'js/main.js'));
+	const seen = follow(join(web, 'js/main.js'));
 	const files = [...seen, join(web, 'index.html'), join(web, 'style.css'), join(web, 'icon.svg')];
 	assert.ok(![...seen].some((file) => file.includes('novnc') || file.endsWith('viewer.js')));
 	for (const language of ['words-en.js', 'words-fr.js']) {

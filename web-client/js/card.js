@@ -4,10 +4,12 @@
 import { api, ApiError, request } from './api.js';
 import { confirm, el, icon } from './dom.js';
 import { faultText } from './faults.js';
-import { loadPass, warm } from './lazy.js';
+import { loadPass, loadPower, loadSnapshots, warm } from './lazy.js';
 import { t, stepText } from './words.js';
 
 const POLL_MS = 500;
+// Who does not ask for a minute loses the place.
+const QUEUE_POLL_MS = 5000;
 // A cold boot under emulation takes half a minute; this is given up after five.
 const OPEN_DEADLINE_MS = 300_000;
 
@@ -28,8 +30,21 @@ export function createCard(context, first, gone, refresh) {
 		on: { click: onOpen, pointerenter: warm, focus: warm, pointerdown: warm } });
 	const vv = el('button', { type: 'button', class: 'button', on: { click: onFile } }, icon('down'), t('portal.vv'));
 	const reset = el('button', { type: 'button', class: 'button danger-quiet', on: { click: onReset } }, icon('reset'), t('portal.reset'));
-	const resetRow = el('div', { class: 'way' }, reset, el('p', { class: 'hint' }, t('portal.resetHint')));
+	const resetHint = el('p', { class: 'hint' }, t('portal.resetHint'));
+	const resetRow = el('div', { class: 'way' }, reset, resetHint);
 	const vncWay = el('div', { class: 'way', hidden: !context.me.vnc });
+	const powerWay = el('div', { class: 'way', hidden: true });
+	const snapshotsWay = el('div', { class: 'way', hidden: true });
+	/** The desktop that snapshotsWay is about. */
+	let snapshotsOf = '';
+	const more = el('span', {});
+	const details = el('details', { class: 'more', on: { toggle: () => onMore().catch(() => {}) } },
+		el('summary', {}, more, icon('chevron')),
+		el('div', { class: 'way' }, vv, el('p', { class: 'hint' }, t('portal.vvHint'))),
+		vncWay,
+		snapshotsWay,
+		powerWay,
+		resetRow);
 	const node = el('li', { class: 'card' },
 		el('div', { class: 'card-face' },
 			el('div', { class: 'card-head' },
@@ -37,11 +52,7 @@ export function createCard(context, first, gone, refresh) {
 				el('p', { class: 'state', id: `${id}-state` }, el('span', { class: 'dot', 'aria-hidden': 'true' }), state)),
 			open),
 		said,
-		el('details', { class: 'more', on: { toggle: () => onMore().catch(() => {}) } },
-			el('summary', {}, t('portal.more'), icon('chevron')),
-			el('div', { class: 'way' }, vv, el('p', { class: 'hint' }, t('portal.vvHint'))),
-			vncWay,
-			resetRow));
+		details);
 
 	// Asked for by few: fetched when the disclosure is opened.
 	async function onMore() {
@@ -50,6 +61,25 @@ export function createCard(context, first, gone, refresh) {
 				use(await api('POST', `${await readyDesktop()}/vnc`, { body: {}, signal: gone }));
 				refresh();
 			}));
+		if (isOwn() && !powerWay.hasChildNodes())
+			(await loadPower()).fillPowerWay(powerWay, pool.title || pool.name, onPower);
+		await showSnapshots();
+	}
+
+	const isOwn = () => pool.desktop?.kind === 'persistent';
+
+	async function showSnapshots() {
+		const desktop = pool.desktop?.kind === 'lab' ? pool.desktop.id : '';
+		if (snapshotsOf === desktop)
+			return;
+		snapshotsOf = desktop;
+		snapshotsWay.hidden = true;
+		if (desktop === '')
+			return;
+		const snapshots = (await loadSnapshots()).createSnapshots({ desktop, gone, onBack: refresh });
+		await snapshots.refresh();
+		snapshotsWay.replaceChildren(snapshots.node);
+		snapshotsWay.hidden = !snapshots.isOffered();
 	}
 
 	/** @returns {[string, string]} what the dot shows, and the sentence */
@@ -61,6 +91,8 @@ export function createCard(context, first, gone, refresh) {
 				if (desktop.usable === false)
 					break;
 				return ['on', t('portal.yours')];
+			case 'off':
+				return ['free', t('portal.off')];
 			case 'resetting':
 				return ['busy', t('portal.resetting')];
 			case 'failed':
@@ -87,7 +119,14 @@ export function createCard(context, first, gone, refresh) {
 		}
 		open.setAttribute('aria-disabled', String(busy));
 		open.disabled = vv.disabled = !pool.desktop && (pool.state === 'broken' || pool.state === 'draining');
-		resetRow.hidden = !pool.desktop;
+		const queued = Boolean(pool.desktop?.queue);
+		resetRow.hidden = !pool.desktop || isOwn();
+		resetHint.hidden = queued;
+		const verb = t(queued ? 'queue.leave' : 'portal.reset');
+		if (reset.lastChild.textContent !== verb)
+			reset.lastChild.textContent = verb;
+		powerWay.hidden = !isOwn() || pool.desktop?.state === 'off';
+		more.textContent = t(isOwn() ? 'portal.moreOwn' : pool.desktop?.kind === 'lab' ? 'portal.moreLab' : 'portal.more');
 	}
 
 	/**
@@ -137,26 +176,45 @@ export function createCard(context, first, gone, refresh) {
 	/** Its path, when it can be seen. */
 	async function readyDesktop() {
 		const path = `desktops/${encodeURIComponent((await claim()).desktop)}`;
-		const deadline = Date.now() + OPEN_DEADLINE_MS;
+		let deadline = Date.now() + OPEN_DEADLINE_MS;
 		while (Date.now() < deadline) {
 			const now = await api('GET', path, { signal: gone });
 			if (now.usable)
 				return path;
 			if (now.state === 'failed' || now.state === 'retired')
 				throw new ApiError(0, 'failed', now.note || t('portal.failed'));
-			const text = t('step.time', { step: stepText(now.step), seconds: Math.floor(now.elapsed ?? 0) });
+			const text = now.queue ? t('queue.place', now.queue) : t('step.time', { step: stepText(now.step), seconds: Math.floor(now.elapsed ?? 0) });
+			const step = now.queue ? text : now.step;
 			// Each second would be too much for a screen reader; a new step is not.
-			if (said.dataset.step !== now.step) {
-				said.dataset.step = now.step;
+			if (said.dataset.step !== step) {
+				said.dataset.step = step;
 				said.textContent = text;
 			}
-			await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+			// Others' turns take as long as they take.
+			if (now.queue)
+				deadline = Date.now() + OPEN_DEADLINE_MS;
+			await new Promise((resolve) => setTimeout(resolve, now.queue ? QUEUE_POLL_MS : POLL_MS));
 		}
 		throw new ApiError(0, 'timeout', '');
 	}
 
+	/**
+	 * @param {string} path
+	 * @param {string} done
+	 */
+	function onPower(path, done) {
+		const desktop = pool.desktop;
+		if (desktop)
+			act(async () => {
+				await api('POST', `desktops/${encodeURIComponent(desktop.id)}/${path}`, { body: {}, signal: gone });
+				said.textContent = done;
+				refresh();
+			});
+	}
+
 	async function onReset() {
-		const sure = await confirm({
+		const queued = Boolean(pool.desktop?.queue);
+		const sure = queued || await confirm({
 			title: t('portal.resetTitle', { pool: pool.title || pool.name }),
 			text: [t('portal.resetText')],
 			yes: t('portal.resetYes'),
@@ -168,7 +226,7 @@ export function createCard(context, first, gone, refresh) {
 			return;
 		act(async () => {
 			await api('POST', `desktops/${encodeURIComponent(desktop.id)}/reset`, { body: {}, signal: gone });
-			said.textContent = t('portal.resetDone');
+			said.textContent = t(queued ? 'queue.left' : 'portal.resetDone');
 			refresh();
 		});
 	}
@@ -179,6 +237,8 @@ export function createCard(context, first, gone, refresh) {
 		update(next) {
 			pool = next;
 			show();
+			if (details.open)
+				onMore().catch(() => {});
 		},
 	};
 }

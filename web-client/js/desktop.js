@@ -9,6 +9,9 @@ import { poolOf } from './routes.js';
 import { t, stepText } from './words.js';
 
 const POLL_MS = 500;
+// Who does not ask for a minute loses the place. A timer that follows an answer is held back by a second at most in a tab that nobody
+// looks at; one that follows a timer may be held back for a minute.
+const QUEUE_POLL_MS = 5000;
 // After this the page says that it takes long; it goes on all the same.
 const SLOW_S = 90;
 
@@ -24,6 +27,12 @@ const SLOW_S = 90;
  * @property {string | null} note
  * @property {number} elapsed seconds
  * @property {{clipboard?: string}} [policy]
+ * @property {string} [kind] floating, persistent or lab
+ * @property {{place: number, waiting: number} | null} [queue] all desktops are taken
+ * @property {import('./snapshots.js').Snapshot[]} [snapshots]
+ * @property {number} [snapshots-max] 0: none allowed
+ * @property {import('./time-left.js').Limit | null} [limit]
+ * @property {number | null} [idle-left] seconds
  */
 
 /**
@@ -104,6 +113,7 @@ export function renderDesktop(context, route) {
 	 */
 	async function waitUsable(id, progress) {
 		let impatient = false;
+		let queued = false;
 		for (;;) {
 			try {
 				/** @type {DesktopState} */
@@ -112,6 +122,11 @@ export function renderDesktop(context, route) {
 					title = now.title;
 				if (now.usable && (impatient || !isBooting(now)))
 					return now;
+				queued = Boolean(now.queue);
+				if (now.state === 'off') {
+					showEnd(t('desktop.off'), t('desktop.offText'), poolName ? { [t('desktop.start')]: openPool } : {});
+					return null;
+				}
 				if (now.state === 'failed') {
 					showEnd(t('desktop.failed'), t('desktop.failedText'), openButton(), now.note);
 					return null;
@@ -120,19 +135,37 @@ export function renderDesktop(context, route) {
 					showGone();
 					return null;
 				}
-				progress.step(stepText(now.step), now.elapsed ?? 0);
+				if (now.queue)
+					progress.queue(t('queue.place', now.queue), () => leaveQueue(id));
+				else
+					progress.step(stepText(now.step), now.elapsed ?? 0);
 				if (now.usable)
 					progress.offerScreen(() => {
 						impatient = true;
 					});
 			} catch (error) {
+				if (queued && error instanceof ApiError && error.status === 404) {
+					showEnd(t('queue.lost'), t('queue.lostText'), poolName ? { [t('queue.again')]: openPool } : {});
+					return null;
+				}
 				// The server, or what stands behind it, may be back in a moment: waiting is what this page is for.
 				if (!(error instanceof LostError || (error instanceof ApiError && error.status >= 500)))
 					throw error;
 				progress.step(faultText(error), 0);
 			}
-			await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+			await new Promise((resolve) => setTimeout(resolve, queued ? QUEUE_POLL_MS : POLL_MS));
 			gone.signal.throwIfAborted();
+		}
+	}
+
+	/** @param {string} id */
+	async function leaveQueue(id) {
+		try {
+			await api('POST', `desktops/${encodeURIComponent(id)}/reset`, { body: {}, signal: gone.signal });
+			context.go({ page: 'portal' });
+		} catch (error) {
+			if (!gone.signal.aborted)
+				showEnd(t('desktop.couldNot'), faultText(error, title), { [t('portal.retry')]: () => run(id) });
 		}
 	}
 
@@ -144,9 +177,10 @@ export function renderDesktop(context, route) {
 		const step = el('p', { class: 'step', 'aria-hidden': 'true' }, `${t('step.preparing')}…`);
 		const hint = el('p', { class: 'hint' }, t('step.goesOn'));
 		const show = el('button', { type: 'button', class: 'button', hidden: true }, t('step.show'));
+		const leave = el('button', { type: 'button', class: 'button', hidden: true }, t('queue.leave'));
 		const panel = el('div', { class: 'panel progress' },
 			el('div', { class: 'shelf', 'aria-hidden': 'true' }, el('i'), el('i'), el('i'), el('i'), el('i')),
-			heading, step, spoken, hint, show,
+			heading, step, spoken, hint, show, leave,
 			el('button', { type: 'button', class: 'button quiet', on: { click: () => context.go({ page: 'portal' }) } }, t('desktop.back')));
 		stage.replaceChildren(panel);
 		heading.focus();
@@ -157,7 +191,12 @@ export function renderDesktop(context, route) {
 			 * @param {number} seconds
 			 */
 			step(text, seconds) {
-				this.rename();
+				heading.textContent = t('step.titleOpen', { pool: title });
+				if (!leave.hidden) {
+					leave.hidden = true;
+					hint.textContent = t('step.goesOn');
+					heading.focus();
+				}
 				step.textContent = seconds >= 1 ? t('step.time', { step: text, seconds: Math.floor(seconds) }) : `${text}…`;
 				if (text !== said) {
 					said = text;
@@ -174,8 +213,20 @@ export function renderDesktop(context, route) {
 					onShow();
 				};
 			},
-			rename() {
-				heading.textContent = t('step.titleOpen', { pool: title });
+			/**
+			 * @param {string} text
+			 * @param {() => void} onLeave
+			 */
+			queue(text, onLeave) {
+				heading.textContent = t('queue.title', { pool: title });
+				step.textContent = text;
+				hint.textContent = t('queue.goesOn');
+				leave.hidden = false;
+				leave.onclick = onLeave;
+				if (text !== said) {
+					said = text;
+					spoken.textContent = `${text} ${hint.textContent}`;
+				}
 			},
 			remove: () => panel.remove(),
 		};

@@ -3,6 +3,7 @@
 
 import { LostError } from './api.js';
 import { el } from './dom.js';
+import { loadMoreWords } from './words.js';
 
 /**
  * Some browsers remember a module that could not be fetched as broken until the page is loaded anew.
@@ -16,7 +17,7 @@ export class StaleError extends LostError {}
  */
 async function part(module) {
 	try {
-		return await module;
+		return (await Promise.all([module, loadMoreWords()]))[0];
 	} catch (error) {
 		throw new StaleError(String(error));
 	}
@@ -24,7 +25,9 @@ async function part(module) {
 
 export const loadDesktop = () => part(import('./desktop.js'));
 export const loadPass = () => part(import('./vnc-pass.js'));
+export const loadPower = () => part(import('./power.js'));
 export const loadSessions = () => part(import('./sessions.js'));
+export const loadSnapshots = () => part(import('./snapshots.js'));
 export const loadViewer = () => part(Promise.all([import('./viewer.js'), sheet()]).then(([module]) => module));
 
 /** @type {Promise<void> | null} */

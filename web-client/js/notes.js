@@ -15,11 +15,14 @@ export function createNotes(stage) {
 		agent.hidden = true;
 	} } }, t('note.dismiss')));
 	const offer = note();
-	const box = el('div', { class: 'notes', role: 'status' }, agent, offer);
+	const box = el('div', { class: 'notes' }, el('div', { class: 'notes', role: 'status' }, agent, offer));
 	let dismissed = '';
 	stage.append(box);
 
 	return {
+		/** For notes that say themselves when they are to be heard. */
+		box,
+
 		/** @param {import('./desktop.js').DesktopState} now */
 		show(now) {
 			const text = now.agent ? now.note || '' : isBooting(now) ? t('note.starting') : t('note.noAgent');

@@ -50,7 +50,7 @@ export function renderPortal(context) {
 		list.removeAttribute('aria-busy');
 		if (gone.signal.aborted)
 			return;
-		const busy = fault.textContent !== '' || context.pools.some((pool) => pool.desktop && pool.desktop.state !== 'assigned');
+		const busy = fault.textContent !== '' || context.pools.some((pool) => pool.desktop && !['assigned', 'off'].includes(pool.desktop.state));
 		timer = setTimeout(() => (document.hidden ? undefined : refresh()), busy ? BUSY_MS : CALM_MS);
 	}
 
@@ -96,7 +96,7 @@ export function renderPortal(context) {
 
 	/** Titles of the desktops that a sign-out erases. */
 	function wiped() {
-		return context.pools.filter((pool) => pool.desktop && (pool.reset ?? 'logout') === 'logout').map((pool) => pool.title);
+		return context.pools.filter((pool) => pool.desktop && pool.desktop.kind !== 'persistent' && (pool.reset ?? 'logout') === 'logout').map((pool) => pool.title);
 	}
 
 	async function signOut() {

@@ -22,8 +22,9 @@ const TYPED_MS = 200;
  * @param {(ratio: number) => void} options.onRatio
  * @param {() => void} options.onScreen give the keyboard to the screen
  * @param {() => void} options.onLeave
+ * @param {ReturnType<typeof import('./snapshots.js').createSnapshots>} options.snapshots
  */
-export function createToolbar({ title, stage, clipboard, press, type, onRatio, onScreen, onLeave }) {
+export function createToolbar({ title, stage, clipboard, press, type, onRatio, onScreen, onLeave, snapshots }) {
 	const gone = new AbortController();
 	let agentThere = false;
 	let introduceTimer = 0;
@@ -56,7 +57,9 @@ export function createToolbar({ title, stage, clipboard, press, type, onRatio, o
 			closePanels();
 			press(combo.keys);
 		} } }, combo.label)))));
-	const panels = [clip, keys];
+	const saved = withPanel('save', t('snap.title'), snapshots.node);
+	saved.button.hidden = true;
+	const panels = [clip, keys, saved];
 
 	// Only where there may be no other keyboard.
 	const typing = el('textarea', { class: 'typing', tabIndex: -1, 'aria-label': t('viewer.keyboard'), autocapitalize: 'none', autocomplete: 'off', spellcheck: false });
@@ -71,7 +74,7 @@ export function createToolbar({ title, stage, clipboard, press, type, onRatio, o
 	leave.title = t('viewer.leaveText');
 
 	const tools = el('div', { class: 'bar-tools', id: 'bar-tools', role: 'group', 'aria-label': t('viewer.toolbar'), hidden: true },
-		full, clip.button, keyboard, keys.button, sharpButton, leave,
+		full, clip.button, keyboard, keys.button, saved.button, sharpButton, leave,
 		el('p', { class: 'bar-hint' }, t('viewer.wayOutShort')));
 	const node = el('div', { class: 'bar', on: { keydown: onKey } }, toggle, tools, typing, panels.map((panel) => panel.node));
 
@@ -254,6 +257,11 @@ export function createToolbar({ title, stage, clipboard, press, type, onRatio, o
 		agent(there) {
 			agentThere = there;
 			showClip();
+		},
+		offerSnapshots() {
+			saved.button.hidden = !snapshots.isOffered();
+			if (saved.button.hidden)
+				saved.set(false);
 		},
 		/** @param {ClipboardState} state */
 		clipboardState(state) {

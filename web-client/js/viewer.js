@@ -9,6 +9,8 @@ import { watchWayOut } from './keys.js';
 import { createLostPanel } from './lost.js';
 import { createNotes } from './notes.js';
 import { openScreen } from './screen.js';
+import { createSnapshots } from './snapshots.js';
+import { createTimeLeft } from './time-left.js';
 import { createToolbar } from './toolbar.js';
 import { t } from './words.js';
 
@@ -62,8 +64,10 @@ export function createViewer(options) {
 			notes.offerClipboard(state === 'ask' && everConnected, () => clipboard.ask());
 		},
 	});
+	const timeLeft = createTimeLeft({ box: notes.box, desktop: id, gone: gone.signal, onDone: () => screen?.focus() });
+	const snapshots = createSnapshots({ desktop: id, gone: gone.signal });
 	const toolbar = createToolbar({
-		title, clipboard, stage,
+		title, clipboard, stage, snapshots,
 		press(keys) {
 			screen?.press(keys);
 			screen?.focus();
@@ -77,8 +81,16 @@ export function createViewer(options) {
 		},
 	});
 	stage.append(el('h1', { class: 'hidden' }, title), toolbar.node, wayOut, spoken, mount);
-	notes.show(first);
-	toolbar.agent(first.agent);
+	show(first);
+
+	/** @param {import('./desktop.js').DesktopState} now */
+	function show(now) {
+		toolbar.agent(now.agent === true);
+		notes.show(now);
+		timeLeft.take(now);
+		snapshots.take(now);
+		toolbar.offerSnapshots();
+	}
 
 	function connect() {
 		clearTimeout(retryTimer);
@@ -144,7 +156,7 @@ export function createViewer(options) {
 			if (fate === 'waiting' && found.retry)
 				return options.onNotUsable();
 			if (!found.retry)
-				return options.onEnd(found);
+				return options.onEnd(code === 4008 ? { ...found, text: timeLeft.reason() ?? found.text } : found);
 		}
 		const wait = retryDelay(attempt++);
 		options.setState('reconnecting');
@@ -185,7 +197,7 @@ export function createViewer(options) {
 				await look();
 			if (screen && !gone.signal.aborted)
 				watch();
-		}, toolbar.hasAgent() || watches > FAST_WATCHES ? WATCH_MS : WATCH_FAST_MS);
+		}, !timeLeft.isUrgent() && (toolbar.hasAgent() || watches > FAST_WATCHES) ? WATCH_MS : WATCH_FAST_MS);
 	}
 
 	async function look() {
@@ -195,8 +207,7 @@ export function createViewer(options) {
 			silent = 0;
 			if (now.agent && !toolbar.hasAgent())
 				screen?.followWindow();
-			toolbar.agent(now.agent === true);
-			notes.show(now);
+			show(now);
 		} catch (error) {
 			// A broker that restarts must not disturb; a network that swallowed two questions has swallowed the screen too.
 			if (error instanceof LostError && !error.reached && ++silent >= 2)

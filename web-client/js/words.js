@@ -7,6 +7,12 @@ const dictionaries = {
 	fr: () => import('./words-fr.js'),
 };
 
+/** @type {Record<string, () => Promise<{words: Record<string, string>}>>} */
+const more = {
+	en: () => import('./words-en-more.js'),
+	fr: () => import('./words-fr-more.js'),
+};
+
 /**
  * The first of the person's languages that there is a dictionary for.
  * @param {readonly string[]} wanted as in navigator.languages
@@ -22,7 +28,12 @@ export function chooseLanguage(wanted) {
 
 export const language = chooseLanguage(globalThis.navigator?.languages ?? []);
 // Only one is fetched.
-const { words } = await dictionaries[language]();
+const words = { ...(await dictionaries[language]()).words };
+
+/** Words that the first page does without; before any part of lazy.js is used. */
+export async function loadMoreWords() {
+	Object.assign(words, (await more[language]()).words);
+}
 
 /**
  * @param {string} key
