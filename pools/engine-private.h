@@ -70,7 +70,7 @@ struct Engine {
 	GQueue changed;		/* Desktop *: dirty, in order */
 	guint64 clock;		/* counts calls to libvirt that ended */
 	gboolean reconciled;	/* since the connection was made */
-	gboolean listing, list_again, refresh_due;
+	gboolean listing, list_again, refresh_due, facts_due;
 	guint changed_id, plan_id, plan_later_id, list_id, minute_id;
 };
 

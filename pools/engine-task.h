@@ -13,8 +13,13 @@ typedef struct {
 	gboolean kvm, usb;
 	guint cpus;
 	guint64 memory;
+	gint64 disk_bytes, extra_bytes;
+	int firmware; /* PoolFirmware */
+	gboolean tpm, sound, windows;
+	guint monitors, cpu_shares, io_weight;
+	char *extra_disk, *nvram, *drivers, *devices;
 	/* Of a template or its clone; key NULL: neither. */
-	char *key, *memory_file, *template_disk, *state_file;
+	char *key, *memory_file, *template_disk, *template_extra, *state_file;
 	gboolean run; /* a clone: let it run at once */
 } Task;
 

@@ -5,6 +5,7 @@
 #include "broker/common/error.h"
 #include "broker/common/settings.h"
 #include "pools/images.h"
+#include "pools/xml-fragment.h"
 
 #include <net/if.h>
 #include <string.h>
@@ -18,7 +19,7 @@ static const char *const kind_words[] = {"floating", "persistent", "lab", NULL};
 static const char *const reset_words[] = {"never", "logout", "disconnect", "schedule", NULL};
 static const char *const instant_words[] = {"auto", "no", NULL};
 static const char *const accel_words[] = {"auto", "kvm", "tcg", NULL};
-static const char *const os_words[] = {"linux", "windows", NULL};
+static const char *const os_words[] = {"auto", "linux", "windows", NULL};
 static const char *const firmware_words[] = {"bios", "uefi", "uefi-secure", NULL};
 static const char *const clipboard_words[] = {"both", "to-desktop", "from-desktop", "off", NULL};
 static const char *const usb_words[] = {"off", "on", NULL};
@@ -78,7 +79,48 @@ check_bridge(const void *field, char **why)
 	return FALSE;
 }
 
-/* Users and groups are compared with what PAM and NSS call them; spaces and slashes in one are a slip of the pen. */
+static gboolean
+check_disk(const void *field, char **why)
+{
+	gint64 size = *(const gint64 *)field;
+
+	if (size == 0 || size >= MIB)
+		return TRUE;
+	*why = g_strdup("a disk has at least 1M; 0 stands for none of its own");
+	return FALSE;
+}
+
+/* The ranges that both versions of the kernel's control groups have. */
+static gboolean
+check_shares(const void *field, char **why)
+{
+	gint64 shares = *(const gint64 *)field;
+
+	if (shares != 1)
+		return TRUE;
+	*why = g_strdup("it is 2 to 10000, or 0 for what every process of the host has");
+	return FALSE;
+}
+
+static gboolean
+check_weight(const void *field, char **why)
+{
+	gint64 weight = *(const gint64 *)field;
+
+	if (weight == 0 || weight >= 10)
+		return TRUE;
+	*why = g_strdup("it is 10 to 1000, or 0 for what every process of the host has");
+	return FALSE;
+}
+
+static gboolean
+check_xml(const void *field, char **why)
+{
+	return xml_fragment_is_whole(*(char *const *)field, why);
+}
+
+/* Users and groups are compared with what PAM and NSS call them; spaces and slashes in one are a slip of the
+ * pen. */
 static gboolean
 check_people(const void *field, char **why)
 {
@@ -112,17 +154,16 @@ static const Setting table[] = {
 	{"Desktop", "CPUs", SETTING_INT, AT(cpus), "2", 1, 64},
 	{"Desktop", "Memory", SETTING_SIZE, AT(memory), "2G", 128 * MIB, TIB},
 	{"Desktop", "Accel", SETTING_ENUM, AT(accel), "auto", .words = accel_words},
-	{"Desktop", "Disk", SETTING_SIZE, AT(disk), "0", 0, 16 * TIB, .unsupported = "a disk is as large as its image"},
-	{"Desktop", "ExtraDisk", SETTING_SIZE, AT(extra_disk), "0", 0, 16 * TIB, .unsupported = "a desktop has one disk"},
-	{"Desktop", "Os", SETTING_ENUM, AT(os), "linux", .words = os_words, .unsupported = "desktops are made for Linux"},
-	{"Desktop", "Sound", SETTING_BOOL, AT(sound), "yes", .unsupported = "every desktop has a sound card"},
-	{"Desktop", "CPUShares", SETTING_INT, AT(cpu_shares), "0", 0, 262144, .unsupported = "all have the same share"},
-	{"Desktop", "IOWeight", SETTING_INT, AT(io_weight), "0", 0, 10000, .unsupported = "all have the same share"},
-	{"Desktop", "Xml", SETTING_STRING, AT(xml), .unsupported = "nothing can be added to a desktop's devices"},
-	{"Desktop", "Firmware", SETTING_ENUM, AT(firmware), "bios", .words = firmware_words,
-		.unsupported = "desktops start with BIOS, or straight into their kernel"},
-	{"Desktop", "TPM", SETTING_BOOL, AT(tpm), "no", .unsupported = "a desktop has no TPM"},
-	{"Desktop", "Monitors", SETTING_INT, AT(monitors), "1", 1, 16, .unsupported = "a desktop has one monitor"},
+	{"Desktop", "Disk", SETTING_SIZE, AT(disk), "0", 0, 16 * TIB, .check = check_disk},
+	{"Desktop", "ExtraDisk", SETTING_SIZE, AT(extra_disk), "0", 0, 16 * TIB, .check = check_disk},
+	{"Desktop", "Os", SETTING_ENUM, AT(os), "auto", .words = os_words},
+	{"Desktop", "Sound", SETTING_BOOL, AT(sound), "yes"},
+	{"Desktop", "CPUShares", SETTING_INT, AT(cpu_shares), "0", 0, 10000, .check = check_shares},
+	{"Desktop", "IOWeight", SETTING_INT, AT(io_weight), "0", 0, 1000, .check = check_weight},
+	{"Desktop", "Xml", SETTING_STRING, AT(xml), .check = check_xml},
+	{"Desktop", "Firmware", SETTING_ENUM, AT(firmware), "bios", .words = firmware_words},
+	{"Desktop", "TPM", SETTING_BOOL, AT(tpm), "no"},
+	{"Desktop", "Monitors", SETTING_INT, AT(monitors), "1", 1, 4},
 	{"Access", "Users", SETTING_LIST, AT(users), .check = check_people},
 	{"Access", "Groups", SETTING_LIST, AT(groups), .check = check_people},
 	{"Access", "Admins", SETTING_LIST, AT(admins), .check = check_people,
@@ -183,11 +224,8 @@ line_of(const char *text, const char *key)
 	return 0;
 }
 
-static void
-add_fault(GPtrArray **faults, const char *path, const char *key, const char *format, ...) G_GNUC_PRINTF(4, 5);
-
-static void
-add_fault(GPtrArray **faults, const char *path, const char *key, const char *format, ...)
+void
+pool_file_add_fault(GPtrArray **faults, const char *path, const char *key, const char *format, ...)
 {
 	SettingsFault *fault = g_new0(SettingsFault, 1);
 	g_autofree char *text = NULL;
@@ -224,21 +262,22 @@ check_together(const PoolFile *file, const char *path, GPtrArray **faults)
 
 	if (file->spare <= file->max && file->spare + file->parked > file->max && is_sound(*faults, "Pool/Parked") &&
 		is_sound(*faults, "Pool/Max"))
-		add_fault(faults, path, "Pool/Parked",
-			"%" G_GINT64_FORMAT " parked desktops beside Spare=%" G_GINT64_FORMAT " are more than Max=%" G_GINT64_FORMAT
-			" allows in all",
+		pool_file_add_fault(faults, path, "Pool/Parked",
+			"%" G_GINT64_FORMAT " parked desktops beside Spare=%" G_GINT64_FORMAT
+			" are more than Max=%" G_GINT64_FORMAT " allows in all",
 			file->parked, file->spare, file->max);
-	if (file->parked > 0 && file->instant == POOL_INSTANT_NO && is_sound(*faults, "Pool/Parked") && is_sound(*faults, "Pool/Instant"))
-		add_fault(faults, path, "Pool/Parked",
-			"desktops that boot cannot be parked: remove it, or set Instant=auto");
+	if (file->parked > 0 && file->instant == POOL_INSTANT_NO && is_sound(*faults, "Pool/Parked") &&
+		is_sound(*faults, "Pool/Instant"))
+		pool_file_add_fault(
+			faults, path, "Pool/Parked", "desktops that boot cannot be parked: remove it, or set Instant=auto");
 	if (file->spare > file->max && is_sound(*faults, "Pool/Spare") && is_sound(*faults, "Pool/Max"))
-		add_fault(faults, path, "Pool/Spare",
+		pool_file_add_fault(faults, path, "Pool/Spare",
 			"%" G_GINT64_FORMAT " desktops kept ready are more than Max=%" G_GINT64_FORMAT " allows in all",
 			file->spare, file->max);
 	if (sound && file->mode == POOL_NETWORK_BRIDGE && file->bridge == NULL)
-		add_fault(faults, path, "Network/Mode", "bridge needs the name of a bridge of this host in Bridge=");
+		pool_file_add_fault(faults, path, "Network/Mode", "bridge needs the name of a bridge of this host in Bridge=");
 	if (sound && file->mode != POOL_NETWORK_BRIDGE && file->bridge != NULL)
-		add_fault(faults, path, "Network/Bridge", "has no effect with Mode=%s: remove it, or set Mode=bridge",
+		pool_file_add_fault(faults, path, "Network/Bridge", "has no effect with Mode=%s: remove it, or set Mode=bridge",
 			mode_words[file->mode]);
 }
 
@@ -267,7 +306,7 @@ pool_file_read(const char *path, GPtrArray **faults)
 	*faults = settings_read(path, table, file);
 	file->name = name_of(path);
 	if (!g_str_has_suffix(base, POOL_FILE_SUFFIX) || !pool_name_is_valid(file->name))
-		add_fault(faults, path, NULL,
+		pool_file_add_fault(faults, path, NULL,
 			"the file's name is not NAME" POOL_FILE_SUFFIX
 			", where NAME is at most %d of a-z, 0-9 and -, and does not begin with -",
 			NAME_MAX_CHARS);
@@ -331,6 +370,10 @@ pool_kind_word(int kind)
 char *
 pool_file_hardware(const PoolFile *file)
 {
-	return g_strdup_printf("%s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s %s %s", file->image, file->cpus, file->memory,
-		accel_words[file->accel], mode_words[file->mode], file->bridge ? file->bridge : "");
+	return g_strdup_printf("%s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s %s %s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT
+			       " %s %s %d %d %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s",
+		file->image, file->cpus, file->memory, accel_words[file->accel], mode_words[file->mode],
+		file->bridge ? file->bridge : "", file->disk, file->extra_disk, os_words[file->os],
+		firmware_words[file->firmware], file->tpm, file->sound, file->monitors, file->cpu_shares, file->io_weight,
+		file->xml ? file->xml : "");
 }
