@@ -125,6 +125,12 @@ check_hardware(const PoolFile *file, const char *path, const char *images, const
 	}
 }
 
+static int
+compare_lines(gconstpointer a, gconstpointer b)
+{
+	return (*(SettingsFault *const *)a)->line - (*(SettingsFault *const *)b)->line;
+}
+
 /* Result: how many faults. @images NULL: where images lie is not known. @facts NULL: what the host can do is
  * not known. */
 static guint
@@ -136,8 +142,10 @@ check_file(const char *path, const char *images, const HostFacts *facts, JsonBui
 
 	if (file)
 		check_hardware(file, path, images, facts, &faults);
-	if (faults)
+	if (faults) {
+		g_ptr_array_sort(faults, compare_lines);
 		print_faults(faults, json);
+	}
 	if (warning)
 		g_printerr("%s: warning: %s\n", path, warning);
 	return faults ? faults->len : 0;
