@@ -2,7 +2,7 @@
 #include "config.h"
 #include "pools/domain-xml.h"
 
-#define ROOT_PORTS 14 /* of a desktop that is frozen or woken: its devices take nine */
+#define ROOT_PORTS 14 /* of a desktop that is frozen or woken: its devices take ten at most */
 
 static void add(GString *xml, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
