@@ -13,6 +13,8 @@ IMAGE_PACKAGES="mmdebstrap debian-archive-keyring e2fsprogs zstd xz-utils cpio b
 RUN_PACKAGES="systemd-container libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients qemu-utils dnsmasq-base
 	iproute2 libpam-pwdfile openssl acl util-linux python3-minimal"
 QEMU_PACKAGES="qemu-system-x86 qemu-system-modules-opengl"
+# For Firmware=uefi and TPM=yes of pool files, and for nothing else: who uses neither key needs none of them.
+HARDWARE_PACKAGES="ovmf swtpm swtpm-tools"
 
 # Debian's release number (12, 13), or 0 elsewhere.
 debian_release() {

@@ -3,9 +3,7 @@
 #include "pools/doctor-private.h"
 
 #include "broker/common/error.h"
-#include "pools/host-facts.h"
-#include "pools/host.h"
-#include "pools/libvirt-loop.h"
+#include "pools/host-ask.h"
 
 #include <glob.h>
 #include <pwd.h>
@@ -13,7 +11,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define LIBVIRT_DEADLINE_S 10
 #define LIBVIRT_MIN 9000000
 #define SHARED_MEMORY_MIN 9002000 /* QEMU's Listener.Unix.Map */
 #define MODULE_MAX (16u << 20)
@@ -40,78 +37,6 @@ doctor_examine_acceleration(GPtrArray *findings)
 			"software emulation (TCG) is used: QEMU's user %s may not open /dev/kvm", user);
 	else
 		doctor_add(findings, DOCTOR_OK, "acceleration", NULL, "KVM");
-}
-
-/* Asked in a thread of its own: a libvirt that hangs must not hang its doctor. */
-typedef struct {
-	gatomicrefcount refs;
-	GMutex lock;
-	GCond cond;
-	char *uri;
-	gboolean local, done;
-	HostFacts *facts;
-	GError *error;
-	gboolean connected;
-} Question;
-
-static void
-question_unref(Question *question)
-{
-	if (!g_atomic_ref_count_dec(&question->refs))
-		return;
-	host_facts_free(question->facts);
-	g_clear_error(&question->error);
-	g_mutex_clear(&question->lock);
-	g_cond_clear(&question->cond);
-	g_free(question->uri);
-	g_free(question);
-}
-
-static gpointer
-ask_libvirt(gpointer data)
-{
-	Question *question = data;
-	g_autoptr(GError) error = NULL;
-	virConnectPtr connection = virConnectOpen(question->uri);
-	HostFacts *facts = NULL;
-
-	if (connection == NULL) {
-		host_set_error(&error, question->uri);
-	} else {
-		facts = host_facts_probe(connection, question->local, &error);
-		virConnectClose(connection);
-	}
-	g_mutex_lock(&question->lock);
-	question->facts = facts;
-	question->error = g_steal_pointer(&error);
-	question->connected = connection != NULL;
-	question->done = TRUE;
-	g_cond_signal(&question->cond);
-	g_mutex_unlock(&question->lock);
-	question_unref(question);
-	return NULL;
-}
-
-static Question *
-ask(const Conf *conf)
-{
-	Question *question = g_new0(Question, 1);
-	gint64 deadline_us = g_get_monotonic_time() + LIBVIRT_DEADLINE_S * G_USEC_PER_SEC;
-
-	libvirt_loop_register();
-	g_atomic_ref_count_init(&question->refs);
-	g_atomic_ref_count_inc(&question->refs);
-	g_mutex_init(&question->lock);
-	g_cond_init(&question->cond);
-	question->uri = g_strdup(conf->libvirt_uri);
-	question->local = strstr(conf->libvirt_uri, ":///") != NULL;
-	g_thread_unref(g_thread_new("carrel-doctor", ask_libvirt, question));
-	g_mutex_lock(&question->lock);
-	while (!question->done) {
-		if (!g_cond_wait_until(&question->cond, &question->lock, deadline_us))
-			break;
-	}
-	return question; /* locked */
 }
 
 /* Does the display module of this QEMU know shared memory? Its own file says it best; else the version. */
@@ -149,12 +74,11 @@ has_display_module(const HostFacts *facts)
 }
 
 static void
-examine_display(GPtrArray *findings, const Question *question)
+examine_display(GPtrArray *findings, const HostFacts *facts, gboolean local)
 {
-	const HostFacts *facts = question->facts;
 	g_autofree char *version = host_facts_version(facts->qemu_version);
 
-	if (!facts->dbus_display || (question->local && !has_display_module(facts)))
+	if (!facts->dbus_display || (local && !has_display_module(facts)))
 		doctor_add(findings, DOCTOR_BAD, "display",
 			"Install the module that brings it (Debian 13 and bookworm-backports: qemu-system-modules-opengl; Debian 12: "
 			"qemu-system-common and qemu-system-gui; Fedora: qemu-ui-dbus)",
@@ -170,32 +94,34 @@ examine_display(GPtrArray *findings, const Question *question)
 void
 doctor_examine_libvirt(GPtrArray *findings, const Conf *conf)
 {
-	Question *question = ask(conf);
+	g_autoptr(GError) error = NULL;
+	gboolean connected;
+	g_autoptr(HostFacts) facts = host_ask(conf->libvirt_uri, &connected, &error);
 
-	if (!question->done) {
+	if (g_error_matches(error, CARREL_ERROR, CARREL_ERROR_TIMEOUT)) {
 		doctor_add(findings, DOCTOR_BAD, "libvirt", "Restart it: systemctl restart libvirtd (desktops go on running)",
-			"%s does not answer within %d s", conf->libvirt_uri, LIBVIRT_DEADLINE_S);
-	} else if (question->facts == NULL && !question->connected) {
-		gboolean denied = g_error_matches(question->error, CARREL_ERROR, CARREL_ERROR_DENIED) ||
-				  strstr(question->error->message, "ermission denied") != NULL;
+			"%s", error->message);
+	} else if (facts == NULL && !connected) {
+		gboolean denied = g_error_matches(error, CARREL_ERROR, CARREL_ERROR_DENIED) ||
+			strstr(error->message, "ermission denied") != NULL;
 
 		doctor_add(findings, DOCTOR_BAD, "libvirt",
-			denied ? "Call this as root, or as a member of the group libvirt ([Users] LibvirtGroups= for the programs)"
-			       : "Start it: systemctl enable --now libvirtd, or libvirtd -d where there is no systemd",
-			"%s", question->error->message);
-	} else if (question->facts == NULL) {
+			denied ? "Call this as root, or as a member of the group libvirt ([Users] "
+				 "LibvirtGroups= for the programs)"
+			       : "Start it: systemctl enable --now libvirtd, or libvirtd -d where there is "
+				 "no systemd",
+			"%s", error->message);
+	} else if (facts == NULL) {
 		doctor_add(findings, DOCTOR_BAD, "libvirt", "Install QEMU (Debian: qemu-system-x86) and restart libvirtd", "%s",
-			question->error->message);
+			error->message);
 	} else {
-		g_autofree char *version = host_facts_version(question->facts->libvirt_version);
-		gboolean old = question->facts->libvirt_version < LIBVIRT_MIN;
+		g_autofree char *version = host_facts_version(facts->libvirt_version);
+		gboolean old = facts->libvirt_version < LIBVIRT_MIN;
 
 		doctor_add(findings, old ? DOCTOR_BAD : DOCTOR_OK, "libvirt", old ? "Install libvirt 9.0 or newer" : NULL,
 			"libvirt %s answers at %s", version, conf->libvirt_uri);
-		examine_display(findings, question);
+		examine_display(findings, facts, strstr(conf->libvirt_uri, ":///") != NULL);
 	}
-	g_mutex_unlock(&question->lock);
-	question_unref(question);
 }
 
 /* The nearest folder above @path that is there. Free with g_free. */

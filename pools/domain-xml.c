@@ -2,7 +2,7 @@
 #include "config.h"
 #include "pools/domain-xml.h"
 
-#define ROOT_PORTS 14 /* of a desktop that is frozen or woken: its devices take nine */
+#define ROOT_PORTS 14 /* of a desktop that is frozen or woken: its devices take ten at most */
 
 static void add(GString *xml, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
@@ -31,12 +31,28 @@ add_identity(GString *xml, const DomainSpec *spec)
 		add(xml, "<genid/>");
 }
 
+/* libvirt chooses the firmware among those that the host's packages describe, and copies its first variables
+ * to @nvram. */
 static void
-add_platform(GString *xml, const DomainSpec *spec)
+add_firmware(GString *xml, const DomainSpec *spec)
 {
-	add(xml, "<memory unit='b'>%" G_GUINT64_FORMAT "</memory><vcpu placement='static'>%u</vcpu>", spec->memory,
-		spec->cpus);
-	add(xml, "<os><type arch='x86_64' machine='%s'>hvm</type>", spec->machine);
+	gboolean secure = spec->firmware == POOL_FIRMWARE_UEFI_SECURE;
+
+	if (spec->firmware == POOL_FIRMWARE_BIOS)
+		return;
+	add(xml, "<firmware><feature enabled='%s' name='secure-boot'/>", secure ? "yes" : "no");
+	/* With the keys of those who sign systems: without them anything starts. */
+	if (secure)
+		add(xml, "<feature enabled='yes' name='enrolled-keys'/>");
+	add(xml, "</firmware><nvram>%s</nvram>", spec->nvram);
+}
+
+static void
+add_boot(GString *xml, const DomainSpec *spec)
+{
+	g_string_append(xml, spec->firmware == POOL_FIRMWARE_BIOS ? "<os>" : "<os firmware='efi'>");
+	add(xml, "<type arch='x86_64' machine='%s'>hvm</type>", spec->machine);
+	add_firmware(xml, spec);
 	if (spec->kernel) {
 		add(xml, "<kernel>%s</kernel>", spec->kernel);
 		if (spec->initrd)
@@ -45,39 +61,110 @@ add_platform(GString *xml, const DomainSpec *spec)
 	} else {
 		add(xml, "<boot dev='hd'/>");
 	}
-	add(xml, "</os><features><acpi/><apic/></features>");
-	/* Distributions have begun to want x86-64-v2 and v3, so an emulated CPU gets all that TCG knows but 57-bit addresses,
-	 * which cost a page-table level and buy nothing here. */
+	add(xml, "</os>");
+}
+
+/* Windows asks its host for the time and for help rather than measure both itself, where KVM can answer. */
+static void
+add_features(GString *xml, const DomainSpec *spec)
+{
+	add(xml, "<features><acpi/><apic/>");
+	if (spec->windows && spec->kvm)
+		add(xml,
+			"<hyperv mode='custom'><relaxed state='on'/><vapic state='on'/><spinlocks state='on' "
+			"retries='8191'/>"
+			"<vpindex state='on'/><runtime state='on'/><synic state='on'/><stimer "
+			"state='on'/><frequencies state='on'/></hyperv>");
+	add(xml, "</features>");
+}
+
+static void
+add_clock(GString *xml, const DomainSpec *spec)
+{
+	if (!spec->windows) {
+		add(xml, "<clock offset='utc'/>");
+		return;
+	}
+	add(xml,
+		"<clock offset='localtime'><timer name='rtc' tickpolicy='catchup'/><timer name='pit' "
+		"tickpolicy='delay'/>"
+		"<timer name='hpet' present='no'/>");
+	if (spec->kvm)
+		add(xml, "<timer name='hypervclock' present='yes'/>");
+	add(xml, "</clock>");
+}
+
+static void
+add_shares(GString *xml, const DomainSpec *spec)
+{
+	if (spec->io_weight > 0)
+		add(xml, "<blkiotune><weight>%u</weight></blkiotune>", spec->io_weight);
+	if (spec->cpu_shares > 0)
+		add(xml, "<cputune><shares>%u</shares></cputune>", spec->cpu_shares);
+}
+
+static void
+add_platform(GString *xml, const DomainSpec *spec)
+{
+	add(xml, "<memory unit='b'>%" G_GUINT64_FORMAT "</memory><vcpu placement='static'>%u</vcpu>", spec->memory, spec->cpus);
+	add_shares(xml, spec);
+	add_boot(xml, spec);
+	add_features(xml, spec);
+	/* Distributions have begun to want x86-64-v2 and v3, so an emulated CPU gets all that TCG knows but
+	 * 57-bit addresses, which cost a page-table level and buy nothing here. */
 	if (spec->kvm)
 		add(xml, "<cpu mode='host-passthrough' check='none' migratable='%s'/>", spec->memory_file ? "on" : "off");
 	else
 		add(xml, "<cpu mode='maximum' check='none'><feature policy='disable' name='la57'/></cpu>");
-	/* A domain is transient: whichever way it stops, it and its name are gone, and the broker hears of it. */
-	add(xml, "<clock offset='utc'/><on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot>"
-		 "<on_crash>destroy</on_crash>");
+	add_clock(xml, spec);
+	/* A domain is transient: whichever way it stops, it and its name are gone, and the broker hears of
+	 * it. */
+	add(xml,
+		"<on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot><on_crash>destroy</"
+		"on_crash>");
 }
 
 static void
-add_disk(GString *xml, const DomainSpec *spec)
+add_disk(GString *xml, const DomainSpec *spec, const char *path, const char *const *under, const char *target)
 {
-	/* cache=unsafe: what a throw-away desktop wrote is worth nothing after a crash of the host, and its flushes are
-	 * what makes a hundred of them slow. One that is kept writes when it is told to. The golden disk is named here, so that libvirt does not have to probe for it,
-	 * and stays in its owner's hands (relabel=no), so that no VM could ever be given the right to write to it. */
-	const char *under[] = {spec->template_disk, spec->backing};
+	guint n = 0;
 
+	/* cache=unsafe: what a throw-away desktop wrote is worth nothing after a crash of the host, and its
+	 * flushes are what makes a hundred of them slow. What lies under it is named here, so that libvirt
+	 * does not have to probe for it, and stays in its owner's hands (relabel=no), so that no VM could
+	 * ever be given the right to write to it. */
 	add(xml,
-		"<disk type='file' device='disk'><driver name='qemu' type='qcow2' cache='%s' discard='unmap'/>"
+		"<disk type='file' device='disk'><driver name='qemu' type='qcow2' cache='%s' "
+		"discard='unmap'/>"
 		"<source file='%s'/>",
-		spec->persistent ? "writeback" : "unsafe", spec->disk);
-	for (gsize i = 0; i < G_N_ELEMENTS(under); i++) {
-		if (under[i])
-			add(xml,
-				"<backingStore type='file'><format type='qcow2'/><source file='%s'>"
-				"<seclabel model='dac' relabel='no'/></source>",
-				under[i]);
-	}
-	add(xml, spec->template_disk ? "<backingStore/></backingStore></backingStore>" : "<backingStore/></backingStore>");
-	add(xml, "<target dev='vda' bus='virtio'/></disk>");
+		spec->persistent ? "writeback" : "unsafe", path);
+	for (; *under != NULL; under++, n++)
+		add(xml,
+			"<backingStore type='file'><format type='qcow2'/><source file='%s'>"
+			"<seclabel model='dac' relabel='no'/></source>",
+			*under);
+	add(xml, "<backingStore/>");
+	for (; n > 0; n--)
+		add(xml, "</backingStore>");
+	add(xml, "<target dev='%s' bus='virtio'/></disk>", target);
+}
+
+static void
+add_disks(GString *xml, const DomainSpec *spec)
+{
+	const char *under[] = {
+		spec->template_disk ? spec->template_disk : spec->backing, spec->template_disk ? spec->backing : NULL, NULL};
+	const char *under_extra[] = {spec->template_extra, NULL};
+
+	add_disk(xml, spec, spec->disk, under, "vda");
+	if (spec->extra_disk)
+		add_disk(xml, spec, spec->extra_disk, under_extra, "vdb");
+	if (spec->drivers)
+		add(xml,
+			"<disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='%s'>"
+			"<seclabel model='dac' relabel='no'/></source><target dev='sda' "
+			"bus='sata'/><readonly/></disk>",
+			spec->drivers);
 }
 
 /* An instant clone has none until it is an individual: before, it would ask for its template's address. Its card is plugged in
@@ -102,12 +189,27 @@ domain_home_xml(const char *path)
 }
 
 static void
-add_screen_and_sound(GString *xml)
+add_screen_and_sound(GString *xml, const DomainSpec *spec)
 {
-	add(xml, "<graphics type='dbus' p2p='yes'><audio id='1'/></graphics><audio id='1' type='dbus'/>"
-		 "<sound model='ich9'><audio id='1'/></sound>"
-		 "<video><model type='virtio' heads='1' primary='yes'/></video>"
-		 "<input type='tablet' bus='virtio'/><input type='keyboard' bus='virtio'/>");
+	if (spec->sound)
+		add(xml,
+			"<graphics type='dbus' p2p='yes'><audio id='1'/></graphics><audio id='1' "
+			"type='dbus'/>"
+			"<sound model='ich9'><audio id='1'/></sound>");
+	else
+		add(xml, "<graphics type='dbus' p2p='yes'/><audio id='1' type='none'/>");
+	add(xml, "<video><model type='virtio' heads='%u' primary='yes'/></video>", spec->monitors);
+	/* Windows has no driver for virtio's until somebody installs it, and a keyboard by itself. */
+	if (spec->windows)
+		add(xml, "<input type='tablet' bus='usb'/>");
+	else
+		add(xml, "<input type='tablet' bus='virtio'/><input type='keyboard' bus='virtio'/>");
+	/* What is not kept libvirt removes when the domain ends. */
+	if (spec->tpm)
+		add(xml,
+			"<tpm model='tpm-crb'><backend type='emulator' version='2.0' "
+			"persistent_state='%s'/></tpm>",
+			spec->persistent ? "yes" : "no");
 }
 
 static void
@@ -156,10 +258,12 @@ domain_xml(const DomainSpec *spec)
 	add(xml, "<devices>");
 	if (spec->emulator)
 		add(xml, "<emulator>%s</emulator>", spec->emulator);
-	add_disk(xml, spec);
+	add_disks(xml, spec);
 	add_network(xml, spec);
-	add_screen_and_sound(xml);
+	add_screen_and_sound(xml, spec);
 	add_ports(xml, spec);
+	if (spec->devices)
+		g_string_append(xml, spec->devices);
 	add(xml, "</devices>");
 	if (spec->memory_file)
 		add_memory_file(xml, spec);
@@ -169,10 +273,14 @@ domain_xml(const DomainSpec *spec)
 
 /* No capacity means that of the backing file; libvirt's test driver wants to be told. */
 char *
-overlay_xml(const char *name, const char *backing, const char *mode)
+overlay_xml(const char *name, const char *backing, guint64 bytes, const char *mode)
 {
-	return g_markup_printf_escaped("<volume><name>%s</name><capacity>0</capacity><target><format type='qcow2'/>"
-				       "<permissions><mode>%s</mode></permissions></target>"
-				       "<backingStore><path>%s</path><format type='qcow2'/></backingStore></volume>",
-		name, mode, backing);
+	GString *xml = g_string_new(NULL);
+
+	add(xml, "<volume><name>%s</name><capacity unit='b'>%" G_GUINT64_FORMAT "</capacity>", name, bytes);
+	add(xml, "<target><format type='qcow2'/><permissions><mode>%s</mode></permissions></target>", mode);
+	if (backing)
+		add(xml, "<backingStore><path>%s</path><format type='qcow2'/></backingStore>", backing);
+	add(xml, "</volume>");
+	return g_string_free(xml, FALSE);
 }

@@ -5,6 +5,7 @@
 #include "broker/common/error.h"
 #include "broker/common/settings.h"
 #include "pools/calendar.h"
+#include "pools/hardware.h"
 
 #include <string.h>
 
@@ -222,7 +223,7 @@ pools_load(Engine *engine, GStrvBuilder *changes, GStrvBuilder *faults)
 gboolean
 pool_uses_kvm(const Engine *engine, const Pool *pool)
 {
-	return engine->facts && engine->facts->kvm && pool->file->accel != POOL_ACCEL_TCG;
+	return engine->facts && hardware_uses_kvm(pool->file, engine->facts);
 }
 
 /* What a template of @pool's desktops would have to have in common with them: the key; or why there is none. */
@@ -231,7 +232,7 @@ resolve_template(Engine *engine, Pool *pool, const char *reference)
 {
 	const HostFacts *facts = engine->facts;
 	const PoolFile *file = pool->file;
-	g_autofree char *text = NULL;
+	g_autofree char *hardware = NULL, *text = NULL;
 
 	g_clear_pointer(&pool->key, g_free);
 	g_clear_pointer(&pool->why_no_template, g_free);
@@ -240,14 +241,16 @@ resolve_template(Engine *engine, Pool *pool, const char *reference)
 	else if (file->instant == POOL_INSTANT_NO)
 		pool->why_no_template = g_strdup("Instant=no");
 	else if (!pool->image->agent)
-		pool->why_no_template = g_strdup_printf("the image %s has no agent that could make a clone an individual", reference);
-	else if (facts)
+		pool->why_no_template =
+			g_strdup_printf("the image %s has no agent that could make a clone an individual", reference);
+	else
+		pool->why_no_template = hardware_why_not_frozen(file);
+	if (facts && pool->why_no_template == NULL)
 		pool->why_no_template = g_strdup(facts->why_no_templates);
 	if (facts == NULL || pool->why_no_template)
 		return;
-	text = g_strdup_printf("%d %s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %d %d %s %s %u", DOMAIN_TEMPLATE_FORMAT, reference,
-		file->cpus, file->memory, pool_uses_kvm(engine, pool), facts->usb_redirection, facts->emulator, facts->machine,
-		facts->qemu_version);
+	hardware = hardware_frozen_text(file, pool->image, facts);
+	text = g_strdup_printf("%s %s", reference, hardware);
 	pool->key = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
 	pool->key[DIGEST_CHARS] = '\0';
 }
@@ -256,6 +259,7 @@ static void
 resolve(Engine *engine, Pool *pool)
 {
 	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) faults = NULL;
 	g_autofree char *reference = NULL, *hardware = NULL, *text = NULL;
 	gboolean kvm = pool_uses_kvm(engine, pool);
 
@@ -268,13 +272,14 @@ resolve(Engine *engine, Pool *pool)
 		pool->obstacle = g_strdup(error->message);
 		return;
 	}
+	faults = hardware_faults(pool->file, pool->image, engine->facts);
 	if (engine->facts_trouble)
 		pool->obstacle = g_strdup(engine->facts_trouble);
 	else if (engine->facts && !engine->facts->dbus_display)
 		pool->obstacle = g_strdup("this QEMU has no D-Bus display: see carrel doctor");
-	else if (engine->facts && pool->file->accel == POOL_ACCEL_KVM && !engine->facts->kvm)
-		pool->obstacle = g_strdup_printf("Accel=kvm, but %s", engine->facts->why_no_kvm);
-	else if (pool->file->home > 0 && !pool->image->agent)
+	else
+		pool->obstacle = hardware_faults_text(faults);
+	if (pool->obstacle == NULL && pool->file->home > 0 && !pool->image->agent)
 		pool->obstacle = g_strdup_printf("Home= needs an image with the agent in it, and %s has none", pool->image->name);
 	reference = image_reference(pool->image);
 	hardware = pool_file_hardware(pool->file);

@@ -93,7 +93,7 @@ struct Engine {
 	guint64 clock;		/* counts calls to libvirt that ended */
 	char *contradiction;	/* what engine_check() found; NULL: nothing, as it should be */
 	gboolean reconciled;	/* since the connection was made */
-	gboolean listing, list_again, refresh_due;
+	gboolean listing, list_again, refresh_due, facts_due;
 	guint changed_id, plan_id, plan_later_id, list_id, minute_id;
 };
 

@@ -114,13 +114,16 @@ compare_overlays(Engine *engine, const Listing *listing)
 static void
 take_facts(Engine *engine, Listing *listing)
 {
+	gboolean knew = engine->facts != NULL;
+
 	if (!listing->probe)
 		return;
+	engine->facts_due = FALSE;
 	host_facts_free(engine->facts);
 	g_free(engine->facts_trouble);
 	engine->facts = g_steal_pointer(&listing->facts);
 	engine->facts_trouble = g_steal_pointer(&listing->facts_trouble);
-	if (engine->facts && !engine->facts->kvm)
+	if (engine->facts && !engine->facts->kvm && !knew)
 		g_message("desktops are emulated in software: %s", engine->facts->why_no_kvm);
 	pools_resolve(engine);
 }
@@ -172,7 +175,7 @@ list_now(gpointer data)
 	listing->place = vm_place_copy(engine->place);
 	listing->local = engine->local;
 	listing->refresh = engine->refresh_due;
-	listing->probe = engine->facts == NULL || !engine->reconciled;
+	listing->probe = engine->facts == NULL || !engine->reconciled || engine->facts_due;
 	listing->clock = engine->clock;
 	host_run(engine->host, LIST_DEADLINE_MS, list_in_worker, listing, listing_free, on_listed, engine);
 	return G_SOURCE_REMOVE;

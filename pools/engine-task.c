@@ -2,6 +2,7 @@
 #include "config.h"
 #include "pools/engine-task.h"
 
+#include "pools/hardware.h"
 #include "pools/template.h"
 
 void
@@ -23,6 +24,11 @@ task_free(void *data)
 	g_free(task->key);
 	g_free(task->memory_file);
 	g_free(task->template_disk);
+	g_free(task->template_extra);
+	g_free(task->extra_disk);
+	g_free(task->nvram);
+	g_free(task->drivers);
+	g_free(task->devices);
 	g_free(task->state_file);
 	g_free(task->home);
 	g_free(task);
@@ -55,11 +61,33 @@ task_set_network(Task *task, const Engine *engine, const Pool *pool)
 	task->network = network_card_new(pool->file, engine->place->short_name);
 }
 
+/* What a pool's file says of it. */
+static void
+set_hardware(Task *task, const HostFacts *facts, const PoolFile *file)
+{
+	task->kvm = hardware_uses_kvm(file, facts);
+	task->usb = facts->usb_redirection;
+	task->cpus = (guint)file->cpus;
+	task->memory = (guint64)file->memory;
+	task->disk_bytes = file->disk;
+	task->extra_bytes = file->extra_disk;
+	task->extra_disk = file->extra_disk > 0 ? vm_volume_path(task->place, task->id, VM_EXTRA_SUFFIX, task->kept) : NULL;
+	task->firmware = file->firmware;
+	task->nvram = vm_volume_path(task->place, task->id, VM_NVRAM_SUFFIX, task->kept);
+	task->tpm = file->tpm;
+	task->sound = file->sound;
+	task->monitors = (guint)file->monitors;
+	task->cpu_shares = (guint)file->cpu_shares;
+	task->io_weight = (guint)file->io_weight;
+	task->devices = g_strdup(file->xml);
+	task->windows = hardware_is_windows(file, task->image);
+	task->drivers = task->windows ? g_strdup(facts->drivers) : NULL;
+}
+
 Task *
 task_new_of_pool(const Engine *engine, const Pool *pool, const char *id, const char *uuid, const char *image, gboolean kept,
 	GError **error)
 {
-	const PoolFile *file = pool->file;
 	Task *task = task_new(engine, id, uuid);
 
 	task->image = image_resolve(engine->images, image, error);
@@ -72,15 +100,12 @@ task_new_of_pool(const Engine *engine, const Pool *pool, const char *id, const c
 	task->emulator = g_strdup(engine->facts->emulator);
 	task->machine = g_strdup(engine->facts->machine);
 	task->kept = kept;
-	task->has_home = file->home > 0;
+	task->has_home = pool->file->home > 0;
 	task->disk = vm_overlay_path(task->place, id, kept);
 	task->agent = vm_agent_path(task->place, id);
 	task_set_network(task, engine, pool);
-	task->kvm = pool_uses_kvm(engine, pool);
 	task->emulation = engine->facts->emulation;
-	task->usb = engine->facts->usb_redirection;
-	task->cpus = (guint)file->cpus;
-	task->memory = (guint64)file->memory;
+	set_hardware(task, engine->facts, pool->file);
 	return task;
 }
 
@@ -99,6 +124,7 @@ task_set_template(Task *task, const char *key)
 	task->memory_file = template_memory_path(task->place, key);
 	task->state_file = template_state_path(task->place, key);
 	task->template_disk = template_disk_path(task->place, key);
+	task->template_extra = task->extra_disk ? template_extra_path(task->place, key) : NULL;
 }
 
 DomainSpec
@@ -120,15 +146,29 @@ task_spec(const Task *task, gboolean is_template)
 		.home = task->has_home,
 		.disk = task->disk,
 		.backing = task->image->disk,
-		.kernel = task->image->kernel,
+		.kernel = task->firmware == POOL_FIRMWARE_BIOS ? task->image->kernel : task->image->efi_kernel,
 		.initrd = task->image->initrd,
 		.cmdline = task->image->cmdline,
 		.network = task->network,
 		.agent = task->agent,
 		.usb = task->usb,
+		.disk_bytes = (guint64)task->disk_bytes,
+		.extra_disk = task->extra_disk,
+		.extra_bytes = (guint64)task->extra_bytes,
+		.firmware = (PoolFirmware)task->firmware,
+		.nvram = task->nvram,
+		.tpm = task->tpm,
+		.sound = task->sound,
+		.windows = task->windows,
+		.monitors = task->monitors,
+		.cpu_shares = task->cpu_shares,
+		.io_weight = task->io_weight,
+		.drivers = task->drivers,
+		.devices = task->devices,
 		.memory_file = task->memory_file,
 		.is_template = is_template,
 		.template = is_template ? NULL : task->key,
 		.template_disk = is_template ? NULL : task->template_disk,
+		.template_extra = is_template ? NULL : task->template_extra,
 	};
 }

@@ -15,8 +15,13 @@ typedef struct {
 	const char *emulation; /* static */
 	guint cpus;
 	guint64 memory;
+	gint64 disk_bytes, extra_bytes;
+	int firmware; /* PoolFirmware */
+	gboolean tpm, sound, windows;
+	guint monitors, cpu_shares, io_weight;
+	char *extra_disk, *nvram, *drivers, *devices;
 	/* Of a template or its clone; key NULL: neither. */
-	char *key, *memory_file, *template_disk, *state_file;
+	char *key, *memory_file, *template_disk, *template_extra, *state_file;
 	gboolean run; /* a clone: let it run at once */
 	gboolean kept; /* its disk is */
 	gboolean restart, now; /* to shut down: and to start again; without asking the guest */

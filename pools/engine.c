@@ -223,6 +223,9 @@ engine_apply(Engine *engine, char ***changes, char ***faults)
 	*changes = g_strv_builder_end(change_lines);
 	*faults = g_strv_builder_end(fault_lines);
 	plan_soon(engine);
+	/* What the host lacked may have been installed. */
+	engine->facts_due = TRUE;
+	reconcile_soon(engine, 0);
 }
 
 gboolean

@@ -4,7 +4,6 @@
 
 #include "broker/common/error.h"
 #include "pools/host.h"
-#include "pools/xml-select.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +14,8 @@
 #define ARCH "x86_64"
 /* memory-backend-file's rom=off, without which memory that is read from a read-only file cannot be written to. */
 #define TEMPLATES_SINCE 8002000
+/* Where Fedora's package virtio-win puts it; other distributions have none, and an admin may. */
+#define WINDOWS_DRIVERS "/usr/share/virtio-win/virtio-win.iso"
 
 void
 host_facts_free(HostFacts *facts)
@@ -23,6 +24,11 @@ host_facts_free(HostFacts *facts)
 		return;
 	g_free(facts->why_no_kvm);
 	g_free(facts->why_no_templates);
+	domain_capabilities_free(facts->domain[FALSE]);
+	domain_capabilities_free(facts->domain[TRUE]);
+	g_free(facts->why_no_cpu_shares);
+	g_free(facts->why_no_io_weight);
+	g_free(facts->drivers);
 	g_free(facts->emulator);
 	g_free(facts->machine);
 	g_free(facts);
@@ -73,40 +79,74 @@ host_facts_why_no_kvm_here(void)
 	return host_facts_why_no_kvm(cpuinfo, kvm_errno);
 }
 
-static gboolean
-has_text(const char *xml, const char *path, const char *text)
+void
+host_facts_examine_groups(const char *root, char **why_no_cpu_shares, char **why_no_io_weight)
 {
-	g_autoptr(GPtrArray) found = xml_select(xml, path);
+	/* Of version 1, alone or with others, and what the group of all says of version 2. bfq shows its
+	 * files once it is loaded. */
+	static const char *const cpu[] = {"cpu/cpu.shares", "cpu,cpuacct/cpu.shares"};
+	static const char *const io[] = {"blkio/blkio.bfq.io_serviced", "blkio/blkio.bfq.weight", "blkio/blkio.weight"};
+	g_autofree char *list = g_build_filename(root, "cgroup.controllers", NULL), *text = NULL;
+	gboolean has_cpu = FALSE, has_io = FALSE;
 
-	for (guint i = 0; i < found->len; i++) {
-		if (strcmp(found->pdata[i], text) == 0)
-			return TRUE;
+	if (g_file_get_contents(list, &text, NULL, NULL)) {
+		g_auto(GStrv) controllers = g_strsplit_set(text, " \n", -1);
+
+		has_cpu = g_strv_contains((const char *const *)controllers, "cpu");
+		has_io = g_strv_contains((const char *const *)controllers, "io");
 	}
-	return FALSE;
+	for (gsize i = 0; i < G_N_ELEMENTS(cpu); i++) {
+		g_autofree char *file = g_build_filename(root, cpu[i], NULL);
+
+		has_cpu |= g_file_test(file, G_FILE_TEST_EXISTS);
+	}
+	for (gsize i = 0; i < G_N_ELEMENTS(io); i++) {
+		g_autofree char *file = g_build_filename(root, io[i], NULL);
+
+		has_io |= g_file_test(file, G_FILE_TEST_EXISTS);
+	}
+	*why_no_cpu_shares = has_cpu ? NULL : g_strdup_printf("this host has no control group for CPU time in %s", root);
+	*why_no_io_weight = has_io
+		? NULL
+		: g_strdup_printf("this host has no control group in %s that weighs disks' time: its kernel needs "
+				  "blk-iocost, or the scheduler bfq (modprobe bfq)",
+			  root);
 }
 
 HostFacts *
 host_facts_parse(const char *qemu_xml, const char *kvm_xml, const char *why_no_kvm, GError **error)
 {
 	g_autoptr(HostFacts) facts = g_new0(HostFacts, 1);
-	const char *xml;
+	const DomainCapabilities *used;
 
-	facts->emulation = "qemu";
-	facts->kvm = kvm_xml != NULL && why_no_kvm == NULL && has_text(kvm_xml, "domainCapabilities/domain", "kvm");
+	facts->domain[FALSE] = domain_capabilities_parse(qemu_xml);
+	if (kvm_xml != NULL && why_no_kvm == NULL)
+		facts->domain[TRUE] = domain_capabilities_parse(kvm_xml);
+	if (facts->domain[TRUE] && g_strcmp0(facts->domain[TRUE]->type, "kvm") != 0)
+		g_clear_pointer(&facts->domain[TRUE], domain_capabilities_free);
+	facts->kvm = facts->domain[TRUE] != NULL;
 	if (!facts->kvm)
-		facts->why_no_kvm = g_strdup(why_no_kvm ? why_no_kvm
-							: "libvirt's QEMU offers no KVM: may QEMU's user open /dev/kvm (group kvm)?");
-	xml = facts->kvm ? kvm_xml : qemu_xml;
-	facts->emulator = xml_select_one(xml, "domainCapabilities/path");
-	facts->machine = xml_select_one(xml, "domainCapabilities/machine");
-	facts->dbus_display = has_text(xml, "domainCapabilities/devices/graphics/enum/value", "dbus");
-	facts->usb_redirection = has_text(xml, "domainCapabilities/devices/redirdev/enum/value", "usb");
+		facts->why_no_kvm = g_strdup(
+			why_no_kvm ? why_no_kvm : "libvirt's QEMU offers no KVM: may QEMU's user open /dev/kvm (group kvm)?");
+	used = facts->domain[facts->kvm];
+	facts->emulator = g_strdup(used->emulator);
+	facts->machine = g_strdup(used->machine);
+	facts->dbus_display = used->dbus_display;
+	facts->usb_redirection = used->usb_redirection;
 	if (facts->emulator == NULL || facts->machine == NULL) {
 		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_CONFIG,
 			"libvirt has no QEMU for " ARCH " with the machine q35 (Debian: qemu-system-x86)");
 		return NULL;
 	}
 	return g_steal_pointer(&facts);
+}
+
+static void
+look_around(HostFacts *facts)
+{
+	host_facts_examine_groups("/sys/fs/cgroup", &facts->why_no_cpu_shares, &facts->why_no_io_weight);
+	if (g_file_test(WINDOWS_DRIVERS, G_FILE_TEST_IS_REGULAR))
+		facts->drivers = g_strdup(WINDOWS_DRIVERS);
 }
 
 static char *
@@ -154,6 +194,8 @@ host_facts_probe(virConnectPtr connection, gboolean local, GError **error)
 	virConnectGetVersion(connection, &qemu_version);
 	facts->libvirt_version = (guint)libvirt_version;
 	facts->qemu_version = (guint)qemu_version;
+	if (local)
+		look_around(facts);
 	if (!local)
 		facts->why_no_templates = g_strdup("the host is another one, whose files the broker cannot reach");
 	else if (qemu_version < TEMPLATES_SINCE)

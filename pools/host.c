@@ -75,6 +75,7 @@ host_set_error(GError **error, const char *what)
 {
 	virErrorPtr last = virGetLastError();
 	const char *message = last && last->message ? last->message : "libvirt does not say why";
+	const char *document;
 	CarrelErrorCode code = CARREL_ERROR_FAILED;
 
 	switch (last ? last->code : VIR_ERR_OK) {
@@ -107,7 +108,9 @@ host_set_error(GError **error, const char *what)
 	}
 	if (strstr(message, "No space left on device") || strstr(message, "Cannot allocate memory"))
 		code = CARREL_ERROR_EXHAUSTED;
-	g_set_error(error, CARREL_ERROR, code, "%s: %s", what, message);
+	/* A complaint about XML may bring the document, on a line of its own. */
+	document = strstr(message, "\n<");
+	g_set_error(error, CARREL_ERROR, code, "%s: %.*s", what, document ? (int)(document - message) : -1, message);
 }
 
 static void

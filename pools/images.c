@@ -59,6 +59,7 @@ static const Setting table[] = {
 	{"Image", "Os", SETTING_NAME, AT(os), "linux"},
 	{"Image", "Boot", SETTING_ENUM, AT(boot), "disk", .words = boot_words},
 	{"Image", "Kernel", SETTING_STRING, AT(kernel), .check = check_file_name},
+	{"Image", "EfiKernel", SETTING_STRING, AT(efi_kernel), .check = check_file_name},
 	{"Image", "Initrd", SETTING_STRING, AT(initrd), .check = check_file_name},
 	{"Image", "Cmdline", SETTING_STRING, AT(cmdline)},
 	{"Image", "Agent", SETTING_BOOL, AT(agent), "no"},
@@ -158,11 +159,12 @@ image_read(const char *folder, const char *name, const char *version, GError **e
 		image->title = g_strdup(image->name);
 	if (image->boot == IMAGE_BOOT_DISK) {
 		g_clear_pointer(&image->kernel, g_free);
+		g_clear_pointer(&image->efi_kernel, g_free);
 		g_clear_pointer(&image->initrd, g_free);
 		g_clear_pointer(&image->cmdline, g_free);
 	}
 	if (!check_boot(image, error) || !locate(image, &image->disk, error) || !locate(image, &image->kernel, error) ||
-		!locate(image, &image->initrd, error))
+		!locate(image, &image->efi_kernel, error) || !locate(image, &image->initrd, error))
 		return NULL;
 	return g_steal_pointer(&image);
 }

@@ -15,6 +15,7 @@ typedef struct {
 	char *folder;		       /* IMAGES/NAME/VERSION */
 	char *disk;		       /* absolute paths from here on; qcow2 without a backing file */
 	char *kernel, *initrd;	       /* NULL with Boot=disk */
+	char *efi_kernel;	       /* the same kernel as a UEFI starts it; NULL: there is none, or Boot=disk */
 	char *cmdline;		       /* NULL with Boot=disk */
 	int boot;		       /* ImageBoot */
 	gboolean agent;		       /* carrel-agent is in it */

@@ -6,6 +6,7 @@
 #include "broker/common/settings.h"
 #include "pools/calendar.h"
 #include "pools/images.h"
+#include "pools/xml-fragment.h"
 
 #include <net/if.h>
 #include <string.h>
@@ -26,7 +27,7 @@ static const char *const kind_words[] = {"floating", "persistent", "lab", NULL};
 static const char *const reset_words[] = {"never", "logout", "disconnect", "schedule", NULL};
 static const char *const instant_words[] = {"auto", "no", NULL};
 static const char *const accel_words[] = {"auto", "kvm", "tcg", NULL};
-static const char *const os_words[] = {"linux", "windows", NULL};
+static const char *const os_words[] = {"auto", "linux", "windows", NULL};
 static const char *const firmware_words[] = {"bios", "uefi", "uefi-secure", NULL};
 static const char *const clipboard_words[] = {"both", "to-desktop", "from-desktop", "off", NULL};
 static const char *const usb_words[] = {"off", "on", NULL};
@@ -103,6 +104,46 @@ check_rate(const void *field, char **why)
 	return FALSE;
 }
 
+static gboolean
+check_disk(const void *field, char **why)
+{
+	gint64 size = *(const gint64 *)field;
+
+	if (size == 0 || size >= MIB)
+		return TRUE;
+	*why = g_strdup("a disk has at least 1M; 0 stands for none of its own");
+	return FALSE;
+}
+
+/* The ranges that both versions of the kernel's control groups have. */
+static gboolean
+check_shares(const void *field, char **why)
+{
+	gint64 shares = *(const gint64 *)field;
+
+	if (shares != 1)
+		return TRUE;
+	*why = g_strdup("it is 2 to 10000, or 0 for what every process of the host has");
+	return FALSE;
+}
+
+static gboolean
+check_weight(const void *field, char **why)
+{
+	gint64 weight = *(const gint64 *)field;
+
+	if (weight == 0 || weight >= 10)
+		return TRUE;
+	*why = g_strdup("it is 10 to 1000, or 0 for what every process of the host has");
+	return FALSE;
+}
+
+static gboolean
+check_xml(const void *field, char **why)
+{
+	return xml_fragment_is_whole(*(char *const *)field, why);
+}
+
 /* Users and groups are compared with what PAM and NSS call them; spaces and slashes in one are a slip of the pen. */
 static gboolean
 is_person_or_group(const char *item)
@@ -142,17 +183,16 @@ static const Setting table[] = {
 	{"Desktop", "CPUs", SETTING_INT, AT(cpus), "2", 1, 64},
 	{"Desktop", "Memory", SETTING_SIZE, AT(memory), "2G", 128 * MIB, TIB},
 	{"Desktop", "Accel", SETTING_ENUM, AT(accel), "auto", .words = accel_words},
-	{"Desktop", "Disk", SETTING_SIZE, AT(disk), "0", 0, 16 * TIB, .unsupported = "a disk is as large as its image"},
-	{"Desktop", "ExtraDisk", SETTING_SIZE, AT(extra_disk), "0", 0, 16 * TIB, .unsupported = "a desktop has one disk"},
-	{"Desktop", "Os", SETTING_ENUM, AT(os), "linux", .words = os_words, .unsupported = "desktops are made for Linux"},
-	{"Desktop", "Sound", SETTING_BOOL, AT(sound), "yes", .unsupported = "every desktop has a sound card"},
-	{"Desktop", "CPUShares", SETTING_INT, AT(cpu_shares), "0", 0, 262144, .unsupported = "all have the same share"},
-	{"Desktop", "IOWeight", SETTING_INT, AT(io_weight), "0", 0, 10000, .unsupported = "all have the same share"},
-	{"Desktop", "Xml", SETTING_STRING, AT(xml), .unsupported = "nothing can be added to a desktop's devices"},
-	{"Desktop", "Firmware", SETTING_ENUM, AT(firmware), "bios", .words = firmware_words,
-		.unsupported = "desktops start with BIOS, or straight into their kernel"},
-	{"Desktop", "TPM", SETTING_BOOL, AT(tpm), "no", .unsupported = "a desktop has no TPM"},
-	{"Desktop", "Monitors", SETTING_INT, AT(monitors), "1", 1, 16, .unsupported = "a desktop has one monitor"},
+	{"Desktop", "Disk", SETTING_SIZE, AT(disk), "0", 0, 16 * TIB, .check = check_disk},
+	{"Desktop", "ExtraDisk", SETTING_SIZE, AT(extra_disk), "0", 0, 16 * TIB, .check = check_disk},
+	{"Desktop", "Os", SETTING_ENUM, AT(os), "auto", .words = os_words},
+	{"Desktop", "Sound", SETTING_BOOL, AT(sound), "yes"},
+	{"Desktop", "CPUShares", SETTING_INT, AT(cpu_shares), "0", 0, 10000, .check = check_shares},
+	{"Desktop", "IOWeight", SETTING_INT, AT(io_weight), "0", 0, 1000, .check = check_weight},
+	{"Desktop", "Xml", SETTING_STRING, AT(xml), .check = check_xml},
+	{"Desktop", "Firmware", SETTING_ENUM, AT(firmware), "bios", .words = firmware_words},
+	{"Desktop", "TPM", SETTING_BOOL, AT(tpm), "no"},
+	{"Desktop", "Monitors", SETTING_INT, AT(monitors), "1", 1, 4},
 	{"Access", "Users", SETTING_LIST, AT(users), .check = check_people},
 	{"Access", "Groups", SETTING_LIST, AT(groups), .check = check_people},
 	{"Access", "Admins", SETTING_LIST, AT(admins), .check = check_people,
@@ -211,11 +251,8 @@ line_of(const char *text, const char *key)
 	return 0;
 }
 
-static void
-add_fault(GPtrArray **faults, const char *path, const char *key, const char *format, ...) G_GNUC_PRINTF(4, 5);
-
-static void
-add_fault(GPtrArray **faults, const char *path, const char *key, const char *format, ...)
+void
+pool_file_add_fault(GPtrArray **faults, const char *path, const char *key, const char *format, ...)
 {
 	SettingsFault *fault = g_new0(SettingsFault, 1);
 	g_autofree char *text = NULL;
@@ -253,20 +290,20 @@ check_network(const PoolFile *file, const char *path, GPtrArray **faults)
 	if (!is_sound(*faults, "Network/Mode"))
 		return;
 	if (on_bridge && file->bridge == NULL && is_sound(*faults, "Network/Bridge"))
-		add_fault(faults, path, "Network/Mode", "%s needs the name of a bridge of this host in Bridge=", mode);
+		pool_file_add_fault(faults, path, "Network/Mode", "%s needs the name of a bridge of this host in Bridge=", mode);
 	if (!on_bridge && file->bridge != NULL)
-		add_fault(faults, path, "Network/Bridge", "has no effect with Mode=%s: remove it, or set Mode=bridge or vlan", mode);
+		pool_file_add_fault(faults, path, "Network/Bridge", "has no effect with Mode=%s: remove it, or set Mode=bridge or vlan", mode);
 	if (file->mode == POOL_NETWORK_VLAN && file->vlan == 0 && is_sound(*faults, "Network/Vlan"))
-		add_fault(faults, path, "Network/Mode", "vlan needs the VLAN's number, 1 to 4094, in Vlan=");
+		pool_file_add_fault(faults, path, "Network/Mode", "vlan needs the VLAN's number, 1 to 4094, in Vlan=");
 	if (file->mode != POOL_NETWORK_VLAN && file->vlan != 0)
-		add_fault(faults, path, "Network/Vlan", "has no effect with Mode=%s: remove it, or set Mode=vlan", mode);
+		pool_file_add_fault(faults, path, "Network/Vlan", "has no effect with Mode=%s: remove it, or set Mode=vlan", mode);
 	if (file->mode != POOL_NETWORK_ISOLATED && !file->dhcp)
-		add_fault(faults, path, "Network/Dhcp",
+		pool_file_add_fault(faults, path, "Network/Dhcp",
 			"has no effect with Mode=%s: remove it, or set Mode=isolated. Elsewhere a desktop may use no address but one "
 			"that it was given by DHCP",
 			mode);
 	if (file->mode == POOL_NETWORK_NONE && (file->rate_up != 0 || file->rate_down != 0))
-		add_fault(faults, path, file->rate_up != 0 ? "Network/RateUp" : "Network/RateDown",
+		pool_file_add_fault(faults, path, file->rate_up != 0 ? "Network/RateUp" : "Network/RateDown",
 			"has no effect with Mode=none: remove it");
 }
 
@@ -278,16 +315,16 @@ check_numbers(const PoolFile *file, const char *path, GPtrArray **faults)
 
 	if (file->spare <= file->max && file->spare + file->parked > file->max && is_sound(*faults, "Pool/Parked") &&
 		is_sound(*faults, "Pool/Max"))
-		add_fault(faults, path, "Pool/Parked",
-			"%" G_GINT64_FORMAT " parked desktops beside Spare=%" G_GINT64_FORMAT " are more than Max=%" G_GINT64_FORMAT
-			" allows in all",
+		pool_file_add_fault(faults, path, "Pool/Parked",
+			"%" G_GINT64_FORMAT " parked desktops beside Spare=%" G_GINT64_FORMAT
+			" are more than Max=%" G_GINT64_FORMAT " allows in all",
 			file->parked, file->spare, file->max);
 	if (file->spare > file->max && is_sound(*faults, "Pool/Spare") && is_sound(*faults, "Pool/Max"))
-		add_fault(faults, path, "Pool/Spare",
+		pool_file_add_fault(faults, path, "Pool/Spare",
 			"%" G_GINT64_FORMAT " desktops kept ready are more than Max=%" G_GINT64_FORMAT " allows in all",
 			file->spare, file->max);
 	if (most > file->max && is_sound(*faults, "Pool/Max"))
-		add_fault(faults, path, "Pool/Schedule",
+		pool_file_add_fault(faults, path, "Pool/Schedule",
 			"%" G_GINT64_FORMAT " desktops kept ready are more than Max=%" G_GINT64_FORMAT " allows in all", most,
 			file->max);
 }
@@ -312,13 +349,13 @@ check_times(const PoolFile *file, const char *path, GPtrArray **faults)
 	gboolean sound = is_sound(*faults, "Pool/Reset");
 
 	if (sound && file->reset == POOL_RESET_SCHEDULE && file->reset_at[0] == NULL && is_sound(*faults, "Pool/ResetAt"))
-		add_fault(faults, path, "Pool/Reset", "schedule needs times in ResetAt=");
+		pool_file_add_fault(faults, path, "Pool/Reset", "schedule needs times in ResetAt=");
 	if (sound && file->reset != POOL_RESET_SCHEDULE && file->reset_at[0] != NULL)
-		add_fault(faults, path, "Pool/ResetAt", "has no effect with Reset=%s: remove it, or set Reset=schedule", reset);
+		pool_file_add_fault(faults, path, "Pool/ResetAt", "has no effect with Reset=%s: remove it, or set Reset=schedule", reset);
 	if (sound && file->reset != POOL_RESET_DISCONNECT && file->grace != GRACE_S)
-		add_fault(faults, path, "Pool/Grace", "has no effect with Reset=%s: remove it, or set Reset=disconnect", reset);
+		pool_file_add_fault(faults, path, "Pool/Grace", "has no effect with Reset=%s: remove it, or set Reset=disconnect", reset);
 	if (file->extend > 0 && !limits_somebody(file) && is_sound(*faults, "Policy/SessionLimit"))
-		add_fault(faults, path, "Policy/Extend", "has no effect without a limit: remove it, or set SessionLimit=");
+		pool_file_add_fault(faults, path, "Policy/Extend", "has no effect without a limit: remove it, or set SessionLimit=");
 }
 
 /* What no single key can be blamed for. */
@@ -328,7 +365,7 @@ check_together(const PoolFile *file, const char *path, GPtrArray **faults)
 	check_numbers(file, path, faults);
 	check_times(file, path, faults);
 	if (file->parked > 0 && file->instant == POOL_INSTANT_NO && is_sound(*faults, "Pool/Parked") && is_sound(*faults, "Pool/Instant"))
-		add_fault(faults, path, "Pool/Parked",
+		pool_file_add_fault(faults, path, "Pool/Parked",
 			"desktops that boot cannot be parked: remove it, or set Instant=auto");
 	check_network(file, path, faults);
 }
@@ -340,16 +377,16 @@ check_kind(const PoolFile *file, const char *path, GPtrArray **faults)
 	if (!is_sound(*faults, "Pool/Kind"))
 		return;
 	if (file->kind == POOL_PERSISTENT && file->parked > 0)
-		add_fault(faults, path, "Pool/Parked", "persistent desktops boot, so none can be parked: remove it");
+		pool_file_add_fault(faults, path, "Pool/Parked", "persistent desktops boot, so none can be parked: remove it");
 	if (file->home > 0 && file->snapshots > 0)
-		add_fault(faults, path, "Pool/Snapshots",
+		pool_file_add_fault(faults, path, "Pool/Snapshots",
 			"cannot be taken beside Home=: a desktop that goes back would damage the disk that does not. Remove one of them");
 	if (file->kind == POOL_LAB && file->reset == POOL_RESET_NEVER)
-		add_fault(faults, path, "Pool/Reset", "a lab begins each session clean: set logout, disconnect or schedule");
+		pool_file_add_fault(faults, path, "Pool/Reset", "a lab begins each session clean: set logout, disconnect or schedule");
 	if (file->kind == POOL_LAB && file->mode != POOL_NETWORK_ISOLATED && file->mode != POOL_NETWORK_NONE && is_sound(*faults, "Network/Mode"))
-		add_fault(faults, path, "Network/Mode", "%s lets a lab out: set Mode=isolated or none", mode_words[file->mode]);
+		pool_file_add_fault(faults, path, "Network/Mode", "%s lets a lab out: set Mode=isolated or none", mode_words[file->mode]);
 	if (file->kind == POOL_PERSISTENT && file->home > 0)
-		add_fault(faults, path, "Pool/Home", "a persistent desktop is its person's with all that is in it: remove it, or set Kind=floating");
+		pool_file_add_fault(faults, path, "Pool/Home", "a persistent desktop is its person's with all that is in it: remove it, or set Kind=floating");
 }
 
 /* Nobody and no group has this name. */
@@ -361,7 +398,7 @@ check_exceptions(const PoolFile *file, const char *path, GPtrArray **faults)
 
 		if (is_person_or_group(exception->name))
 			continue;
-		add_fault(faults, path, NULL, "[Policy %s]: “%s” is not a user, nor a group as @GROUP", exception->name,
+		pool_file_add_fault(faults, path, NULL, "[Policy %s]: “%s” is not a user, nor a group as @GROUP", exception->name,
 			exception->name);
 		((SettingsFault *)(*faults)->pdata[(*faults)->len - 1])->line = exception->line;
 	}
@@ -392,7 +429,7 @@ pool_file_read(const char *path, GPtrArray **faults)
 	*faults = settings_read_sections(path, table, file, sizeof *file, &file->exceptions);
 	file->name = name_of(path);
 	if (!g_str_has_suffix(base, POOL_FILE_SUFFIX) || !pool_name_is_valid(file->name))
-		add_fault(faults, path, NULL,
+		pool_file_add_fault(faults, path, NULL,
 			"the file's name is not NAME" POOL_FILE_SUFFIX
 			", where NAME is at most %d of a-z, 0-9 and -, and does not begin with -",
 			NAME_MAX_CHARS);
@@ -494,7 +531,9 @@ pool_file_hardware(const PoolFile *file)
 	g_autofree char *network = g_strdup_printf("%s %s %" G_GINT64_FORMAT " %d %" G_GINT64_FORMAT " %" G_GINT64_FORMAT, mode_words[file->mode],
 		file->bridge ? file->bridge : "", file->vlan, file->dhcp, file->rate_up, file->rate_down);
 
-	return g_strdup_printf("%s %s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s %s%s", file->image,
-		file->kind == POOL_PERSISTENT ? "persistent" : "", file->cpus, file->memory, accel_words[file->accel], network,
-		file->home > 0 ? " home" : "");
+	return g_strdup_printf("%s %s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s %s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT
+			       " %s %s %d %d %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s%s",
+		file->image, file->kind == POOL_PERSISTENT ? "persistent" : "", file->cpus, file->memory, accel_words[file->accel], network,
+		file->disk, file->extra_disk, os_words[file->os], firmware_words[file->firmware], file->tpm, file->sound, file->monitors,
+		file->cpu_shares, file->io_weight, file->xml ? file->xml : "", file->home > 0 ? " home" : "");
 }

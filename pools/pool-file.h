@@ -8,7 +8,7 @@ typedef enum { POOL_FLOATING, POOL_PERSISTENT, POOL_LAB } PoolKind;
 typedef enum { POOL_RESET_NEVER, POOL_RESET_LOGOUT, POOL_RESET_DISCONNECT, POOL_RESET_SCHEDULE } PoolReset;
 typedef enum { POOL_INSTANT_AUTO, POOL_INSTANT_NO } PoolInstant;
 typedef enum { POOL_ACCEL_AUTO, POOL_ACCEL_KVM, POOL_ACCEL_TCG } PoolAccel;
-typedef enum { POOL_OS_LINUX, POOL_OS_WINDOWS } PoolOs;
+typedef enum { POOL_OS_AUTO, POOL_OS_LINUX, POOL_OS_WINDOWS } PoolOs;
 typedef enum { POOL_FIRMWARE_BIOS, POOL_FIRMWARE_UEFI, POOL_FIRMWARE_UEFI_SECURE } PoolFirmware;
 typedef enum { POOL_CLIPBOARD_BOTH, POOL_CLIPBOARD_TO_DESKTOP, POOL_CLIPBOARD_FROM_DESKTOP, POOL_CLIPBOARD_OFF } PoolClipboard;
 typedef enum { POOL_NETWORK_NAT, POOL_NETWORK_BRIDGE, POOL_NETWORK_VLAN, POOL_NETWORK_ISOLATED, POOL_NETWORK_NONE } PoolNetwork;
@@ -40,7 +40,7 @@ typedef struct {
 	gint64 disk;	     /* bytes of the system disk; 0: the image's */
 	gint64 extra_disk;   /* bytes of an empty second disk; 0: none */
 	int accel;	     /* PoolAccel */
-	int os;		     /* PoolOs */
+	int os;		     /* PoolOs; auto: the image's */
 	int firmware;	     /* PoolFirmware */
 	gboolean tpm, sound;
 	gint64 monitors;
@@ -87,6 +87,10 @@ char *pool_file_warning(const PoolFile *file);
 
 /* The word that stands for @kind in a file. Static. */
 const char *pool_kind_word(int kind);
+
+/* Adds to *@faults (made where it is NULL) that @key ("Group/Key", or NULL) of the file at @path is wrong,
+ * with its line. */
+void pool_file_add_fault(GPtrArray **faults, const char *path, const char *key, const char *format, ...) G_GNUC_PRINTF(4, 5);
 
 /* What a desktop of this pool is made from: a desktop whose text differs is out of date. Free with g_free. */
 char *pool_file_hardware(const PoolFile *file);

@@ -4,6 +4,7 @@
 
 #include "broker/common/error.h"
 
+#include <fcntl.h>
 #include <json-glib/json-glib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -21,6 +22,21 @@ qcow2_has_magic(int fd)
 	char bytes[4];
 
 	return pread(fd, bytes, sizeof bytes, 0) == sizeof bytes && memcmp(bytes, "QFI\xfb", sizeof bytes) == 0;
+}
+
+gint64
+qcow2_size(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	guint64 size = 0;
+
+	/* QEMU's docs/interop/qcow2.txt: byte 24, big-endian. */
+	if (fd >= 0 && (!qcow2_has_magic(fd) || pread(fd, &size, sizeof size, 24) != sizeof size))
+		size = 0;
+	if (fd >= 0)
+		close(fd);
+	size = GUINT64_FROM_BE(size);
+	return size > QCOW2_MAX ? 0 : (gint64)size;
 }
 
 static gboolean

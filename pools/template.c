@@ -61,6 +61,14 @@ template_disk_path(const VmPlace *place, const char *key)
 	return vm_overlay_path(place, id, FALSE);
 }
 
+char *
+template_extra_path(const VmPlace *place, const char *key)
+{
+	g_autofree char *id = g_strconcat(TEMPLATE_PREFIX, key, NULL);
+
+	return vm_volume_path(place, id, VM_EXTRA_SUFFIX, FALSE);
+}
+
 static gboolean
 has_size(const char *path, gint64 size)
 {

@@ -1,6 +1,6 @@
 /* A template: a desktop that booted once and was frozen, to be woken as many times as desktops are wanted. In STATE/templates/KEY
  * are its memory (as large as the desktop's, a sparse file), the state of its devices, and template.ini, written when both are whole; its
- * disk, what it wrote on top of the golden one, lies among the overlays. All four are never changed from then on: clones map the
+ * disk, what it wrote on top of the golden one, lies among the overlays, and its second one where it has one. All are never changed from then on: clones map the
  * memory copy-on-write and have overlays on the disk.
  *
  * A key stands for all that template and clone must have alike: the image's version, the hardware, QEMU and its machine type.
@@ -15,6 +15,7 @@
 char *template_memory_path(const VmPlace *place, const char *key);
 char *template_state_path(const VmPlace *place, const char *key);
 char *template_disk_path(const VmPlace *place, const char *key);
+char *template_extra_path(const VmPlace *place, const char *key); /* of its second disk, where its desktops have one */
 
 /* Was it frozen, and is it whole? */
 gboolean template_is_whole(const VmPlace *place, const char *key);

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OVERLAY_SUFFIX ".qcow2"
 #define ID_DIGITS 8
 #define INSTANCE_SHORT 8
 #define DESTROY_TRIES 3
@@ -61,34 +60,40 @@ vm_place_free(VmPlace *place)
 }
 
 char *
-vm_overlay_name(const char *desktop)
-{
-	return g_strconcat(desktop, OVERLAY_SUFFIX, NULL);
-}
-
-char *
 vm_agent_path(const VmPlace *place, const char *desktop)
 {
 	return g_build_filename(place->agents, desktop, NULL);
 }
 
 char *
-vm_overlay_path(const VmPlace *place, const char *desktop, gboolean kept)
+vm_volume_path(const VmPlace *place, const char *desktop, const char *suffix, gboolean kept)
 {
-	g_autofree char *name = vm_overlay_name(desktop);
+	g_autofree char *name = g_strconcat(desktop, suffix, NULL);
 
 	return g_build_filename(kept ? place->kept : place->folder, name, NULL);
 }
 
 char *
+vm_overlay_path(const VmPlace *place, const char *desktop, gboolean kept)
+{
+	return vm_volume_path(place, desktop, VM_DISK_SUFFIX, kept);
+}
+
+/* The longer one of two that fit comes first. */
+static const char *const suffixes[] = {VM_EXTRA_SUFFIX, VM_DISK_SUFFIX, VM_NVRAM_SUFFIX};
+
+char *
 vm_overlay_desktop(const char *volume)
 {
-	gsize length = strlen(volume);
 	const char *dash = strrchr(volume, '-');
+	gsize length = 0;
 
-	if (!g_str_has_suffix(volume, OVERLAY_SUFFIX) || dash == NULL || dash == volume)
+	for (gsize i = 0; length == 0 && i < G_N_ELEMENTS(suffixes); i++) {
+		if (g_str_has_suffix(volume, suffixes[i]))
+			length = strlen(volume) - strlen(suffixes[i]);
+	}
+	if (length == 0 || dash == NULL || dash == volume)
 		return NULL;
-	length -= strlen(OVERLAY_SUFFIX);
 	if ((gsize)(dash - volume) + 1 + ID_DIGITS != length || strspn(dash + 1, "0123456789abcdef") != ID_DIGITS)
 		return NULL;
 	return g_strndup(volume, length);
@@ -146,11 +151,17 @@ find_volume(virStoragePoolPtr storage, const char *name)
 }
 
 static gboolean
-delete_overlay(virStoragePoolPtr storage, const char *desktop, GError **error)
+delete_volume(virStoragePoolPtr storage, const VmPlace *place, const char *desktop, const char *suffix, gboolean kept, GError **error)
 {
-	g_autofree char *name = vm_overlay_name(desktop);
+	g_autofree char *name = g_strconcat(desktop, suffix, NULL), *path = vm_volume_path(place, desktop, suffix, kept);
 	g_autoptr(virStorageVol) volume = virStorageVolLookupByName(storage, name);
 
+	/* A file that libvirt has not seen yet, as it does not see the variables of a UEFI that it makes
+	 * itself: have it look. */
+	if (volume == NULL && g_file_test(path, G_FILE_TEST_EXISTS)) {
+		virStoragePoolRefresh(storage, 0);
+		volume = virStorageVolLookupByName(storage, name);
+	}
 	if (volume == NULL || virStorageVolDelete(volume, 0) == 0)
 		return TRUE;
 	host_set_error(error, name);
@@ -158,28 +169,65 @@ delete_overlay(virStoragePoolPtr storage, const char *desktop, GError **error)
 }
 
 static gboolean
-make_overlay(virStoragePoolPtr storage, const DomainSpec *spec, GError **error)
+delete_volumes(virStoragePoolPtr storage, const VmPlace *place, const char *desktop, gboolean kept, GError **error)
 {
-	g_autofree char *name = vm_overlay_name(spec->id);
-	/* A template's is read by every clone, and by whoever may read the golden disk. */
-	g_autofree char *xml = overlay_xml(name, spec->template_disk ? spec->template_disk : spec->backing,
-		spec->is_template ? "0644" : "0600");
-	g_autoptr(virStorageVol) volume = NULL;
+	for (gsize i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+		if (!delete_volume(storage, place, desktop, suffixes[i], kept, error))
+			return FALSE;
+	}
+	return TRUE;
+}
 
-	/* What an earlier attempt left may have been written to. */
-	if (!delete_overlay(storage, spec->id, error))
-		return FALSE;
-	volume = virStorageVolCreateXML(storage, xml, 0);
+static gboolean
+make_volume(virStoragePoolPtr storage, const VmPlace *place, const DomainSpec *spec, const char *suffix, const char *backing,
+	guint64 bytes, GError **error)
+{
+	g_autofree char *name = g_strconcat(spec->id, suffix, NULL);
+	/* A template's is read by every clone, and by whoever may read the golden disk. */
+	g_autofree char *xml = overlay_xml(name, backing, bytes, spec->is_template ? "0644" : "0600");
+	g_autoptr(virStorageVol) volume = virStorageVolCreateXML(storage, xml, 0);
+
 	if (volume == NULL && strstr(virGetLastErrorMessage(), "exists") != NULL) {
-		/* A file that libvirt does not know yet: have it look, and remove it. */
+		/* A file that libvirt does not know yet, on another host. */
 		virStoragePoolRefresh(storage, 0);
-		if (!delete_overlay(storage, spec->id, error))
+		if (!delete_volume(storage, place, spec->id, suffix, spec->persistent, error))
 			return FALSE;
 		volume = virStorageVolCreateXML(storage, xml, 0);
 	}
 	if (volume == NULL)
 		host_set_error(error, name);
 	return volume != NULL;
+}
+
+/* What an earlier attempt left may have been written to. */
+static gboolean
+make_volumes(virStoragePoolPtr storage, const VmPlace *place, const DomainSpec *spec, GError **error)
+{
+	const char *under = spec->template_disk ? spec->template_disk : spec->backing;
+
+	if (delete_volumes(storage, place, spec->id, spec->persistent, error) &&
+		make_volume(storage, place, spec, VM_DISK_SUFFIX, under, spec->disk_bytes, error) &&
+		(spec->extra_disk == NULL ||
+			make_volume(storage, place, spec, VM_EXTRA_SUFFIX, spec->template_extra, spec->extra_bytes, error)))
+		return TRUE;
+	delete_volumes(storage, place, spec->id, spec->persistent, NULL);
+	return FALSE;
+}
+
+/* The schema says no more than that something is wrong; who reads the document without it often says what. */
+static void
+set_refusal(virConnectPtr connection, const char *xml, GError **error)
+{
+	g_autofree char *arguments = NULL;
+	gboolean by_schema = virGetLastErrorCode() == VIR_ERR_XML_INVALID_SCHEMA;
+
+	if (by_schema)
+		arguments = virConnectDomainXMLToNative(connection, "qemu-argv", xml, 0);
+	if (arguments)
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_CONFIG,
+			"[Desktop] Xml= has an element or an attribute that libvirt does not know");
+	else
+		host_set_error(error, by_schema ? "[Desktop] Xml=" : "starting it");
 }
 
 /* @fresh: with a new overlay. An earlier call may have made it after all, when nobody waited for that call any longer. */
@@ -195,13 +243,19 @@ create(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, g
 	if (spec->network && !network_ensure(connection, spec->network, error))
 		return NULL;
 	storage = ensure_storage(connection, place, spec->persistent, error);
-	if (storage == NULL || (fresh && !make_overlay(storage, spec, error)))
+	if (storage == NULL || (fresh && !make_volumes(storage, place, spec, error)))
 		return NULL;
+	/* libvirt passes over what it does not understand, unless it is asked not to. */
+	if (spec->devices)
+		flags |= VIR_DOMAIN_START_VALIDATE;
 	domain = virDomainCreateXML(connection, xml, flags);
 	if (domain == NULL) {
-		network_set_error(spec->network, "starting it", error);
+		if (spec->devices)
+			set_refusal(connection, xml, error);
+		else
+			network_set_error(spec->network, "starting it", error);
 		if (fresh)
-			delete_overlay(storage, spec->id, NULL);
+			delete_volumes(storage, place, spec->id, spec->persistent, NULL);
 	}
 	return domain;
 }
@@ -218,7 +272,7 @@ gboolean
 vm_start(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, GError **error)
 {
 	g_autoptr(virStoragePool) storage = ensure_storage(connection, place, TRUE, error);
-	g_autofree char *name = vm_overlay_name(spec->id);
+	g_autofree char *name = g_strconcat(spec->id, VM_DISK_SUFFIX, NULL);
 	g_autoptr(virStorageVol) volume = storage ? find_volume(storage, name) : NULL;
 	g_autoptr(virDomain) domain = NULL;
 	virStorageVolInfo info;
@@ -275,7 +329,7 @@ gboolean
 vm_plug_home(virConnectPtr connection, const VmPlace *place, const char *uuid, const char *home, guint64 bytes, GError **error)
 {
 	g_autoptr(virDomain) domain = virDomainLookupByUUIDString(connection, uuid);
-	g_autofree char *path = vm_overlay_path(place, home, TRUE), *name = vm_overlay_name(home), *xml = domain_home_xml(path);
+	g_autofree char *path = vm_overlay_path(place, home, TRUE), *name = g_strconcat(home, VM_DISK_SUFFIX, NULL), *xml = domain_home_xml(path);
 	g_autofree char *description = domain ? virDomainGetXMLDesc(domain, 0) : NULL;
 	g_autoptr(virStoragePool) storage = NULL;
 
@@ -460,7 +514,7 @@ vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, 
 		host_set_error(error, place->folder);
 		return FALSE;
 	}
-	return storage == NULL || delete_overlay(storage, desktop, error);
+	return storage == NULL || delete_volumes(storage, place, desktop, kept, error);
 }
 
 void
@@ -516,6 +570,7 @@ static gboolean
 list_overlays(virConnectPtr connection, const VmPlace *place, gboolean kept, gboolean refresh, GPtrArray *found, GError **error)
 {
 	g_autoptr(virStoragePool) storage = find_storage(connection, place, kept);
+	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 	virStorageVolPtr *volumes = NULL;
 	int n;
 
@@ -531,8 +586,12 @@ list_overlays(virConnectPtr connection, const VmPlace *place, gboolean kept, gbo
 	for (int i = 0; i < n; i++) {
 		char *desktop = vm_overlay_desktop(virStorageVolGetName(volumes[i]));
 
-		if (desktop)
+		if (desktop && !g_hash_table_contains(seen, desktop)) {
+			g_hash_table_add(seen, desktop);
 			g_ptr_array_add(found, desktop);
+		} else {
+			g_free(desktop);
+		}
 		virStorageVolFree(volumes[i]);
 	}
 	free(volumes);

@@ -27,15 +27,21 @@ VmPlace *vm_place_copy(const VmPlace *place);
 void vm_place_free(VmPlace *place);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VmPlace, vm_place_free)
 
-/* The overlay's path, and its volume's name. Free with g_free. */
+/* What a desktop has in that folder (@kept: in that of those that are kept), by the ends of the names. Free with g_free. */
+#define VM_DISK_SUFFIX	".qcow2"
+#define VM_EXTRA_SUFFIX ".extra.qcow2"
+#define VM_NVRAM_SUFFIX ".nvram"
+char *vm_volume_path(const VmPlace *place, const char *desktop, const char *suffix, gboolean kept);
+
+/* The overlay's path. Free with g_free. */
 char *vm_overlay_path(const VmPlace *place, const char *desktop, gboolean kept);
-char *vm_overlay_name(const char *desktop);
 /* The socket of its agent. Free with g_free. */
 char *vm_agent_path(const VmPlace *place, const char *desktop);
-/* The desktop whose overlay @volume would be, or NULL when it is none of ours. Free with g_free. */
+/* The desktop whose overlay, second disk or UEFI variables @volume would be, or NULL when it is none of ours.
+ * Free with g_free. */
 char *vm_overlay_desktop(const char *volume);
 
-/* @spec->disk is the overlay's path. On failure nothing of it is left. */
+/* @spec->disk is the overlay's path; the others are vm_volume_path's, too. On failure nothing of it is left. */
 gboolean vm_create(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, GError **error);
 
 /* The same with the overlay as it is: NOT_FOUND when it is not there. */
@@ -65,8 +71,8 @@ gboolean vm_snapshot(virConnectPtr connection, const char *uuid, QmpSnapshot wha
 /* Ends the domain at once. It may be gone already. */
 gboolean vm_end(virDomainPtr domain, GError **error);
 
-/* Ends the domain with this UUID (NULL: there is none), if it is there and is ours, and removes the overlay of @desktop. TRUE
- * when nothing of it is left. @kept: its overlay is one of those. */
+/* Ends the domain with this UUID (NULL: there is none), if it is there and is ours, and removes what @desktop has in the folder.
+ * TRUE when nothing of it is left. @kept: it is one of those. */
 gboolean vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, const char *uuid, gboolean kept, GError **error);
 
 typedef struct {
@@ -77,8 +83,8 @@ typedef struct {
 
 typedef struct {
 	GPtrArray *domains;  /* VmDomain: those with our instance in their metadata */
-	GPtrArray *overlays; /* char *: ids of desktops that have an overlay, */
-	GPtrArray *kept;     /* and of those that have one that is kept */
+	GPtrArray *overlays; /* char *: ids of desktops that have something in the folder, once each, */
+	GPtrArray *kept;     /* and in that of those that are kept */
 } VmList;
 
 void vm_list_free(VmList *list);

@@ -8,6 +8,8 @@
 #include "broker/common/error.h"
 #include "broker/common/settings.h"
 #include "pools/cleanup.h"
+#include "pools/hardware.h"
+#include "pools/host-ask.h"
 #include "pools/images.h"
 #include "pools/pool-file.h"
 
@@ -99,18 +101,10 @@ run_show(CliContext *context, char **args)
 	return cli_show_row(context, carrel_broker1_admin_call_list_pools_sync, "name", args[0], "pool", lines);
 }
 
-/* Result: how many faults. @images NULL: where images lie is not known. */
-static guint
-check_file(const char *path, const char *images, JsonBuilder *json)
+static void
+print_faults(GPtrArray *faults, JsonBuilder *json)
 {
-	g_autoptr(GPtrArray) faults = NULL;
-	g_autoptr(PoolFile) file = pool_file_read(path, &faults);
-	g_autoptr(GError) error = NULL;
-	g_autoptr(Image) image = NULL;
-	g_autofree char *warning = file ? pool_file_warning(file) : NULL;
-	guint n = faults ? faults->len : 0;
-
-	for (guint i = 0; i < n; i++) {
+	for (guint i = 0; i < faults->len; i++) {
 		const SettingsFault *fault = faults->pdata[i];
 		g_autofree char *line = settings_fault_to_string(fault);
 
@@ -125,15 +119,63 @@ check_file(const char *path, const char *images, JsonBuilder *json)
 		json_builder_add_string_value(json_builder_set_member_name(json, "text"), fault->text);
 		json_builder_end_object(json);
 	}
+}
+
+/* Adds to *@faults what a good file asks for and cannot be had. */
+static void
+check_hardware(const PoolFile *file, const char *path, const char *images, const HostFacts *facts, GPtrArray **faults)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(Image) image = images ? image_resolve(images, file->image, &error) : NULL;
+	g_autoptr(GPtrArray) found = hardware_faults(file, image, facts);
+
+	/* It may be built after the file was written: not the file's fault. */
+	if (error)
+		g_printerr("%s: warning: %s\n", path, error->message);
+	for (guint i = 0; i < found->len; i++) {
+		const HardwareFault *fault = found->pdata[i];
+
+		pool_file_add_fault(faults, path, fault->key, "%s", fault->text);
+	}
+}
+
+static int
+compare_lines(gconstpointer a, gconstpointer b)
+{
+	return (*(SettingsFault *const *)a)->line - (*(SettingsFault *const *)b)->line;
+}
+
+/* Result: how many faults. @images NULL: where images lie is not known. @facts NULL: what the host can do is
+ * not known. */
+static guint
+check_file(const char *path, const char *images, const HostFacts *facts, JsonBuilder *json)
+{
+	g_autoptr(GPtrArray) faults = NULL;
+	g_autoptr(PoolFile) file = pool_file_read(path, &faults);
+	g_autofree char *warning = file ? pool_file_warning(file) : NULL;
+
+	if (file)
+		check_hardware(file, path, images, facts, &faults);
+	if (faults) {
+		g_ptr_array_sort(faults, compare_lines);
+		print_faults(faults, json);
+	}
 	if (warning)
 		g_printerr("%s: warning: %s\n", path, warning);
-	if (file && images) {
-		image = image_resolve(images, file->image, &error);
-		/* It may be built after the file was written: not the file's fault. */
-		if (image == NULL)
-			g_printerr("%s: warning: %s\n", path, error->message);
-	}
-	return n;
+	return faults ? faults->len : 0;
+}
+
+/* NULL: it is not known, and was said so. */
+static HostFacts *
+ask_host(const Conf *conf, const GError *no_conf)
+{
+	g_autoptr(GError) error = NULL;
+	gboolean connected;
+	HostFacts *facts = conf ? host_ask(conf->libvirt_uri, &connected, &error) : NULL;
+
+	if (facts == NULL)
+		g_printerr("note: the host was not asked what it can do: %s\n", conf ? error->message : no_conf->message);
+	return facts;
 }
 
 static int
@@ -159,30 +201,41 @@ list_pool_files(const char *folder, GError **error)
 	return g_steal_pointer(&paths);
 }
 
+static GPtrArray *
+named_files(char **args)
+{
+	GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
+
+	for (; *args != NULL; args++)
+		g_ptr_array_add(paths, g_strdup(*args));
+	return paths;
+}
+
 static int
 run_check(CliContext *context, char **args)
 {
+	g_autoptr(GError) no_conf = NULL;
 	GError *error = NULL;
-	const Conf *conf = cli_conf(context, &error);
+	const Conf *conf = cli_conf(context, &no_conf);
 	g_autoptr(JsonBuilder) json = context->json ? json_builder_new() : NULL;
 	g_autoptr(GPtrArray) paths = NULL;
+	g_autoptr(HostFacts) facts = NULL;
 	guint faults = 0;
 
-	if (*args != NULL) {
-		/* Files can be checked anywhere, also where there is no instance. */
-		g_clear_error(&error);
-		paths = g_ptr_array_new_with_free_func(g_free);
-		for (; *args != NULL; args++)
-			g_ptr_array_add(paths, g_strdup(*args));
-	} else if (conf != NULL) {
+	/* Files can be checked anywhere, also where there is no instance. */
+	if (*args != NULL)
+		paths = named_files(args);
+	else if (conf != NULL)
 		paths = list_pool_files(conf->pools, &error);
-	}
+	else
+		error = g_steal_pointer(&no_conf);
 	if (paths == NULL)
 		return cli_fail(error);
+	facts = ask_host(conf, no_conf);
 	if (json)
 		json_builder_begin_array(json);
 	for (guint i = 0; i < paths->len; i++)
-		faults += check_file(paths->pdata[i], conf ? conf->images : NULL, json);
+		faults += check_file(paths->pdata[i], conf ? conf->images : NULL, facts, json);
 	if (json) {
 		json_builder_end_array(json);
 		g_autoptr(JsonNode) root = json_builder_get_root(json);
@@ -259,7 +312,8 @@ static const CliVerb verbs[] = {
 	{"list", "", "Shows the pools and how they do", NULL, 0, 0, TRUE, NULL, run_list},
 	{"show", "POOL", "Shows everything about one pool", NULL, 1, 1, TRUE, NULL, run_show},
 	{"check", "[FILE...]", "Looks for faults in pool files",
-		"Without FILE, in all of [Paths] Pools=. Needs no broker. Every fault is a line FILE:LINE: KEY: TEXT; the exit status is 1 "
+		"Without FILE, in all of [Paths] Pools=. Needs no broker. What this host or the image cannot "
+		"do is a fault, too. Every fault is a line FILE:LINE: KEY: TEXT; the exit status is 1 "
 		"when there is one.",
 		0, -1, TRUE, NULL, run_check},
 	{"apply", "", "Has the broker read the pool files again",

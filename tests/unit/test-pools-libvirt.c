@@ -38,6 +38,8 @@ spec(void)
 		.network = &card,
 		.agent = "/r/office-1a2b3c4d",
 		.usb = TRUE,
+		.sound = TRUE,
+		.monitors = 1,
 	};
 }
 
@@ -103,7 +105,7 @@ START_TEST(no_value_can_break_out_of_its_place)
 
 	s.cmdline = s.pool = s.backing = s.disk = s.agent = evil;
 	g_autofree char *xml = domain_xml(&s);
-	g_autofree char *volume = overlay_xml(evil, evil, "0600");
+	g_autofree char *volume = overlay_xml(evil, evil, 0, "0600");
 
 	assert_value(xml, "domain/os/cmdline", evil);
 	assert_value(xml, "domain/metadata/carrel:desktop@pool", evil);
@@ -210,6 +212,12 @@ START_TEST(an_overlay_is_known_by_its_name)
 	g_autofree char *id = vm_overlay_desktop("office-2-1a2b3c4d.qcow2");
 
 	ck_assert_str_eq(id, "office-2-1a2b3c4d");
+	g_autofree char *second = vm_overlay_desktop("office-2-1a2b3c4d.extra.qcow2"),
+			*variables = vm_overlay_desktop("office-2-1a2b3c4d.nvram");
+	ck_assert_str_eq(second, id);
+	ck_assert_str_eq(variables, id);
+	ck_assert_ptr_null(vm_overlay_desktop("office-2-1a2b3c4d.more.qcow2"));
+	ck_assert_ptr_null(vm_overlay_desktop(TEMPLATE_PREFIX "0123456789abcdef.nvram"));
 	ck_assert_ptr_null(vm_overlay_desktop("office.qcow2"));
 	ck_assert_ptr_null(vm_overlay_desktop("-1a2b3c4d.qcow2"));
 	ck_assert_ptr_null(vm_overlay_desktop("office-1A2b3c4d.qcow2"));
