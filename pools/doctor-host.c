@@ -193,6 +193,7 @@ doctor_examine_libvirt(GPtrArray *findings, const Conf *conf)
 		doctor_add(findings, old ? DOCTOR_BAD : DOCTOR_OK, "libvirt", old ? "Install libvirt 9.0 or newer" : NULL,
 			"libvirt %s answers at %s", version, conf->libvirt_uri);
 		examine_display(findings, question);
+		doctor_examine_filters(findings, question->facts->network_filters, question->local);
 	}
 	g_mutex_unlock(&question->lock);
 	question_unref(question);

@@ -137,6 +137,7 @@ host_facts_probe(virConnectPtr connection, gboolean local, GError **error)
 	virConnectGetVersion(connection, &qemu_version);
 	facts->libvirt_version = (guint)libvirt_version;
 	facts->qemu_version = (guint)qemu_version;
+	facts->network_filters = virConnectNumOfNWFilters(connection) >= 0;
 	if (!local)
 		facts->why_no_templates = g_strdup("the host is another one, whose files the broker cannot reach");
 	else if (qemu_version < TEMPLATES_SINCE)

@@ -10,6 +10,7 @@ typedef struct {
 	char *emulator, *machine; /* the newest versioned q35 of that emulator, under kvm where that can be used */
 	gboolean dbus_display;	  /* <graphics type='dbus'> */
 	gboolean usb_redirection;
+	gboolean network_filters; /* libvirt has them: no desktop gets a network card without */
 	char *why_no_templates; /* why no desktop can be frozen and woken on this host; NULL: it can */
 	guint libvirt_version, qemu_version; /* libvirt's numbers: 11003000; 0: unknown */
 } HostFacts;
