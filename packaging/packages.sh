@@ -9,9 +9,11 @@ BUILD_PACKAGES="autoconf automake libtool autoconf-archive pkg-config make gcc l
 # To make the golden image.
 IMAGE_PACKAGES="mmdebstrap debian-archive-keyring e2fsprogs zstd xz-utils cpio binutils qemu-utils"
 # To run an instance. qemu-system-modules-opengl brings QEMU's D-Bus display since QEMU 8. libvirt wants systemd-container: named
-# here it comes from the stable release, else from where libvirt comes from, and raises systemd with it.
+# here it comes from the stable release, else from where libvirt comes from, and raises systemd with it. iptables brings ebtables, by
+# which libvirt's network filters (libvirt-daemon-system brings their driver) keep desktops from pretending to be others; iproute2
+# brings tc, for RateUp= and RateDown=.
 RUN_PACKAGES="systemd-container libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients qemu-utils dnsmasq-base
-	iproute2 libpam-pwdfile openssl acl util-linux python3-minimal"
+	iproute2 iptables libpam-pwdfile openssl acl util-linux python3-minimal"
 QEMU_PACKAGES="qemu-system-x86 qemu-system-modules-opengl"
 # For Firmware=uefi and TPM=yes of pool files, and for nothing else: who uses neither key needs none of them.
 HARDWARE_PACKAGES="ovmf swtpm swtpm-tools"

@@ -121,6 +121,7 @@ doctor_examine_libvirt(GPtrArray *findings, const Conf *conf)
 		doctor_add(findings, old ? DOCTOR_BAD : DOCTOR_OK, "libvirt", old ? "Install libvirt 9.0 or newer" : NULL,
 			"libvirt %s answers at %s", version, conf->libvirt_uri);
 		examine_display(findings, facts, strstr(conf->libvirt_uri, ":///") != NULL);
+		doctor_examine_filters(findings, facts->network_filters, strstr(conf->libvirt_uri, ":///") != NULL);
 	}
 }
 

@@ -7,6 +7,7 @@
 #include "broker/common/program.h"
 #include "broker/common/settings.h"
 #include "pools/images.h"
+#include "pools/network.h"
 #include "pools/pool-file.h"
 
 #include <grp.h>
@@ -60,6 +61,19 @@ doctor_examine_pam(GPtrArray *findings, const Conf *conf)
 		"PAM has no service “%s” in %s: nobody can sign in", conf->pam_service, folders[0]);
 }
 
+/* NULL: nothing is known against it. Free with g_free. */
+static char *
+why_no_bridge_of(const Conf *conf, const PoolFile *file)
+{
+	g_autoptr(NetworkCard) card = network_card_new(file, "carrel");
+	gulong version = 0;
+
+	if (card == NULL || card->bridge == NULL || strstr(conf->libvirt_uri, ":///") == NULL)
+		return NULL;
+	virGetVersion(&version, NULL, NULL);
+	return network_why_no_bridge(card, NETWORK_CLASSES, version);
+}
+
 static void
 examine_pool(GPtrArray *findings, const Conf *conf, const char *path)
 {
@@ -75,7 +89,10 @@ examine_pool(GPtrArray *findings, const Conf *conf, const char *path)
 	}
 	g_autofree char *warning = pool_file_warning(file);
 	g_autoptr(Image) image = image_resolve(conf->images, file->image, &error);
+	g_autofree char *why_no_bridge = why_no_bridge_of(conf, file);
 
+	if (why_no_bridge)
+		doctor_add(findings, DOCTOR_BAD, "pools", NULL, "pool %s: %s", file->name, why_no_bridge);
 	if (image == NULL)
 		doctor_add(findings, DOCTOR_BAD, "pools", NULL, "pool %s: %s", file->name, error->message);
 	else if (warning)

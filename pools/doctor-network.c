@@ -245,3 +245,20 @@ doctor_examine_ports(GPtrArray *findings, const Conf *conf)
 	for (char **address = conf->vnc_listen; *address != NULL; address++)
 		examine_port(findings, conf, *address, "VncListen");
 }
+
+void
+doctor_examine_filters(GPtrArray *findings, gboolean libvirt, gboolean local)
+{
+	/* The folders of a root's path, which who asks may not have in theirs. */
+	gboolean ebtables = g_file_test("/usr/sbin/ebtables", G_FILE_TEST_EXISTS) || g_file_test("/sbin/ebtables", G_FILE_TEST_EXISTS);
+
+	if (!libvirt)
+		doctor_add(findings, DOCTOR_BAD, "network filters",
+			"Install libvirt's driver for them (Debian 13 and bookworm-backports: libvirt-daemon-driver-nwfilter) and restart it",
+			"libvirt has none: desktops get no network card, since they could pretend to be others");
+	else if (local && !ebtables)
+		doctor_add(findings, DOCTOR_BAD, "network filters", "Install ebtables (Debian: iptables, which brings it, or ebtables)",
+			"ebtables is missing: libvirt cannot filter, and desktops get no network card");
+	else
+		doctor_add(findings, DOCTOR_OK, "network filters", NULL, "libvirt keeps desktops from pretending to be others");
+}

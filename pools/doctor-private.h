@@ -29,3 +29,5 @@ void doctor_judge_process(GPtrArray *findings, const char *name, pid_t pid, cons
 /* doctor-network.c */
 void doctor_examine_certificates(GPtrArray *findings, const Conf *conf);
 void doctor_examine_ports(GPtrArray *findings, const Conf *conf);
+/* Can desktops be kept from pretending to be others? @libvirt: it has network filters; @local: they are carried out on this host. */
+void doctor_examine_filters(GPtrArray *findings, gboolean libvirt, gboolean local);

@@ -194,6 +194,7 @@ host_facts_probe(virConnectPtr connection, gboolean local, GError **error)
 	virConnectGetVersion(connection, &qemu_version);
 	facts->libvirt_version = (guint)libvirt_version;
 	facts->qemu_version = (guint)qemu_version;
+	facts->network_filters = virConnectNumOfNWFilters(connection) >= 0;
 	if (local)
 		look_around(facts);
 	if (!local)

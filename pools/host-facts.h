@@ -13,6 +13,7 @@ typedef struct {
 	char *emulator, *machine; /* the newest versioned q35 of that emulator, under kvm where that can be used */
 	gboolean dbus_display;	  /* <graphics type='dbus'> */
 	gboolean usb_redirection;
+	gboolean network_filters; /* libvirt has them: no desktop gets a network card without */
 	char *why_no_templates; /* why no desktop can be frozen and woken on this host; NULL: it can */
 	DomainCapabilities *domain[2]; /* with KVM (TRUE; NULL where that cannot be used) and emulated (FALSE) */
 	char *why_no_cpu_shares, *why_no_io_weight; /* NULL: they can be set, or libvirt will say */

@@ -116,24 +116,48 @@ network_filter_xml(const char *name, FilterKind kind, const char *host, guint pr
 	return g_string_free(rules.xml, FALSE);
 }
 
+/* Defining one waits until libvirt starts no VM, so that is done once by a process, and again when it has
+ * gone. */
+static gboolean
+is_defined(virConnectPtr connection, GHashTable *defined, const char *name, const char *xml)
+{
+	virNWFilterPtr filter = NULL;
+
+	if (g_strcmp0(g_hash_table_lookup(defined, name), xml) == 0)
+		filter = virNWFilterLookupByName(connection, name);
+	if (filter)
+		virNWFilterFree(filter);
+	return filter != NULL;
+}
+
 gboolean
 network_filter_ensure(
         virConnectPtr connection, const char *name, const char *host, guint prefix, GError **error)
 {
+	static GMutex lock;
+	static GHashTable *defined; /* name -> XML, of this process */
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&lock);
 	g_autofree char *xml = network_filter_xml(name, kind_of(name), host, prefix);
-	/* libvirt changes nothing, and no card that is in use, where it has just this one. */
-	virNWFilterPtr filter = virNWFilterDefineXML(connection, xml);
+	virNWFilterPtr filter;
 
+	if (defined == NULL)
+		defined = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	if (is_defined(connection, defined, name, xml))
+		return TRUE;
+	/* libvirt changes nothing, and no card that is in use, where it has just this one. */
+	filter = virNWFilterDefineXML(connection, xml);
 	if (filter == NULL && g_strcmp0(virConnectGetType(connection), "TEST") == 0)
 		return TRUE; /* libvirt's test driver has no filters, and no guests */
 	if (filter == NULL) {
 		host_set_error(error,
 		        "the filter of the desktops' network cards, without which they get none "
-		        "(Debian: libvirt-daemon-driver-nwfilter and ebtables; carrel doctor says what is "
-		        "missing)");
+		        "(Debian: libvirt-daemon-driver-nwfilter and iptables, which brings ebtables; carrel "
+		        "doctor says "
+		        "what is missing)");
 		return FALSE;
 	}
 	virNWFilterFree(filter);
+	g_hash_table_insert(defined, g_strdup(name), g_steal_pointer(&xml));
 	return TRUE;
 }
 

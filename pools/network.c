@@ -234,7 +234,7 @@ ensure_bridge(virConnectPtr connection, const NetworkCard *card, GError **error)
 
 	virConnectGetLibVersion(connection, &version);
 	if (uri && strstr(uri, ":///") != NULL)
-		why = network_why_no_bridge(card, CLASSES, version);
+		why = network_why_no_bridge(card, NETWORK_CLASSES, version);
 	else if (card->vlan > 0)
 		why = g_strdup("whether a bridge of another host looks at VLANs cannot be seen from here: "
 		               "use Mode=bridge, with a bridge "
@@ -262,9 +262,13 @@ network_set_error(const NetworkCard *card, const char *what, GError **error)
 	static const struct {
 		const char *word, *advice;
 	} hints[] = {
-		{"(tc ", "RateUp= and RateDown= need the kernel's traffic control: its modules sch_htb, sch_sfq, sch_ingress, cls_fw, cls_u32 "
-			 "and act_police"},
-		{"ebtables", "the filter of its network card needs ebtables, and the kernel's nf_tables of bridges or ebtables"},
+	        {"(tc ",
+	                "RateUp= and RateDown= need the kernel's traffic control: its modules sch_htb, "
+	                "sch_sfq, sch_ingress, cls_fw, cls_u32 "
+	                "and act_police"},
+	        {"ebtables",
+	                "the filter of its network card needs ebtables, and the kernel's nf_tables of "
+	                "bridges or ebtables"},
 	};
 	const char *message = virGetLastErrorMessage();
 	const char *advice = NULL;
@@ -273,7 +277,8 @@ network_set_error(const NetworkCard *card, const char *what, GError **error)
 		if (strstr(message, hints[i].word) != NULL)
 			advice = hints[i].advice;
 	}
-	g_autofree char *both = g_strdup_printf("%s%s%s%s", what, advice ? " (" : "", advice ? advice : "", advice ? ")" : "");
+	g_autofree char *both = g_strdup_printf(
+	        "%s%s%s%s", what, advice ? " (" : "", advice ? advice : "", advice ? ")" : "");
 
 	host_set_error(error, both);
 }

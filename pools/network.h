@@ -8,6 +8,9 @@
 
 #include "pools/network-card.h"
 
+/* The folder of the host's network interfaces. */
+#define NETWORK_CLASSES "/sys/class/net"
+
 /* An IPv4 subnet in host byte order. */
 typedef struct {
 	guint32 address;
@@ -33,7 +36,8 @@ char *network_why_no_bridge(const NetworkCard *card, const char *classes, gulong
 
 /* Blocks: call in a worker. Makes sure that @card finds what it is connected to and its filter. */
 gboolean network_ensure(virConnectPtr connection, const NetworkCard *card, GError **error);
-/* libvirt's last error, of making a VM or a card in it, with what @card (NULL: none) may have to do with it. */
+/* libvirt's last error, of making a VM or a card in it, with what @card (NULL: none) may have to do with it.
+ */
 void network_set_error(const NetworkCard *card, const char *what, GError **error);
 /* Networks and filters of @instance ("carrel-XXXXXXXX"). No error when there is none. */
 gboolean network_remove(virConnectPtr connection, const char *instance, GError **error);
