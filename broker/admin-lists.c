@@ -92,7 +92,7 @@ admin_status_add_gateway(GVariant *facts, GVariant *gateway)
 }
 
 GVariant *
-admin_list_pools(Broker *broker)
+admin_list_pools(Broker *broker, const AdminPeer *peer)
 {
 	static const char *const kinds[] = {"floating", "persistent", "lab"};
 	GVariantBuilder rows = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));
@@ -100,8 +100,11 @@ admin_list_pools(Broker *broker)
 	for (guint i = 0; i < engine_n_pools(broker->engine); i++) {
 		const PoolView *pool = engine_pool_at(broker->engine, i);
 		const PoolFile *file = pool->file;
-		GVariantDict row = G_VARIANT_DICT_INIT(NULL);
+		GVariantDict row;
 
+		if (!admin_peer_has_pool(peer, pool->name))
+			continue;
+		g_variant_dict_init(&row, NULL);
 		add_text(&row, "name", pool->name);
 		add_text(&row, "title", file ? file->title : NULL);
 		add_text(&row, "file", pool->path);
@@ -131,6 +134,7 @@ admin_list_pools(Broker *broker)
 
 typedef struct {
 	Broker *broker;
+	const AdminPeer *peer;
 	GVariantBuilder *rows;
 } Listing;
 
@@ -169,8 +173,11 @@ static gboolean
 add_desktop(const DesktopView *desktop, void *data)
 {
 	Listing *listing = data;
-	GVariantDict row = G_VARIANT_DICT_INIT(NULL);
+	GVariantDict row;
 
+	if (!admin_peer_has_pool(listing->peer, desktop->pool))
+		return TRUE;
+	g_variant_dict_init(&row, NULL);
 	add_text(&row, "id", desktop->id);
 	add_text(&row, "pool", desktop->pool);
 	add_text(&row, "state", desktop->state);
@@ -191,10 +198,10 @@ add_desktop(const DesktopView *desktop, void *data)
 }
 
 GVariant *
-admin_list_desktops(Broker *broker)
+admin_list_desktops(Broker *broker, const AdminPeer *peer)
 {
 	GVariantBuilder rows = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));
-	Listing listing = {broker, &rows};
+	Listing listing = {broker, peer, &rows};
 
 	engine_each_desktop(broker->engine, add_desktop, &listing);
 	return g_variant_builder_end(&rows);
@@ -223,6 +230,7 @@ holding_free(gpointer data)
 
 typedef struct {
 	Broker *broker;
+	const AdminPeer *peer; /* NULL: of all */
 	GHashTable *holdings; /* user -> Holding */
 } Gathering;
 
@@ -238,7 +246,8 @@ gather_holding(const DesktopView *desktop, void *data)
 	Gathering *gathering = data;
 	Holding *holding;
 
-	if (desktop->user == NULL || !access_is_held(desktop))
+	if (desktop->user == NULL || !access_is_held(desktop) ||
+		(gathering->peer && !admin_peer_has_pool(gathering->peer, desktop->pool)))
 		return TRUE;
 	holding = g_hash_table_lookup(gathering->holdings, desktop->user);
 	if (holding == NULL) {
@@ -253,9 +262,9 @@ gather_holding(const DesktopView *desktop, void *data)
 }
 
 static GHashTable *
-gather_holdings(Broker *broker)
+gather_holdings(Broker *broker, const AdminPeer *peer)
 {
-	Gathering gathering = {broker, g_hash_table_new_full(g_str_hash, g_str_equal, g_free, holding_free)};
+	Gathering gathering = {broker, peer, g_hash_table_new_full(g_str_hash, g_str_equal, g_free, holding_free)};
 
 	engine_each_desktop(broker->engine, gather_holding, &gathering);
 	return gathering.holdings;
@@ -284,24 +293,28 @@ gather_showings(Broker *broker)
 gint64
 admin_left_of(Broker *broker, const char *user)
 {
-	g_autoptr(GHashTable) holdings = gather_holdings(broker);
+	g_autoptr(GHashTable) holdings = gather_holdings(broker, NULL);
 	const Holding *holding = g_hash_table_lookup(holdings, user);
 
 	return holding ? holding->left : -1;
 }
 
 GVariant *
-admin_list_sessions(Broker *broker)
+admin_list_sessions(Broker *broker, const AdminPeer *peer)
 {
 	GVariantBuilder rows = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));
 	g_autoptr(GPtrArray) sessions = sessions_all(broker->sessions);
-	g_autoptr(GHashTable) holdings = gather_holdings(broker), showings = gather_showings(broker);
+	g_autoptr(GHashTable) holdings = gather_holdings(broker, peer), showings = gather_showings(broker);
 
 	for (guint i = 0; i < sessions->len; i++) {
 		const SessionRow *session = sessions->pdata[i];
 		const Holding *holding = g_hash_table_lookup(holdings, session->user);
 		const Showing *showing = g_hash_table_lookup(showings, session->id);
-		GVariantDict row = G_VARIANT_DICT_INIT(NULL);
+		GVariantDict row;
+
+		if (holding == NULL && !admin_peer_is_admin(peer))
+			continue;
+		g_variant_dict_init(&row, NULL);
 
 		add_text(&row, "id", session->id);
 		add_text(&row, "user", session->user);

@@ -2,24 +2,18 @@
 #include "config.h"
 #include "broker/admin-service.h"
 
-#include <errno.h>
-#include <grp.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "broker/access.h"
 #include "broker/admin-lists.h"
+#include "broker/admin-rights.h"
 #include "broker/common/error.h"
 #include "broker/common/peer.h"
-#include "broker/common/program.h"
 #include "broker/dbus/broker-admin.h"
 #include "broker/endings.h"
 #include "broker/gateway-service.h"
 
 #define OBJECT_PATH "/org/carrel/Broker1"
 #define ADMINS_MAX 16
-#define GROUPS_MAX 1024
 #define LIST_AGE_MS 2000
 #define EXTEND_MAX_MIN 1440
 #define NOTICE_MAX 1024 /* the agent's lines have 4096 bytes, escapes included */
@@ -28,67 +22,26 @@ struct AdminService {
 	Broker *broker;
 	PeerServer *server;
 	GPtrArray *peers; /* CarrelBroker1Admin (skeletons), one a connection */
-	GArray *uids; /* uid_t */
-	GArray *gids; /* gid_t */
+	AdminRights *rights;
 };
 
 /* One connected peer: the data of its skeleton. */
 typedef struct {
 	AdminService *service;
-	gboolean allowed;
+	AdminPeer *peer;
 	char *name; /* "uid 1000", for the audit */
 } Caller;
-
-static gboolean
-has_id(const GArray *ids, guint32 id)
-{
-	for (guint i = 0; i < ids->len; i++) {
-		if (g_array_index(ids, guint32, i) == id)
-			return TRUE;
-	}
-	return FALSE;
-}
-
-/* The groups that the peer had when it connected, from the kernel. */
-static gboolean
-is_in_admin_group(const AdminService *service, int fd)
-{
-	gid_t gids[GROUPS_MAX];
-	socklen_t size = sizeof gids;
-	struct ucred peer;
-	socklen_t peer_size = sizeof peer;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_size) == 0 && has_id(service->gids, peer.gid))
-		return TRUE;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids, &size) < 0)
-		return FALSE;
-	for (gsize i = 0; i < size / sizeof *gids; i++) {
-		if (has_id(service->gids, gids[i]))
-			return TRUE;
-	}
-	return FALSE;
-}
-
-static gboolean
-is_allowed(const AdminService *service, GDBusConnection *connection, uid_t uid)
-{
-	GIOStream *stream = g_dbus_connection_get_stream(connection);
-
-	if (uid == 0 || uid == geteuid() || has_id(service->uids, uid))
-		return TRUE;
-	return G_IS_SOCKET_CONNECTION(stream) &&
-	       is_in_admin_group(service, g_socket_get_fd(g_socket_connection_get_socket(G_SOCKET_CONNECTION(stream))));
-}
 
 static gboolean
 on_authorize(GDBusInterfaceSkeleton *skeleton, GDBusMethodInvocation *invocation, gpointer data)
 {
 	Caller *caller = data;
+	GError *error = NULL;
 
-	if (caller->allowed)
+	if (admin_peer_may_call(caller->peer, g_dbus_method_invocation_get_method_name(invocation),
+		    g_dbus_method_invocation_get_parameters(invocation), &error))
 		return TRUE;
-	g_dbus_method_invocation_return_error(invocation, CARREL_ERROR, CARREL_ERROR_DENIED,
-		"you are no admin of this instance: run it as root, or be named in [Broker] AdminUsers= or AdminGroups=");
+	g_dbus_method_invocation_take_error(invocation, error);
 	return FALSE;
 }
 
@@ -126,7 +79,9 @@ on_status(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, gpoin
 static gboolean
 on_list_pools(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, gpointer data)
 {
-	carrel_broker1_admin_complete_list_pools(skeleton, invocation, admin_list_pools(((Caller *)data)->service->broker));
+	Caller *caller = data;
+
+	carrel_broker1_admin_complete_list_pools(skeleton, invocation, admin_list_pools(caller->service->broker, caller->peer));
 	return TRUE;
 }
 
@@ -181,8 +136,10 @@ on_drain_pool(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, c
 static gboolean
 on_list_desktops(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, gpointer data)
 {
+	Caller *caller = data;
+
 	carrel_broker1_admin_complete_list_desktops(skeleton, invocation,
-		admin_list_desktops(((Caller *)data)->service->broker));
+		admin_list_desktops(caller->service->broker, caller->peer));
 	return TRUE;
 }
 
@@ -299,7 +256,7 @@ on_screenshot(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, c
 typedef struct {
 	CarrelBroker1Admin *skeleton;
 	GDBusMethodInvocation *invocation;
-	Broker *broker;
+	Caller *caller; /* the skeleton's */
 } SessionsCall;
 
 static void
@@ -308,7 +265,8 @@ answer_sessions(void *data)
 	g_autofree SessionsCall *call = data;
 	g_autoptr(CarrelBroker1Admin) skeleton = call->skeleton;
 
-	carrel_broker1_admin_complete_list_sessions(skeleton, call->invocation, admin_list_sessions(call->broker));
+	carrel_broker1_admin_complete_list_sessions(skeleton, call->invocation,
+		admin_list_sessions(call->caller->service->broker, call->caller->peer));
 }
 
 /* Who is idle for how long is asked of the display. */
@@ -319,8 +277,8 @@ on_list_sessions(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation
 
 	call->skeleton = g_object_ref(skeleton);
 	call->invocation = invocation;
-	call->broker = ((Caller *)data)->service->broker;
-	display_client_fresh(call->broker->display, LIST_AGE_MS, answer_sessions, call);
+	call->caller = data;
+	display_client_fresh(call->caller->service->broker->display, LIST_AGE_MS, answer_sessions, call);
 	return TRUE;
 }
 
@@ -343,6 +301,7 @@ on_end_session(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, 
 }
 
 typedef struct {
+	const Caller *caller;
 	const SessionRow *session;
 	GPtrArray *ids;
 } Held;
@@ -352,17 +311,19 @@ collect_held(const DesktopView *desktop, void *data)
 {
 	Held *held = data;
 
-	if (g_strcmp0(desktop->user, held->session->user) == 0 && strcmp(desktop->state, "assigned") == 0)
+	if (g_strcmp0(desktop->user, held->session->user) == 0 && strcmp(desktop->state, "assigned") == 0 &&
+		admin_peer_has_pool(held->caller->peer, desktop->pool))
 		g_ptr_array_add(held->ids, g_strdup(desktop->id));
 	return TRUE;
 }
 
-/* Shows the text on each desktop of the session's person; the first failure is told when none showed it. */
+/* Shows the text on each desktop of the session's person that the caller may look after; the first failure is told when none showed it. */
 static gboolean
-notify_all(Broker *broker, const SessionRow *session, const char *text, GError **error)
+notify_all(const Caller *caller, const SessionRow *session, const char *text, GError **error)
 {
+	Broker *broker = caller->service->broker;
 	g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
-	Held held = {session, ids};
+	Held held = {caller, session, ids};
 	GError *first = NULL;
 	guint shown = 0;
 
@@ -381,10 +342,11 @@ notify_all(Broker *broker, const SessionRow *session, const char *text, GError *
 
 /* Result: how many sessions were made longer; @error is of one that was not. */
 static guint
-extend_all(Broker *broker, const SessionRow *session, guint minutes, GError **error)
+extend_all(const Caller *caller, const SessionRow *session, guint minutes, GError **error)
 {
+	Broker *broker = caller->service->broker;
 	g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
-	Held held = {session, ids};
+	Held held = {caller, session, ids};
 	guint n = 0;
 
 	engine_each_desktop(broker->engine, collect_held, &held);
@@ -410,7 +372,7 @@ on_extend_session(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocatio
 	} else if (minutes < 1 || minutes > EXTEND_MAX_MIN) {
 		g_dbus_method_invocation_return_error(invocation, CARREL_ERROR, CARREL_ERROR_INVALID,
 			"a session is made longer by 1 to %d minutes", EXTEND_MAX_MIN);
-	} else if (extend_all(broker, session, minutes, &error) == 0) {
+	} else if (extend_all(caller, session, minutes, &error) == 0) {
 		g_dbus_method_invocation_take_error(invocation, error);
 	} else {
 		g_clear_error(&error);
@@ -436,7 +398,7 @@ on_message_session(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocati
 	} else if (strlen(text) > NOTICE_MAX || *text == '\0') {
 		g_dbus_method_invocation_return_error(invocation, CARREL_ERROR, CARREL_ERROR_INVALID,
 			"a notice has 1 to %d bytes", NOTICE_MAX);
-	} else if (!notify_all(broker, session, text, &error)) {
+	} else if (!notify_all(caller, session, text, &error)) {
 		g_dbus_method_invocation_take_error(invocation, error);
 	} else {
 		broker_audit(broker, caller->name, NULL, "message", NULL, NULL, session->user);
@@ -458,6 +420,7 @@ caller_free(gpointer data)
 {
 	Caller *caller = data;
 
+	admin_peer_free(caller->peer);
 	g_free(caller->name);
 	g_free(caller);
 }
@@ -514,11 +477,13 @@ on_joined(GDBusConnection *connection, uid_t uid, pid_t pid, void *data)
 {
 	AdminService *service = data;
 	g_autoptr(CarrelBroker1Admin) skeleton = carrel_broker1_admin_skeleton_new();
+	GIOStream *stream = g_dbus_connection_get_stream(connection);
 	g_autoptr(GError) error = NULL;
 	Caller *caller = g_new0(Caller, 1);
 
 	caller->service = service;
-	caller->allowed = is_allowed(service, connection, uid);
+	caller->peer = admin_peer_new(service->rights, uid,
+		G_IS_SOCKET_CONNECTION(stream) ? g_socket_get_fd(g_socket_connection_get_socket(G_SOCKET_CONNECTION(stream))) : -1);
 	caller->name = g_strdup_printf("uid %u", uid);
 	g_object_set_data_full(G_OBJECT(skeleton), "caller", caller, caller_free);
 	connect_handlers(skeleton, caller);
@@ -530,28 +495,10 @@ on_joined(GDBusConnection *connection, uid_t uid, pid_t pid, void *data)
 	g_ptr_array_add(service->peers, g_steal_pointer(&skeleton));
 }
 
-static void
-look_up_admins(AdminService *service)
+void
+admin_service_on_rules(AdminService *service)
 {
-	const Conf *conf = service->broker->conf;
-
-	for (char **name = conf->admin_users; *name != NULL; name++) {
-		g_autoptr(GError) error = NULL;
-		uid_t uid;
-		gid_t gid;
-
-		/* People whom only PAM knows are admins of the portal, and cannot run a command here anyway. */
-		if (program_lookup_user(*name, &uid, &gid, &error))
-			g_array_append_val(service->uids, uid);
-	}
-	for (char **name = conf->admin_groups; *name != NULL; name++) {
-		const struct group *group = getgrnam(*name);
-
-		if (group)
-			g_array_append_val(service->gids, group->gr_gid);
-		else
-			g_message("[Broker] AdminGroups=: there is no group “%s” on this host", *name);
-	}
+	admin_rights_reload(service->rights);
 }
 
 AdminService *
@@ -560,12 +507,9 @@ admin_service_new(Broker *broker, GError **error)
 	g_autoptr(AdminService) service = g_new0(AdminService, 1);
 	g_autofree char *path = conf_socket_path(broker->conf, CONF_SOCKET_ADMIN);
 
-	G_STATIC_ASSERT(sizeof(uid_t) == sizeof(guint32) && sizeof(gid_t) == sizeof(guint32));
 	service->broker = broker;
 	service->peers = g_ptr_array_new_with_free_func(g_object_unref);
-	service->uids = g_array_new(FALSE, FALSE, sizeof(uid_t));
-	service->gids = g_array_new(FALSE, FALSE, sizeof(gid_t));
-	look_up_admins(service);
+	service->rights = admin_rights_new(broker);
 	service->server = peer_server_new(path, NULL, ADMINS_MAX, on_joined, service, error);
 	return service->server ? g_steal_pointer(&service) : NULL;
 }
@@ -583,7 +527,6 @@ admin_service_free(AdminService *service)
 	}
 	g_ptr_array_unref(service->peers);
 	peer_server_free(service->server);
-	g_array_unref(service->uids);
-	g_array_unref(service->gids);
+	admin_rights_free(service->rights);
 	g_free(service);
 }

@@ -3,8 +3,10 @@
 
 #include "broker/broker.h"
 
-/* Listens on broker/admin.sock. Anyone may connect; calls are for root, whoever runs the broker, and [Broker] AdminUsers= and
- * AdminGroups=, whose numbers are looked up here, once: nothing asks NSS while the main loop runs. */
+/* Listens on broker/admin.sock. Anyone may connect; who may call what, broker/admin-rights.h says. Names are looked up here and in
+ * admin_service_on_rules: nothing else asks NSS while the main loop runs. */
 AdminService *admin_service_new(Broker *broker, GError **error);
+/* The pool files were read again. */
+void admin_service_on_rules(AdminService *service);
 void admin_service_free(AdminService *service);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AdminService, admin_service_free)

@@ -73,15 +73,24 @@ audit_viewer(Broker *broker, const char *desktop, const char *client, const char
 }
 
 static void
+visited(Broker *broker, const char *desktop)
+{
+	if (broker->timekeeper)
+		timekeeper_on_visit(broker->timekeeper, desktop);
+}
+
+static void
 on_viewer_joined(const char *desktop, const char *client, const char *protocol, void *data)
 {
 	audit_viewer(data, desktop, client, "connect", protocol);
+	visited(data, desktop);
 }
 
 static void
 on_viewer_left(const char *desktop, const char *client, const char *why, void *data)
 {
 	audit_viewer(data, desktop, client, "disconnect", why);
+	visited(data, desktop);
 }
 
 static void
@@ -206,6 +215,7 @@ broker_apply_pools(Broker *broker, char ***changes, char ***faults)
 {
 	engine_apply(broker->engine, changes, faults);
 	timekeeper_on_rules(broker->timekeeper);
+	admin_service_on_rules(broker->admin);
 }
 
 void

@@ -159,7 +159,7 @@ limits_reason(const LimitRules *rules, LimitWhy why)
 {
 	switch (why) {
 	case LIMIT_SESSION:
-		return g_strdup_printf("its session of %" G_GINT64_FORMAT " min was over", rules->session / MINUTE_S);
+		return g_strdup("its session was over, by SessionLimit=");
 	case LIMIT_SCHEDULE:
 		return g_strdup("it was time, by ResetAt=");
 	case LIMIT_LEFT:

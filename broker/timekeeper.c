@@ -404,6 +404,16 @@ see(Timekeeper *keeper, Held *held, gboolean connected)
 }
 
 void
+timekeeper_on_visit(Timekeeper *keeper, const char *desktop)
+{
+	Held *held = g_hash_table_lookup(keeper->held, desktop);
+
+	/* Later than it stands in the queue for, which does no harm: it is looked at and put off. */
+	if (held)
+		held->alone_since = keeper->broker->steady();
+}
+
+void
 timekeeper_on_viewers(Timekeeper *keeper)
 {
 	const GPtrArray *viewers = display_client_viewers(keeper->broker->display);

@@ -16,6 +16,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Timekeeper, timekeeper_free)
 
 /* A desktop's state or person changed. */
 void timekeeper_on_change(Timekeeper *keeper, const DesktopView *desktop);
+/* A client came or went. The list that follows may have been made when it had gone again. */
+void timekeeper_on_visit(Timekeeper *keeper, const char *desktop);
 /* The list of viewers came anew. */
 void timekeeper_on_viewers(Timekeeper *keeper);
 /* The pool files were read again. */

@@ -3,10 +3,14 @@
 
 #include <check.h>
 #include <glib/gstdio.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/admin-lists.h"
+#include "broker/common/error.h"
 #include "broker/common/peer.h"
 #include "broker/dbus/gateway.h"
 #include "broker/endings.h"
@@ -211,6 +215,83 @@ START_TEST(an_admin_puts_off_the_end_of_a_session_as_they_like)
 }
 END_TEST
 
+/* Of a user of this host who is nobody's admin, and of no group. */
+#define STRANGER 4242
+
+static AdminPeer *
+peer_in_group(const AdminRights *rights, uid_t uid, gid_t gid)
+{
+	AdminPeer *peer = admin_peer_new(rights, uid, -1);
+
+	g_array_append_val(peer->gids, gid);
+	return peer;
+}
+
+static gboolean
+may_call(const AdminPeer *peer, const char *method, const char *argument)
+{
+	GVariant *one = argument ? g_variant_new_string(argument) : NULL;
+	g_autoptr(GVariant) parameters = g_variant_ref_sink(g_variant_new_tuple(&one, argument != NULL));
+	g_autoptr(GError) error = NULL;
+	gboolean may = admin_peer_may_call(peer, method, parameters, &error);
+
+	ck_assert(may || g_error_matches(error, CARREL_ERROR, CARREL_ERROR_DENIED));
+	return may;
+}
+
+START_TEST(an_admin_of_a_pool_looks_after_that_pool_and_nothing_else)
+{
+	g_autofree char *one = fixture_sign_in(&fixture, "demo1"), *two = fixture_sign_in(&fixture, "demo2");
+	g_autofree char *office = fixture_open(&fixture, one, "office"), *lab = fixture_open(&fixture, two, "lab");
+	g_autoptr(SessionRow) first = sessions_find(fixture.broker->sessions, one);
+	g_autoptr(SessionRow) second = sessions_find(fixture.broker->sessions, two);
+	static char *admins[] = {(char *)"nobody", (char *)"@daemon", (char *)"no-such-user", (char *)"@no-such-group", NULL};
+	const struct passwd *nobody = getpwnam("nobody");
+	const struct group *daemons = getgrnam("daemon");
+
+	ck_assert(nobody && daemons);
+	uid_t uid = nobody->pw_uid; /* the next look-up takes its place */
+	gid_t gid = daemons->gr_gid;
+
+	fake_engine_file(fixture.broker->engine, "office")->admins = admins;
+	g_autoptr(AdminRights) rights = admin_rights_new(fixture.broker);
+	AdminPeer *peers[] = {admin_peer_new(rights, uid, -1), peer_in_group(rights, STRANGER, gid)};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(peers); i++) {
+		const AdminPeer *peer = peers[i];
+
+		ck_assert(!admin_peer_is_admin(peer));
+		ck_assert(admin_peer_has_pool(peer, "office") && !admin_peer_has_pool(peer, "lab"));
+		ck_assert(may_call(peer, "DrainPool", "office") && !may_call(peer, "DrainPool", "lab"));
+		ck_assert(may_call(peer, "ResetDesktop", office) && !may_call(peer, "ResetDesktop", lab));
+		ck_assert(may_call(peer, "StopDesktop", office) && !may_call(peer, "StopDesktop", "office-00000000"));
+		ck_assert(may_call(peer, "Screenshot", office) && !may_call(peer, "Screenshot", lab));
+		ck_assert(may_call(peer, "EndSession", first->id) && !may_call(peer, "EndSession", second->id));
+		ck_assert(may_call(peer, "MessageSession", first->id) && !may_call(peer, "MessageSession", ""));
+		ck_assert(may_call(peer, "ListDesktops", NULL) && !may_call(peer, "Status", NULL));
+		ck_assert(!may_call(peer, "ApplyPools", NULL) && !may_call(peer, "SealImage", "debian-desktop"));
+		ck_assert(!may_call(peer, "DrainPool", NULL));
+		g_autoptr(GVariant) pools = g_variant_ref_sink(admin_list_pools(fixture.broker, peer));
+		g_autoptr(GVariant) desktops = g_variant_ref_sink(admin_list_desktops(fixture.broker, peer));
+		g_autoptr(GVariant) sessions = g_variant_ref_sink(admin_list_sessions(fixture.broker, peer));
+
+		ck_assert_uint_eq(g_variant_n_children(pools), 1);
+		ck_assert_uint_eq(g_variant_n_children(desktops), 1);
+		ck_assert_uint_eq(g_variant_n_children(sessions), 1);
+	}
+	AdminPeer *stranger = peer_in_group(rights, STRANGER, STRANGER);
+
+	ck_assert(!may_call(stranger, "ListPools", NULL) && !may_call(stranger, "DrainPool", "office"));
+	/* As soon as the file says so. */
+	fake_engine_file(fixture.broker->engine, "office")->admins = NULL;
+	admin_rights_reload(rights);
+	ck_assert(!may_call(peers[0], "ListPools", NULL));
+	admin_peer_free(stranger);
+	for (gsize i = 0; i < G_N_ELEMENTS(peers); i++)
+		admin_peer_free(peers[i]);
+}
+END_TEST
+
 START_TEST(ending_a_session_signs_its_person_out)
 {
 	g_autofree char *session = fixture_sign_in(&fixture, "demo1"), *id = fixture_open(&fixture, session, "office");
@@ -306,6 +387,7 @@ main(void)
 	tcase_add_test(tcase, status_does_not_wait_for_a_gateway_that_is_silent);
 	tcase_add_test(tcase, sessions_and_desktops_are_listed);
 	tcase_add_test(tcase, an_admin_puts_off_the_end_of_a_session_as_they_like);
+	tcase_add_test(tcase, an_admin_of_a_pool_looks_after_that_pool_and_nothing_else);
 	tcase_add_test(tcase, ending_a_session_signs_its_person_out);
 	tcase_add_test(tcase, a_message_reaches_the_desktop);
 	tcase_add_test(tcase, a_desktop_is_shown_pictured_and_thrown_away);

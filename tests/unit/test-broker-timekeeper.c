@@ -290,6 +290,29 @@ START_TEST(a_desktop_that_nobody_ever_looked_at_is_reset_after_the_same_time)
 }
 END_TEST
 
+START_TEST(a_visit_shorter_than_a_list_takes_counts)
+{
+	g_autoptr(SessionRow) row = NULL;
+	g_autofree char *client = NULL;
+
+	office()->reset = POOL_RESET_DISCONNECT;
+	office()->grace = 15 * MIN_S;
+	id = fixture_open(&fixture, session, "office");
+	pass(14 * MIN_S);
+	row = sessions_find(fixture.broker->sessions, session);
+	client = access_client_name(row->id, NULL);
+	access_admit_async(fixture.broker, row, id, "vnc", client, "192.0.2.1", NULL, on_admitted, NULL);
+	ck_assert(fixture_wait(is_true, &admitted));
+	fake_display_join(fixture.display);
+	fake_display_leave(fixture.display);
+	fixture_run_for(500);
+	pass(14 * MIN_S);
+	ck_assert(!is_gone());
+	pass(MIN_S);
+	ck_assert(is_gone());
+}
+END_TEST
+
 /* Seconds of the broker's day until ten in the evening, UTC. */
 static gint64
 until_ten(void)
@@ -422,6 +445,7 @@ main(void)
 	tcase_add_test(tcase, the_time_to_the_disconnect_is_told_by_a_list_of_now);
 	tcase_add_test(tcase, a_desktop_is_kept_for_who_comes_back_in_time);
 	tcase_add_test(tcase, a_desktop_that_nobody_ever_looked_at_is_reset_after_the_same_time);
+	tcase_add_test(tcase, a_visit_shorter_than_a_list_takes_counts);
 	tcase_add_test(tcase, a_schedule_resets_what_was_handed_out_before_and_warns_of_it);
 	tcase_add_test(tcase, a_moment_that_the_clock_leapt_over_is_not_due);
 	tcase_add_test(tcase, new_rules_are_for_desktops_that_are_out_as_well);
