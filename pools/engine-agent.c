@@ -85,8 +85,11 @@ agent_on_message(const AgentMessage *message, void *data)
 		break;
 	case AGENT_DONE:
 		home_answered(desktop, message->id, TRUE, NULL);
-		if (message->id == IDENTITY && desktop->waking)
+		/* libvirt takes a second for a card with its filter, which nobody needs to wait for: the screen is there. */
+		if (message->id == IDENTITY && desktop->waking) {
+			desktop_is_individual(desktop);
 			effect_plug_network(desktop);
+		}
 		break;
 	case AGENT_LOGIN:
 		break;

@@ -42,6 +42,7 @@ stop_watching(Desktop *desktop)
 	g_clear_handle_id(&desktop->retry_id, g_source_remove);
 	g_clear_handle_id(&desktop->home_timer, g_source_remove);
 	g_clear_handle_id(&desktop->down_timer, g_source_remove);
+	g_clear_handle_id(&desktop->plug_id, g_source_remove);
 	g_clear_pointer(&desktop->link, agent_link_free);
 	desktop->booting = desktop->waking = FALSE;
 	desktop->home = HOME_NONE;
@@ -57,6 +58,7 @@ desktop_free(gpointer data)
 	g_free(desktop->domain);
 	g_free(desktop->config);
 	g_free(desktop->template);
+	g_free(desktop->network_fault);
 	g_free(desktop);
 }
 
@@ -171,7 +173,7 @@ desktop_view(Desktop *desktop)
 		.uuid = row->uuid,
 		.domain = desktop->domain,
 		.image = row->image,
-		.note = row->note,
+		.note = desktop->network_fault ? desktop->network_fault : row->note,
 		.state = desktop->gone ? "gone" : desktop_state_word(row->state),
 		.user = row->user,
 		.usable = row->state == DESKTOP_ASSIGNED && desktop->running && !desktop->waking && !desktop->gone &&

@@ -12,6 +12,7 @@
 #define RESUME_DEADLINE_MS  30000
 #define DESTROY_RETRY_S	    5
 #define SHUT_DOWN_S	    30
+#define PLUG_RETRY_S	    2
 
 static gboolean
 clone_in_worker(virConnectPtr connection, void *data, GError **error)
@@ -261,6 +262,16 @@ plug_in_worker(virConnectPtr connection, void *data, GError **error)
 	return vm_plug_network(connection, task->uuid, task->network, error);
 }
 
+static gboolean
+on_plug_retry(gpointer data)
+{
+	Desktop *desktop = data;
+
+	desktop->plug_id = 0;
+	effect_plug_network(desktop);
+	return G_SOURCE_REMOVE;
+}
+
 static void
 on_plugged(void *data, const GError *error, void *engine_data)
 {
@@ -269,10 +280,20 @@ on_plugged(void *data, const GError *error, void *engine_data)
 
 	if (desktop == NULL)
 		return;
-	if (error == NULL)
-		desktop_is_individual(desktop);
-	else
+	if (error == NULL) {
+		g_clear_pointer(&desktop->network_fault, g_free);
+		desktop_mark(desktop);
+		plan_pool_soon(engine, desktop->row->pool);
+	} else if (desktop->row->user == NULL) {
 		desktop_apply(desktop, LIFE_BROKEN, error->message);
+	} else {
+		/* Somebody is at work in it, and can go on without. */
+		g_warning("desktop %s has no network yet: %s", desktop->row->id, error->message);
+		g_free(desktop->network_fault);
+		desktop->network_fault = g_strdup_printf("it has no network yet: %s", error->message);
+		desktop->plug_id = g_timeout_add_seconds(PLUG_RETRY_S, on_plug_retry, desktop);
+		desktop_mark(desktop);
+	}
 }
 
 void
@@ -282,14 +303,16 @@ effect_plug_network(Desktop *desktop)
 	Pool *pool = pools_find(engine, desktop->row->pool);
 	Task *task;
 
-	if (desktop->busy)
-		return; /* said twice */
+	if (desktop->busy) {
+		if (desktop->plug_id == 0)
+			desktop->plug_id = g_timeout_add_seconds(PLUG_RETRY_S, on_plug_retry, desktop);
+		return;
+	}
 	task = task_new_about(desktop);
 	if (pool && pool->file)
 		task_set_network(task, engine, pool);
 	if (task->network == NULL) {
 		task_free(task);
-		desktop_is_individual(desktop);
 		return;
 	}
 	desktop->busy = TRUE;

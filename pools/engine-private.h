@@ -64,6 +64,8 @@ typedef struct {
 	gint64 started_us;
 	guint boot_id;	  /* the deadline of its agent */
 	guint retry_id;	  /* destroying it failed: try again then */
+	guint plug_id;	  /* its network card could not be plugged in: try again then */
+	char *network_fault; /* why it has none yet; NULL: it has, or is not to */
 	guint down_timer; /* until then its guest may shut down, or restart, by itself */
 	gboolean restarting;
 	const char *step; /* static: what is being done with it beside its state; NULL: nothing */
@@ -114,7 +116,7 @@ gboolean desktop_is_waiting(const Desktop *desktop); /* somebody's, and not begu
 gboolean desktop_apply(Desktop *desktop, LifeEvent event, const char *why);
 void desktop_runs(Desktop *desktop);	/* its domain is there: open its port, wait for its agent */
 void desktop_came_up(Desktop *desktop, const char *note);
-void desktop_is_individual(Desktop *desktop); /* a clone that was waking: it has an identity and a network card */
+void desktop_is_individual(Desktop *desktop); /* a clone that was waking: it has an identity */
 void desktop_stopped(Desktop *desktop);	      /* its domain is not there */
 /* Has it thrown away, its clients ended with @code. FALSE: nothing has changed; it is kept, or the table could not be written. */
 gboolean desktop_throw_away(Desktop *desktop, guint16 code, const char *why);

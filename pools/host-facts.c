@@ -119,6 +119,7 @@ host_facts_parse(const char *qemu_xml, const char *kvm_xml, const char *why_no_k
 	g_autoptr(HostFacts) facts = g_new0(HostFacts, 1);
 	const DomainCapabilities *used;
 
+	facts->emulation = "qemu";
 	facts->domain[FALSE] = domain_capabilities_parse(qemu_xml);
 	if (kvm_xml != NULL && why_no_kvm == NULL)
 		facts->domain[TRUE] = domain_capabilities_parse(kvm_xml);
