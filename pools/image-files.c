@@ -233,51 +233,100 @@ copy_in(const char *file, const char *target, ImageProgress progress, void *data
 	return ok;
 }
 
-static gboolean
-write_description(const char *aside, const char *name, const char *version, const char *title, GError **error)
+char *
+image_description(const Image *image, gsize *size)
 {
-	g_autofree char *path = g_build_filename(aside, IMAGE_FILE, NULL);
 	g_autoptr(GKeyFile) keys = g_key_file_new();
-	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
-	g_autofree char *created = g_date_time_format(now, "%Y-%m-%dT%H:%M:%SZ");
-	g_autoptr(GError) failure = NULL;
+	const struct {
+		const char *key, *value;
+	} texts[] = {{"Name", image->name}, {"Version", image->version}, {"Title", image->title}, {"Created", image->created},
+		{"Os", image->os}, {"Disk", image->disk}, {"Boot", image->boot == IMAGE_BOOT_KERNEL ? "kernel" : "disk"},
+		{"Kernel", image->kernel}, {"Initrd", image->initrd}, {"Cmdline", image->cmdline}, {"Agent", image->agent ? "yes" : "no"}};
 
-	g_key_file_set_string(keys, "Image", "Name", name);
-	g_key_file_set_string(keys, "Image", "Version", version);
-	g_key_file_set_string(keys, "Image", "Title", title ? title : name);
-	g_key_file_set_string(keys, "Image", "Created", created);
-	g_key_file_set_string(keys, "Image", "Disk", "disk.qcow2");
-	g_key_file_set_string(keys, "Image", "Boot", "disk");
-	if (g_key_file_save_to_file(keys, path, &failure) && g_chmod(path, 0644) == 0)
+	for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+		if (texts[i].value)
+			g_key_file_set_string(keys, "Image", texts[i].key, texts[i].value);
+	}
+	return g_key_file_to_data(keys, size, NULL);
+}
+
+gboolean
+image_describe(const char *folder, const Image *image, GError **error)
+{
+	g_autofree char *path = g_build_filename(folder, IMAGE_FILE, NULL), *text = NULL;
+	g_autoptr(GError) failure = NULL;
+	gsize size;
+
+	text = image_description(image, &size);
+	if (g_file_set_contents_full(path, text, (gssize)size, G_FILE_SET_CONTENTS_NONE, 0644, &failure) && g_chmod(path, 0644) == 0)
 		return TRUE;
-	carrel_error_wrap(error, g_steal_pointer(&failure), CARREL_ERROR_FAILED, "%s", path);
-	if (error && *error == NULL)
+	if (failure)
+		carrel_error_wrap(error, g_steal_pointer(&failure), CARREL_ERROR_FAILED, "%s", path);
+	else
 		set_errno(error, path);
 	return FALSE;
+}
+
+Image *
+image_make(const char *images, const char *name, ImageFill fill, void *data, GError **error)
+{
+	int lock = -1;
+	g_autofree char *aside = make_aside(images, name, &lock, error), *version = NULL;
+	Image *image = NULL;
+
+	if (aside == NULL)
+		return NULL;
+	version = next_version(images, name);
+	if (fill(aside, version, data, error))
+		image = put_in_place(images, aside, name, error);
+	if (image == NULL)
+		remove_tree(aside, NULL);
+	if (lock >= 0)
+		close(lock);
+	return image;
+}
+
+char *
+image_time_now(void)
+{
+	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+
+	return g_date_time_format(now, "%Y-%m-%dT%H:%M:%SZ");
+}
+
+typedef struct {
+	const char *file, *name, *title;
+	ImageProgress progress;
+	void *data;
+} Import;
+
+static gboolean
+fill_from_disk(const char *aside, const char *version, void *data, GError **error)
+{
+	const Import *import = data;
+	g_autofree char *disk = g_build_filename(aside, "disk.qcow2", NULL), *created = image_time_now();
+	const Image image = {
+		.name = (char *)import->name,
+		.version = (char *)version,
+		.title = (char *)(import->title ? import->title : import->name),
+		.created = created,
+		.disk = (char *)"disk.qcow2",
+		.boot = IMAGE_BOOT_DISK,
+	};
+
+	/* Checked after it was copied: nobody else can change the copy between check and use. */
+	return copy_in(import->file, disk, import->progress, import->data, error) && image_describe(aside, &image, error);
 }
 
 Image *
 image_import(const char *images, const char *file, const char *name, const char *title, ImageProgress progress, void *data,
 	GError **error)
 {
-	int lock = -1;
-	g_autofree char *aside = make_aside(images, name, &lock, error);
-	g_autofree char *version = NULL, *disk = NULL;
-	Image *image = NULL;
+	Import import = {file, name, title, progress, data};
+	Image *image = image_make(images, name, fill_from_disk, &import, error);
 
-	if (aside == NULL)
-		return NULL;
-	version = next_version(images, name);
-	disk = g_build_filename(aside, "disk.qcow2", NULL);
-	/* Checked after it was copied: nobody else can change the copy between check and use. */
-	if (copy_in(file, disk, progress, data, error) && write_description(aside, name, version, title, error))
-		image = put_in_place(images, aside, name, error);
-	if (image == NULL)
-		remove_tree(aside, NULL);
-	else if (progress)
+	if (image != NULL && progress)
 		progress(100, "Done", data);
-	if (lock >= 0)
-		close(lock);
 	return image;
 }
 

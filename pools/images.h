@@ -65,5 +65,17 @@ Image *image_import(const char *images, const char *file, const char *name, cons
 Image *image_build(const char *images, const char *builder, const char *agent_folder, const char *name, const char *suite,
 	ImageProgress progress, void *data, GError **error);
 
+/* A new version of @name: has @fill put image.ini and the files that it names into the folder @aside, and looks at them as above. */
+typedef gboolean (*ImageFill)(const char *aside, const char *version, void *data, GError **error);
+Image *image_make(const char *images, const char *name, ImageFill fill, void *data, GError **error);
+
+/* @image as image.ini says it; its files are named as they are to stand beside that. Free with g_free. */
+char *image_description(const Image *image, gsize *size);
+/* The same, written into @folder, in the place of one that is there. */
+gboolean image_describe(const char *folder, const Image *image, GError **error);
+
+/* Now, as Created= has it. Free with g_free. */
+char *image_time_now(void);
+
 /* Removes NAME@VERSION. The caller has made sure that nothing uses it. NOT_FOUND. */
 gboolean image_remove(const char *images, const char *reference, GError **error);
