@@ -10,6 +10,7 @@
 
 #include "broker/access.h"
 #include "broker/admin-lists.h"
+#include "broker/auth/frame.h"
 #include "broker/common/error.h"
 #include "broker/common/peer.h"
 #include "broker/common/program.h"
@@ -35,6 +36,7 @@ typedef struct {
 	AdminService *service;
 	gboolean allowed;
 	char *name; /* "uid 1000", for the audit */
+	GPtrArray *held; /* ids of desktops (char *), one a hold */
 } Caller;
 
 static gboolean
@@ -266,6 +268,76 @@ on_stop_desktop(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation,
 	return TRUE;
 }
 
+/* Until the connection ends, in whatever way: on_admin_closed. */
+static gboolean
+on_hold_desktop(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, const char *desktop, gpointer data)
+{
+	Caller *caller = data;
+	Broker *broker = caller->service->broker;
+	GError *error = NULL;
+	g_autofree char *disk = NULL;
+	const DesktopView *view = NULL;
+
+	if (g_dbus_connection_is_closed(g_dbus_method_invocation_get_connection(invocation)))
+		g_set_error_literal(&error, CARREL_ERROR, CARREL_ERROR_BUSY, "the connection is closed");
+	else
+		view = engine_hold(broker->engine, desktop, &disk, &error);
+	if (view == NULL) {
+		g_dbus_method_invocation_take_error(invocation, error);
+		return TRUE;
+	}
+	g_ptr_array_add(caller->held, g_strdup(view->id));
+	broker_audit(broker, caller->name, NULL, "export", view->id, view->pool, view->user);
+	carrel_broker1_admin_complete_hold_desktop(skeleton, invocation, disk, view->image, view->user, view->pool);
+	return TRUE;
+}
+
+static void
+release_holds(Caller *caller)
+{
+	for (guint i = 0; i < caller->held->len; i++)
+		engine_release_hold(caller->service->broker->engine, caller->held->pdata[i]);
+	g_ptr_array_set_size(caller->held, 0);
+}
+
+static gboolean
+is_name_of_user(const char *user)
+{
+	gsize size = strlen(user);
+
+	for (const char *c = user; *c != '\0'; c++) {
+		if (g_ascii_iscntrl(*c))
+			return FALSE;
+	}
+	return size > 0 && size <= FRAME_USER_MAX;
+}
+
+static gboolean
+on_import_desktop(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, const char *pool, const char *user, const char *image,
+	gpointer data)
+{
+	Caller *caller = data;
+	Broker *broker = caller->service->broker;
+	GError *error = NULL;
+	const DesktopView *view = NULL;
+	gboolean made = strchr(image, '@') != NULL;
+
+	if (!is_name_of_user(user))
+		g_set_error(&error, CARREL_ERROR, CARREL_ERROR_INVALID, "a person's name has 1 to %d bytes, and no control characters", FRAME_USER_MAX);
+	else if (made)
+		view = engine_import(broker->engine, pool, user, image, &error);
+	else
+		engine_may_import(broker->engine, pool, user, image, &error);
+	if (error) {
+		g_dbus_method_invocation_take_error(invocation, error);
+		return TRUE;
+	}
+	if (view)
+		broker_audit(broker, caller->name, NULL, "import", view->id, view->pool, user);
+	carrel_broker1_admin_complete_import_desktop(skeleton, invocation, view ? view->id : "");
+	return TRUE;
+}
+
 static void
 on_screenshot_taken(GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -394,6 +466,7 @@ caller_free(gpointer data)
 {
 	Caller *caller = data;
 
+	g_ptr_array_unref(caller->held);
 	g_free(caller->name);
 	g_free(caller);
 }
@@ -414,6 +487,8 @@ connect_handlers(CarrelBroker1Admin *skeleton, Caller *caller)
 		{"handle-list-desktops", G_CALLBACK(on_list_desktops)},
 		{"handle-reset-desktop", G_CALLBACK(on_reset_desktop)},
 		{"handle-snapshot-desktop", G_CALLBACK(on_snapshot_desktop)},
+		{"handle-hold-desktop", G_CALLBACK(on_hold_desktop)},
+		{"handle-import-desktop", G_CALLBACK(on_import_desktop)},
 		{"handle-restart-desktop", G_CALLBACK(on_restart_desktop)},
 		{"handle-stop-desktop", G_CALLBACK(on_stop_desktop)},
 		{"handle-screenshot", G_CALLBACK(on_screenshot)},
@@ -438,6 +513,7 @@ on_admin_closed(GDBusConnection *connection, gboolean vanished, GError *error, g
 		if (g_dbus_interface_skeleton_get_connection(skeleton) == connection) {
 			g_signal_handlers_disconnect_by_data(connection, service);
 			g_dbus_interface_skeleton_unexport(skeleton);
+			release_holds(g_object_get_data(G_OBJECT(skeleton), "caller"));
 			g_ptr_array_remove_index_fast(service->peers, i);
 			return;
 		}
@@ -454,6 +530,7 @@ on_joined(GDBusConnection *connection, uid_t uid, pid_t pid, void *data)
 
 	caller->service = service;
 	caller->allowed = is_allowed(service, connection, uid);
+	caller->held = g_ptr_array_new_with_free_func(g_free);
 	caller->name = g_strdup_printf("uid %u", uid);
 	g_object_set_data_full(G_OBJECT(skeleton), "caller", caller, caller_free);
 	connect_handlers(skeleton, caller);

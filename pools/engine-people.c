@@ -63,42 +63,52 @@ hand_out(Desktop *desktop)
 	plan_pool_soon(desktop->engine, desktop->row->pool);
 }
 
-static const DesktopView *
-order_new(Engine *engine, Pool *pool, const char *user, GError **error)
+static gboolean
+may_order(Engine *engine, const Pool *pool, GError **error)
 {
 	PoolCounts counts = pool_counts(engine, pool);
-	g_autofree char *image = NULL;
-	DesktopRow *row;
 
 	if (!counts.able) {
 		g_set_error(error, CARREL_ERROR, CARREL_ERROR_CONFIG, "the pool %s can make no desktop: %s", pool->name,
 			pool->obstacle	? pool->obstacle
 			: pool->fault	? pool->fault
 					: "its host is not known yet");
-		return NULL;
+		return FALSE;
 	}
 	if (!decide_may_claim(&counts)) {
 		g_set_error(error, CARREL_ERROR, CARREL_ERROR_EXHAUSTED,
 			counts.queue > 0 ? "all %u desktops that the pool %s may have are in use, and %u people wait for one already"
 					 : "all %u desktops that the pool %s may have are in use",
 			counts.max, pool->name, counts.waiting);
-		return NULL;
+		return FALSE;
 	}
 	if (counts.retry_in_s > 0 && decide_room(&counts) > counts.waiting) {
 		g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "the pool %s tries again in %u s: %s", pool->name,
 			counts.retry_in_s, pool->last_failure ? pool->last_failure : "a desktop could not be made");
-		return NULL;
+		return FALSE;
 	}
-	image = image_reference(pool->image);
-	row = desktops_insert(engine->store, pool->name, image, user, pool->file->kind == POOL_PERSISTENT, engine_now(), error);
+	return TRUE;
+}
+
+static const DesktopView *
+order_new(Engine *engine, const Pool *pool, const char *user, const char *image, GError **error)
+{
+	DesktopRow *row = desktops_insert(engine->store, pool->name, image, user, pool->file->kind == POOL_PERSISTENT, engine_now(), error);
+	Desktop *desktop;
+
 	if (row == NULL)
 		return NULL;
-	Desktop *desktop = desktop_new(engine, row);
-
+	desktop = desktop_new(engine, row);
 	desktop->started_us = g_get_monotonic_time();
 	desktop_mark(desktop);
 	plan_pool_soon(engine, pool->name);
 	return desktop_view(desktop);
+}
+
+void
+people_say_held(const Desktop *desktop, GError **error)
+{
+	g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "the desktop %s is being exported: try again in a moment", desktop->row->id);
 }
 
 /* One that is kept, and off. */
@@ -106,8 +116,7 @@ static gboolean
 start(Desktop *desktop, Pool *pool, GError **error)
 {
 	if (desktop->hold) {
-		g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "the desktop %s is being exported: it can be started in a moment",
-			desktop->row->id);
+		people_say_held(desktop, error);
 		return FALSE;
 	}
 	if (desktop->busy)
@@ -167,12 +176,113 @@ engine_claim(Engine *engine, const char *name, const char *user, GError **error)
 		return NULL;
 	pool->claims++;
 	spare = choose_spare(engine, pool);
-	if (spare == NULL)
-		return order_new(engine, pool, user, error);
+	if (spare == NULL) {
+		g_autofree char *image = NULL;
+
+		if (!may_order(engine, pool, error))
+			return NULL;
+		image = image_reference(pool->image);
+		return order_new(engine, pool, user, image, error);
+	}
 	if (!assign_row(spare, user, error))
 		return NULL;
 	hand_out(spare);
 	return desktop_view(spare);
+}
+
+const DesktopView *
+engine_hold(Engine *engine, const char *id, char **disk, GError **error)
+{
+	Desktop *desktop = people_find(engine, id);
+
+	if (desktop == NULL)
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "there is no desktop %s", id);
+	else if (!desktop->row->kept || desktop->row->user == NULL)
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_INVALID, "the desktop %s is not of a persistent pool: nothing of it is kept", id);
+	else if (desktop->row->state != DESKTOP_OFF || desktop->busy)
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "the desktop %s is not off (%s): carrel desktop stop %s first, and wait until it is",
+			id, desktop_state_word(desktop->row->state), id);
+	else {
+		desktop->hold++;
+		*disk = vm_overlay_path(engine->place, desktop->row->id, TRUE);
+		return desktop_view(desktop);
+	}
+	return NULL;
+}
+
+void
+engine_release_hold(Engine *engine, const char *id)
+{
+	Desktop *desktop = g_hash_table_lookup(engine->desktops, id);
+
+	if (desktop && desktop->hold > 0)
+		desktop->hold--;
+}
+
+/* NAME of NAME, or of NAME@VERSION. */
+static gboolean
+is_same_image(const char *one, const char *other)
+{
+	gsize length = strcspn(one, "@");
+
+	return strcspn(other, "@") == length && strncmp(one, other, length) == 0;
+}
+
+static gboolean
+check_import(Engine *engine, const Pool *pool, const char *user, const char *image, GError **error)
+{
+	const Desktop *held = held_by(engine, pool->name, user);
+	PoolCounts counts = pool_counts(engine, pool);
+
+	if (pool->file == NULL || pool->file->kind != POOL_PERSISTENT)
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_INVALID, "the pool %s is not persistent: it keeps nobody's desktop", pool->name);
+	else if (held)
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY,
+			"“%s” has a desktop in the pool %s already: carrel desktop reset --discard %s throws it away", user, pool->name,
+			held->row->id);
+	else if (!may_order(engine, pool, error))
+		return FALSE;
+	else if (decide_room(&counts) <= counts.waiting) /* nobody waits for it who could be told how long */
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_EXHAUSTED, "all %u desktops that the pool %s may have are in use", counts.max,
+			pool->name);
+	else
+		return TRUE;
+	return FALSE;
+}
+
+gboolean
+engine_may_import(Engine *engine, const char *name, const char *user, const char *image, GError **error)
+{
+	const Pool *pool = pools_find(engine, name);
+
+	if (!check_pool(engine, pool, name, error) || !check_import(engine, pool, user, image, error))
+		return FALSE;
+	for (guint i = 0; i < engine->pools->len; i++) {
+		const Pool *other = engine->pools->pdata[i];
+
+		/* Its newest version would be the next desktop of everybody there. */
+		if (other->present && other->file && is_same_image(other->file->image, image)) {
+			g_set_error(error, CARREL_ERROR, CARREL_ERROR_INVALID, "the pool %s makes its desktops of the image “%.*s”: choose another name for this one",
+				other->name, (int)strcspn(image, "@"), image);
+			return FALSE;
+		}
+	}
+	return TRUE;
+}
+
+const DesktopView *
+engine_import(Engine *engine, const char *name, const char *user, const char *reference, GError **error)
+{
+	g_autoptr(Image) image = NULL;
+	g_autofree char *exact = NULL;
+
+	if (!engine_may_import(engine, name, user, reference, error))
+		return NULL;
+	image = image_resolve(engine->images, reference, error);
+	if (image == NULL)
+		return NULL;
+	exact = image_reference(image);
+	return order_new(engine, pools_find(engine, name), user, exact, error);
 }
 
 const DesktopView *
@@ -249,6 +359,13 @@ people_place(Engine *engine, const Desktop *desktop, guint *place, guint *length
 	*length = waiting->len - room;
 }
 
+/* Its person wants this one, which an admin imported, and no other. */
+static gboolean
+is_imported(const Desktop *desktop, const Pool *pool)
+{
+	return pool->file && !is_same_image(desktop->row->image, pool->file->image);
+}
+
 /* The person who waits with @desktop has @spare instead. In one transaction: they are never without a place. */
 static gboolean
 give_instead(Desktop *desktop, Desktop *spare)
@@ -281,16 +398,33 @@ give_instead(Desktop *desktop, Desktop *spare)
 }
 
 static void
-forget_who_left(GPtrArray *waiting)
+forget_who_left(GPtrArray *waiting, const Pool *pool)
 {
 	gint64 now = g_get_monotonic_time();
 
 	for (guint i = waiting->len; i-- > 0;) {
 		Desktop *desktop = waiting->pdata[i];
 
-		if (now - desktop->asked_us < ASKED_LAST_S * G_USEC_PER_SEC)
+		if (now - desktop->asked_us < ASKED_LAST_S * G_USEC_PER_SEC || is_imported(desktop, pool))
 			continue;
 		desktop_throw_away(desktop, 0, "its person did not wait for it");
+		g_ptr_array_remove_index(waiting, i);
+	}
+}
+
+static void
+give_spares(Engine *engine, Pool *pool, GPtrArray *waiting)
+{
+	for (guint i = 0; i < waiting->len;) {
+		Desktop *desktop = waiting->pdata[i], *spare = NULL;
+
+		if (is_imported(desktop, pool)) {
+			i++;
+			continue;
+		}
+		spare = choose_spare(engine, pool);
+		if (spare == NULL || !give_instead(desktop, spare))
+			return;
 		g_ptr_array_remove_index(waiting, i);
 	}
 }
@@ -300,19 +434,17 @@ people_plan(Engine *engine, Pool *pool, guint boots_free)
 {
 	g_autoptr(GPtrArray) waiting = list_waiting(engine, pool->name);
 	PoolCounts counts;
-	guint begin, first = 0;
-	Desktop *spare;
+	guint begin;
 
 	if (waiting->len == 0)
 		return 0;
-	forget_who_left(waiting);
-	while (first < waiting->len && (spare = choose_spare(engine, pool)) != NULL && give_instead(waiting->pdata[first], spare))
-		first++;
+	forget_who_left(waiting, pool);
+	give_spares(engine, pool, waiting);
 	counts = pool_counts(engine, pool);
 	begin = counts.able ? decide_begin(&counts, boots_free) : 0;
-	for (guint i = 0; i < begin && first + i < waiting->len; i++)
-		effect_clone(waiting->pdata[first + i], pool);
-	if (first + begin < waiting->len)
+	for (guint i = 0; i < begin && i < waiting->len; i++)
+		effect_clone(waiting->pdata[i], pool);
+	if (begin < waiting->len)
 		plan_later(engine, ASKED_LAST_S);
 	return begin;
 }

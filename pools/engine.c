@@ -277,6 +277,10 @@ engine_discard(Engine *engine, const char *id, guint16 code, const char *why, GE
 {
 	Desktop *desktop = find_desktop(engine, id, error);
 
+	if (desktop && desktop->hold) {
+		people_say_held(desktop, error);
+		return FALSE;
+	}
 	return desktop && check_changed(desktop_discard(desktop, code, why), id, error);
 }
 

@@ -83,6 +83,18 @@ guint engine_release_user(Engine *engine, const char *user, guint16 code, const 
 gboolean engine_discard(Engine *engine, const char *desktop, guint16 code, const char *why, GError **error);
 /* Shuts its VM down: asks, and turns off after 30 s. One that is not kept is thrown away with it. */
 gboolean engine_stop(Engine *engine, const char *desktop, GError **error);
+
+/* Its disk in somebody's hands: it is neither started nor discarded until engine_release_hold was called as often. *@disk: its path;
+ * free with g_free. NOT_FOUND, INVALID: it is not kept, BUSY: it is not off. */
+const DesktopView *engine_hold(Engine *engine, const char *desktop, char **disk, GError **error);
+void engine_release_hold(Engine *engine, const char *desktop); /* it may be gone */
+
+/* A desktop of the persistent pool @pool for @user that is cloned from the image @image, NAME@VERSION, and not from the pool's own.
+ * INVALID: the pool is not persistent, or NAME is an image that pools use; BUSY: @user has one there; EXHAUSTED: Max= is reached;
+ * and as engine_claim. engine_may_import: whether it would be; NAME alone will do. */
+gboolean engine_may_import(Engine *engine, const char *pool, const char *user, const char *image, GError **error);
+const DesktopView *engine_import(Engine *engine, const char *pool, const char *user, const char *image, GError **error);
+
 gboolean engine_restart(Engine *engine, const char *desktop, GError **error);
 /* Its person asks how far it is: who does not, while they wait in the queue, loses their place after three minutes. */
 void engine_ask(Engine *engine, const char *desktop);

@@ -23,7 +23,7 @@ struct Engine {
 	PoolView pools[N_POOLS];
 	char **users[N_POOLS];
 	GPtrArray *desktops; /* Desktop */
-	guint clone_ms, next;
+	guint clone_ms, next, holds;
 	char *notice;
 };
 
@@ -299,6 +299,47 @@ gboolean
 engine_discard(Engine *engine, const char *desktop, guint16 code, const char *why, GError **error)
 {
 	return engine_reset(engine, desktop, code, why, error);
+}
+
+const DesktopView *
+engine_hold(Engine *engine, const char *id, char **disk, GError **error)
+{
+	Desktop *desktop = find(engine, id);
+
+	if (desktop == NULL) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "there is no desktop “%s”", id);
+		return NULL;
+	}
+	engine->holds++;
+	*disk = g_strdup("/nowhere/disk.qcow2");
+	return &desktop->view;
+}
+
+void
+engine_release_hold(Engine *engine, const char *id)
+{
+	engine->holds--;
+}
+
+guint
+fake_engine_holds(Engine *engine)
+{
+	return engine->holds;
+}
+
+gboolean
+engine_may_import(Engine *engine, const char *pool, const char *user, const char *image, GError **error)
+{
+	if (engine_desktop_of(engine, pool, user) == NULL)
+		return TRUE;
+	g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "“%s” has a desktop in the pool %s already", user, pool);
+	return FALSE;
+}
+
+const DesktopView *
+engine_import(Engine *engine, const char *pool, const char *user, const char *image, GError **error)
+{
+	return engine_may_import(engine, pool, user, image, error) ? engine_claim(engine, pool, user, error) : NULL;
 }
 
 gboolean

@@ -14,5 +14,8 @@ void fake_engine_fail(Engine *engine, const char *desktop);
 /* As if the agent said that the person logged out. */
 void fake_engine_log_out(Engine *engine, const char *desktop);
 
+/* How many holds there are. */
+guint fake_engine_holds(Engine *engine);
+
 /* What engine_notify was last given, or NULL. */
 const char *fake_engine_last_notice(const Engine *engine);
