@@ -50,6 +50,11 @@ int cli_pool(CliContext *context, int argc, char **argv);
 int cli_image(CliContext *context, int argc, char **argv);
 int cli_doctor(CliContext *context, int argc, char **argv);
 
+/* Two verbs of “desktop” that are in a file of their own. */
+extern const GOptionEntry cli_export_options[], cli_import_options[];
+int cli_desktop_export(CliContext *context, char **args);
+int cli_desktop_import(CliContext *context, char **args);
+
 /* The configuration, read once; NULL with the faults in @error (CONFIG). Owned by the context. */
 const Conf *cli_conf(CliContext *context, GError **error);
 
@@ -97,6 +102,10 @@ void cli_print_row(const CliContext *context, GVariant *row, const CliColumn *co
 void cli_print_json(JsonNode *node);
 /* Any value of dictionaries, arrays, texts, numbers and booleans. Not consumed. */
 void cli_print_json_variant(GVariant *value);
+
+/* How far something is that takes long (ImageProgress of pools/images.h): on a terminal one line that changes; elsewhere a line for each
+ * step. */
+void cli_show_progress(guint percent, const char *what, void *data);
 
 /* Formats for columns. Ages take UTC seconds ("x"): "3 min"; 0 or less: "-". */
 char *cli_format_age(GVariant *value);

@@ -233,6 +233,14 @@ static const CliVerb verbs[] = {
 	{"restart", "DESKTOP...", "Restart what runs in desktops (made to after 30 s)", NULL, 1, -1, FALSE, NULL, run_restart},
 	{"stop", "DESKTOP...", "Shut desktops down (off after 30 s)", "A floating desktop is thrown away; one of a persistent pool is kept, and starts when it is opened.", 1, -1, FALSE,
 		NULL, run_stop},
+	{"export", "DESKTOP FILE", "Save a desktop that is kept as a file, for another host or a backup",
+		"The desktop must be off, and cannot be started meanwhile. FILE is a tar archive with its disk, flattened and compressed; snapshots "
+		"are not in it. Run it as root beside the broker.",
+		2, 2, FALSE, cli_export_options, cli_desktop_export},
+	{"import", "FILE", "Make a desktop of a file that export wrote",
+		"What is in FILE becomes an image of its own, and the desktop is cloned from that for USER, in a persistent pool, on the hardware that "
+		"the pool gives. Run it as root beside the broker.",
+		1, 1, FALSE, cli_import_options, cli_desktop_import},
 	{"screenshot", "DESKTOP", "Save what a desktop shows now",
 		"Without --output the file is named DESKTOP.png, or .ppm where QEMU makes no PNG, in the current folder.", 1, 1,
 		FALSE, screenshot_options, run_screenshot},

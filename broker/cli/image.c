@@ -91,27 +91,6 @@ run_list(CliContext *context, char **args)
 	return CLI_DONE;
 }
 
-/* On a terminal one line that changes; elsewhere a line for each step. */
-static void
-show_progress(guint percent, const char *what, void *data)
-{
-	static char *last;
-	static guint last_percent = 101;
-
-	if (isatty(STDOUT_FILENO)) {
-		g_print("\r\033[K%3u%% %s", percent, what);
-		if (percent == 100)
-			g_print("\n");
-	} else if (g_strcmp0(last, what) != 0 || percent >= last_percent + 10 || percent < last_percent) {
-		g_print("%3u%% %s\n", percent, what);
-		last_percent = percent;
-	}
-	if (g_strcmp0(last, what) != 0) {
-		g_free(last);
-		last = g_strdup(what);
-	}
-}
-
 /* Beside the programs of an installation, or in the source tree that they were built from. Free with g_free. */
 static char *
 find_builder(const Conf *conf)
@@ -196,7 +175,7 @@ run_build(CliContext *context, char **args)
 			conf->programs));
 	signal(SIGINT, leave_to_builder);
 	signal(SIGHUP, leave_to_builder);
-	return report_new(conf, image_build(conf->images, builder, agent, name, suite, show_progress, NULL, &error), error);
+	return report_new(conf, image_build(conf->images, builder, agent, name, suite, cli_show_progress, NULL, &error), error);
 }
 
 static int
@@ -207,7 +186,7 @@ run_import(CliContext *context, char **args)
 
 	if (conf == NULL)
 		return cli_fail(error);
-	return report_new(conf, image_import(conf->images, args[0], args[1], title, show_progress, NULL, &error), error);
+	return report_new(conf, image_import(conf->images, args[0], args[1], title, cli_show_progress, NULL, &error), error);
 }
 
 static char *

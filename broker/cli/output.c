@@ -225,3 +225,23 @@ cli_print_row(const CliContext *context, GVariant *row, const CliColumn *columns
 		g_print("%s:%*s %s\n", column->title, width - (int)g_utf8_strlen(column->title, -1), "", cell);
 	}
 }
+
+void
+cli_show_progress(guint percent, const char *what, void *data)
+{
+	static char *last;
+	static guint last_percent = 101;
+
+	if (isatty(STDOUT_FILENO)) {
+		g_print("\r\033[K%3u%% %s", percent, what);
+		if (percent == 100)
+			g_print("\n");
+	} else if (g_strcmp0(last, what) != 0 || percent >= last_percent + 10 || percent < last_percent) {
+		g_print("%3u%% %s\n", percent, what);
+		last_percent = percent;
+	}
+	if (g_strcmp0(last, what) != 0) {
+		g_free(last);
+		last = g_strdup(what);
+	}
+}
