@@ -161,7 +161,7 @@ run_qemu_img(Writer *writer, const char *const *argv, GError **error)
 		g_prefix_error(error, "qemu-img cannot be run (Debian: qemu-utils): ");
 		return FALSE;
 	}
-	id = g_cancellable_connect(writer->cancellable, G_CALLBACK(on_cancelled), process, NULL);
+	id = writer->cancellable ? g_cancellable_connect(writer->cancellable, G_CALLBACK(on_cancelled), process, NULL) : 0;
 	follow(writer, g_subprocess_get_stdout_pipe(process));
 	g_input_stream_read_all(g_subprocess_get_stderr_pipe(process), words, sizeof words - 1, &size, NULL, NULL);
 	g_subprocess_wait(process, NULL, NULL);

@@ -20,7 +20,7 @@ const ArchiveMember archive_members[] = {
 	[ARCHIVE_IMAGE] = {IMAGE_FILE, 0644, SETTINGS_FILE_MAX},
 	[ARCHIVE_KERNEL] = {"kernel", 0644, BOOT_FILE_MAX},
 	[ARCHIVE_INITRD] = {"initrd", 0644, BOOT_FILE_MAX},
-	/* What is in a golden image may be read by anybody on the host; this is a person's. QEMU is let in by libvirt. */
+	/* What is in a golden image may be read by anybody on the host; this is a person's: pools/qemu-user.h. */
 	[ARCHIVE_DISK] = {"disk.qcow2", 0600, G_MAXINT64},
 	[ARCHIVE_SUMS] = {"SHA256SUMS", 0644, 4096},
 };

@@ -19,7 +19,7 @@ typedef struct {
 void archive_free(Archive *archive);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Archive, archive_free)
 
-/* All three block for as long as they take; @progress (may be NULL) is called now and then; once @cancellable is cancelled they fail. */
+/* Both block for as long as they take; @progress (may be NULL) is called now and then; once @cancellable is cancelled they fail. */
 
 /* Writes @disk, with all that it is an overlay of, and what else @image needs to boot, into @file. Nobody may write to @disk meanwhile:
  * qemu-img refuses then (BUSY). @file is written aside and renamed; INVALID when it is there, unless @replace. EXHAUSTED: a full disk. */
@@ -27,5 +27,6 @@ gboolean archive_write(const char *file, gboolean replace, const Archive *about,
 	ImageProgress progress, void *data, GCancellable *cancellable, GError **error);
 
 /* Makes what is in @file a new version of the image @name. INVALID when it is not what archive_write made, or was changed since. */
+/* Its disk is readable by its owner only: QEMU is to be let in. */
 Image *archive_read(const char *images, const char *file, const char *name, ImageProgress progress, void *data,
 	GCancellable *cancellable, GError **error);

@@ -5,6 +5,7 @@
 #include "broker/common/error.h"
 #include "broker/common/settings.h"
 #include "pools/host.h"
+#include "pools/qemu-user.h"
 #include "pools/qmp.h"
 #include "pools/xml-select.h"
 
@@ -14,7 +15,6 @@
 #include <libvirt/virterror.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/acl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -107,48 +107,14 @@ template_list(const VmPlace *place)
 	return keys;
 }
 
-/* As whom QEMU runs: the base label of libvirt's DAC driver, "+64055:+64055". FALSE: libvirt does not say. */
-static gboolean
-qemu_user(virConnectPtr connection, uid_t *uid)
-{
-	g_autofree char *capabilities = virConnectGetCapabilities(connection);
-	g_autoptr(GPtrArray) labels = xml_select(capabilities ? capabilities : "", "capabilities/host/secmodel/baselabel");
-
-	for (guint i = 0; i < labels->len; i++) {
-		guint user, group;
-		char more;
-
-		if (sscanf(labels->pdata[i], "+%u:+%u%c", &user, &group, &more) == 2) {
-			*uid = user;
-			return TRUE;
-		}
-	}
-	return FALSE;
-}
-
 static gboolean
 system_error(GError **error, const char *path)
 {
 	int why = errno;
 
-	g_set_error(error, CARREL_ERROR, why == ENOSPC || why == EDQUOT ? CARREL_ERROR_EXHAUSTED : CARREL_ERROR_FAILED, "%s: %s%s", path,
-		g_strerror(why), why == ENOTSUP ? "; [Paths] State= must be on a file system with ACLs, as ext4, xfs and btrfs are" : "");
+	g_set_error(error, CARREL_ERROR, why == ENOSPC || why == EDQUOT ? CARREL_ERROR_EXHAUSTED : CARREL_ERROR_FAILED, "%s: %s", path,
+		g_strerror(why));
 	return FALSE;
-}
-
-/* What QEMU's user, and nobody else, may do with a file of ours. */
-static gboolean
-let_qemu(const char *path, uid_t qemu, gboolean write, GError **error)
-{
-	g_autofree char *text = g_strdup_printf("u::r%s,u:%u:r%s,g::---,m::r%s,o::---", write ? "w-" : "--", (guint)qemu,
-		write ? "w-" : "--", write ? "w-" : "--");
-	acl_t acl = acl_from_text(text);
-	gboolean done = acl != NULL && acl_set_file(path, ACL_TYPE_ACCESS, acl) == 0;
-	int why = errno;
-
-	acl_free(acl);
-	errno = why;
-	return done || system_error(error, path);
 }
 
 static gboolean
@@ -161,7 +127,7 @@ make_file(const char *path, gint64 size, uid_t qemu, GError **error)
 		system_error(error, path);
 	if (fd >= 0)
 		close(fd);
-	return made && let_qemu(path, qemu, TRUE, error);
+	return made && qemu_user_let(path, qemu, TRUE, error);
 }
 
 static void
@@ -185,7 +151,7 @@ make_files(virConnectPtr connection, const VmPlace *place, const char *key, gint
 	g_autofree char *memory_path = template_memory_path(place, key), *state_path = template_state_path(place, key);
 	uid_t qemu;
 
-	if (!qemu_user(connection, &qemu)) {
+	if (!qemu_user_find(connection, &qemu)) {
 		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_CONFIG,
 			"libvirt does not say as whom QEMU runs (its DAC security driver is off), so no file can be given to it");
 		return FALSE;
@@ -219,7 +185,7 @@ settle(const char *path, uid_t qemu, gint64 *size, GError **error)
 	if (fd >= 0)
 		close(fd);
 	*size = file.st_size;
-	return done && let_qemu(path, qemu, FALSE, error);
+	return done && qemu_user_let(path, qemu, FALSE, error);
 }
 
 static gboolean
@@ -259,7 +225,7 @@ template_freeze(virConnectPtr connection, const VmPlace *place, const char *key,
 		host_set_error(error, "its VM");
 		return FALSE;
 	}
-	if (!qemu_user(connection, &qemu)) {
+	if (!qemu_user_find(connection, &qemu)) {
 		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_CONFIG, "libvirt does not say as whom QEMU runs");
 		return FALSE;
 	}

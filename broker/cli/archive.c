@@ -9,6 +9,7 @@
 
 #include "broker/common/error.h"
 #include "pools/archive.h"
+#include "pools/qemu-user.h"
 
 #define NAME_PREFIX    "imported-"
 #define NAME_MAX_CHARS 64
@@ -119,7 +120,9 @@ give_up(const Conf *conf, const Image *image, GError *error)
 	g_autoptr(GError) trouble = NULL;
 
 	if (error->domain != CARREL_ERROR)
-		g_prefix_error(&error, "the image %s is there, but what the broker made of it is not known (see carrel desktop list; carrel image remove %s removes it if nothing uses it): ",
+		g_prefix_error(&error,
+			"the image %s is there, but what the broker made of it is not known (carrel desktop list; carrel image remove %s, if "
+			"nothing uses it): ",
 			reference, reference);
 	else if (!image_remove(conf->images, reference, &trouble))
 		g_printerr("carrel: the image %s is left: %s\n", reference, trouble->message);
@@ -140,6 +143,8 @@ import(const Conf *conf, CarrelBroker1Admin *broker, const char *file, const cha
 	if (image == NULL)
 		return fail_below_progress(error);
 	reference = image_reference(image);
+	if (!qemu_user_let_read(conf->libvirt_uri, image->disk, &error))
+		return give_up(conf, image, error);
 	if (!carrel_broker1_admin_call_import_desktop_sync(broker, to_pool, to_user, reference, G_DBUS_CALL_FLAGS_NONE, -1, &desktop, NULL,
 		    &error))
 		return give_up(conf, image, error);

@@ -339,6 +339,57 @@ START_TEST(a_desktop_is_shown_pictured_and_thrown_away)
 }
 END_TEST
 
+static gboolean
+is_released(void *data)
+{
+	return fake_engine_holds(fixture.broker->engine) == 0;
+}
+
+static gboolean
+is_held_twice(void *data)
+{
+	return fake_engine_holds(fixture.broker->engine) == 2;
+}
+
+START_TEST(a_desktop_is_held_for_as_long_as_who_exports_it_is_there)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1"), *id = fixture_open(&fixture, session, "office");
+	g_autofree char *file = g_build_filename(fixture.folder, "desk.carrel", NULL), *path = conf_socket_path(fixture.conf, CONF_SOCKET_ADMIN);
+	g_autofree char *line = g_strdup_printf("desktop export %s %s", id, file);
+	GDBusConnection *connection = NULL;
+
+	/* It fails behind the hold: there is no such image. */
+	ck_assert_int_eq(carrel(line), 1);
+	ck_assert_msg(strstr(run.err, "debian-desktop") != NULL, "%s", run.err);
+	ck_assert(!g_file_test(file, G_FILE_TEST_EXISTS));
+	ck_assert(fixture_wait(is_released, NULL));
+
+	peer_connect_async(path, (uid_t)-1, 5000, NULL, on_joined, &connection);
+	ck_assert(fixture_wait(is_set, &connection));
+	g_dbus_connection_start_message_processing(connection);
+	for (int i = 0; i < 2; i++)
+		g_dbus_connection_call(connection, NULL, "/org/carrel/Broker1", "org.carrel.Broker1.Admin", "HoldDesktop", g_variant_new("(s)", id),
+			NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL, NULL);
+	ck_assert(fixture_wait(is_held_twice, NULL));
+	g_dbus_connection_close(connection, NULL, NULL, NULL);
+	ck_assert(fixture_wait(is_released, NULL));
+	g_object_unref(connection);
+}
+END_TEST
+
+START_TEST(an_import_is_refused_before_its_file_is_read)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1"), *id = fixture_open(&fixture, session, "office");
+
+	ck_assert_int_eq(carrel("desktop import --pool office --user demo1 /nonexistent"), 5);
+	ck_assert_ptr_nonnull(strstr(run.err, "already"));
+	ck_assert_int_eq(carrel("desktop import --pool office --user '' --image-name a /nonexistent"), 2);
+	ck_assert_ptr_nonnull(strstr(run.err, "a person's name"));
+	ck_assert_int_eq(carrel("desktop import --pool office --user demo2 /nonexistent"), 1);
+	ck_assert_ptr_nonnull(strstr(run.err, "/nonexistent: No such file"));
+}
+END_TEST
+
 static const struct {
 	const char *line;
 	int status;
@@ -352,6 +403,9 @@ static const struct {
 	{"desktop screenshot --help", 0, "--output"},
 	{"desktop show", 2, "Usage: carrel desktop show DESKTOP"},
 	{"desktop list extra", 2, "Usage"},
+	{"desktop export desk-1", 2, "Usage"},
+	{"desktop import desk.carrel", 2, "--user USER --pool POOL"},
+	{"desktop import desk.carrel --pool a --user b --image-name ../c", 2, "not a name for an image"},
 	{"session list --jsn", 2, "--jsn"},
 	{"--config /nonexistent.conf status", 78, "/nonexistent.conf"},
 };
@@ -391,6 +445,8 @@ main(void)
 	tcase_add_test(tcase, ending_a_session_signs_its_person_out);
 	tcase_add_test(tcase, a_message_reaches_the_desktop);
 	tcase_add_test(tcase, a_desktop_is_shown_pictured_and_thrown_away);
+	tcase_add_test(tcase, a_desktop_is_held_for_as_long_as_who_exports_it_is_there);
+	tcase_add_test(tcase, an_import_is_refused_before_its_file_is_read);
 	tcase_add_loop_test(tcase, a_mistake_is_answered_with_what_would_be_right, 0, G_N_ELEMENTS(mistakes));
 	tcase_add_test(tcase, without_a_broker_it_says_how_to_get_one);
 	suite_add_tcase(suite, tcase);

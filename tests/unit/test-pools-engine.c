@@ -443,6 +443,107 @@ START_TEST(a_broken_file_leaves_its_pool_as_it_was_and_the_others_alone)
 }
 END_TEST
 
+static void
+make_persistent(void)
+{
+	g_autofree char *path = g_build_filename(folder, "pools.d", "office.pool", NULL);
+
+	ck_assert(g_file_set_contents(path, "[Pool]\nImage=none\nKind=persistent\nSpare=1\nMax=2\n[Access]\nUsers=anna\n", -1, NULL));
+}
+
+static DesktopRow *
+insert_kept(const char *user, const char *image)
+{
+	DesktopRow *row = desktops_insert(store, "office", image, user, TRUE, 1000, NULL);
+
+	ck_assert_ptr_nonnull(row);
+	return row;
+}
+
+START_TEST(what_is_held_is_neither_started_nor_thrown_away)
+{
+	g_autoptr(DesktopRow) row = NULL;
+	g_autofree char *disk = NULL, *again = NULL;
+	g_autoptr(GError) error = NULL;
+
+	make_persistent();
+	row = insert_kept("anna", "none@1");
+	move(row, DESKTOP_ASSIGNED);
+	move(row, DESKTOP_OFF);
+	start();
+	ck_assert_ptr_null(engine_hold(engine, "office-00000000", &disk, &error));
+	ck_assert(g_error_matches(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND));
+	g_clear_error(&error);
+	ck_assert_str_eq(engine_hold(engine, row->id, &disk, NULL)->image, "none@1");
+	ck_assert(g_str_has_suffix(disk, ".qcow2") && strstr(disk, "/kept/"));
+	ck_assert_ptr_nonnull(engine_hold(engine, row->id, &again, NULL));
+	engine_release_hold(engine, row->id);
+	ck_assert_ptr_null(engine_claim(engine, "office", "anna", &error));
+	ck_assert(g_error_matches(error, CARREL_ERROR, CARREL_ERROR_BUSY));
+	g_clear_error(&error);
+	ck_assert(!engine_discard(engine, row->id, 4009, "test", &error));
+	ck_assert(g_error_matches(error, CARREL_ERROR, CARREL_ERROR_BUSY));
+	g_clear_error(&error);
+	engine_release_hold(engine, row->id);
+	ck_assert(engine_discard(engine, row->id, 4009, "test", NULL));
+	engine_release_hold(engine, "office-00000000");
+}
+END_TEST
+
+START_TEST(what_runs_or_is_nobodys_to_keep_is_not_held)
+{
+	g_autoptr(DesktopRow) row = _i == 0 ? insert("anna") : insert_kept("anna", "none@1");
+	g_autofree char *disk = NULL;
+	g_autoptr(GError) error = NULL;
+
+	move(row, DESKTOP_ASSIGNED);
+	run_domain(row, OURS);
+	start();
+	ck_assert_ptr_null(engine_hold(engine, row->id, &disk, &error));
+	ck_assert(g_error_matches(error, CARREL_ERROR, _i == 0 ? CARREL_ERROR_INVALID : CARREL_ERROR_BUSY));
+	ck_assert_ptr_null(disk);
+}
+END_TEST
+
+START_TEST(an_import_is_for_who_has_none_in_a_persistent_pool)
+{
+	g_autoptr(DesktopRow) row = NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (_i == 1) {
+		make_persistent();
+		row = insert_kept("anna", "none@1");
+		move(row, DESKTOP_ASSIGNED);
+		move(row, DESKTOP_OFF);
+	}
+	start();
+	ck_assert(!engine_may_import(engine, _i == 2 ? "nowhere" : "office", "anna", "imported-anna", &error));
+	ck_assert(g_error_matches(error, CARREL_ERROR,
+		_i == 0	  ? CARREL_ERROR_INVALID
+		: _i == 1 ? CARREL_ERROR_BUSY
+			  : CARREL_ERROR_NOT_FOUND));
+}
+END_TEST
+
+/* Who waits is given a spare that comes free; who was to have what an admin imported waits for that. */
+START_TEST(a_spare_does_not_take_the_place_of_what_was_imported)
+{
+	g_autoptr(DesktopRow) spare = NULL, waiting = NULL;
+	const DesktopView *view;
+
+	make_persistent();
+	spare = insert_kept(NULL, "none@1");
+	move(spare, DESKTOP_READY);
+	run_domain(spare, OURS);
+	waiting = insert_kept("anna", _i == 0 ? "none@1" : "imported-anna@1");
+	start();
+	let_threads_end();
+	view = engine_desktop_of(engine, "office", "anna");
+	ck_assert_ptr_nonnull(view);
+	ck_assert_str_eq(view->id, _i == 0 ? spare->id : waiting->id);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -465,6 +566,10 @@ main(void)
 	tcase_add_test(tcase, a_table_that_contradicts_itself_hands_nothing_out);
 	tcase_add_test(tcase, entitlement_is_by_user_and_group);
 	tcase_add_test(tcase, draining_survives_a_restart_and_hands_nothing_out);
+	tcase_add_test(tcase, what_is_held_is_neither_started_nor_thrown_away);
+	tcase_add_loop_test(tcase, what_runs_or_is_nobodys_to_keep_is_not_held, 0, 2);
+	tcase_add_loop_test(tcase, an_import_is_for_who_has_none_in_a_persistent_pool, 0, 3);
+	tcase_add_loop_test(tcase, a_spare_does_not_take_the_place_of_what_was_imported, 0, 2);
 	tcase_add_test(tcase, a_broken_file_leaves_its_pool_as_it_was_and_the_others_alone);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
