@@ -256,6 +256,8 @@ static const struct {
 	{"ListSessions", NULL},
 	{"DrainPool", has_pool},
 	{"ResetDesktop", has_desktop},
+	{"RestartDesktop", has_desktop},
+	{"SnapshotDesktop", has_desktop},
 	{"StopDesktop", has_desktop},
 	{"Screenshot", has_desktop},
 	{"EndSession", has_session},
