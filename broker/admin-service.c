@@ -88,6 +88,16 @@ on_list_pools(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, g
 }
 
 static gboolean
+on_plan_pools(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, gpointer data)
+{
+	g_auto(GStrv) lines = NULL, faults = NULL;
+
+	engine_preview(((Caller *)data)->service->broker->engine, &lines, &faults);
+	carrel_broker1_admin_complete_plan_pools(skeleton, invocation, (const char *const *)lines, (const char *const *)faults);
+	return TRUE;
+}
+
+static gboolean
 on_apply_pools(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, gpointer data)
 {
 	Caller *caller = data;
@@ -508,6 +518,7 @@ connect_handlers(CarrelBroker1Admin *skeleton, Caller *caller)
 		{"g-authorize-method", G_CALLBACK(on_authorize)},
 		{"handle-status", G_CALLBACK(on_status)},
 		{"handle-list-pools", G_CALLBACK(on_list_pools)},
+		{"handle-plan-pools", G_CALLBACK(on_plan_pools)},
 		{"handle-apply-pools", G_CALLBACK(on_apply_pools)},
 		{"handle-seal-image", G_CALLBACK(on_seal_image)},
 		{"handle-drain-pool", G_CALLBACK(on_drain_pool)},

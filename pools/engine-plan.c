@@ -9,8 +9,8 @@ compare_age(gconstpointer a, gconstpointer b)
 {
 	const DesktopRow *x = (*(Desktop *const *)a)->row, *y = (*(Desktop *const *)b)->row;
 
-	if (x->created != y->created)
-		return x->created < y->created ? -1 : 1;
+	if (x->turn != y->turn)
+		return x->turn < y->turn ? -1 : 1;
 	return strcmp(x->id, y->id);
 }
 

@@ -89,41 +89,29 @@ add_change(GStrvBuilder *changes, const char *name, const char *what)
 	g_strv_builder_add(changes, line);
 }
 
-/* All keys, so that any change of one is seen. */
-static char *
-describe(const PoolFile *file)
-{
-	g_autofree char *hardware = pool_file_hardware(file);
-	g_autofree char *users = g_strjoinv(",", file->users), *groups = g_strjoinv(",", file->groups);
-	g_autofree char *admins = g_strjoinv(",", file->admins);
-
-	return g_strdup_printf("%s|%s|%" G_GINT64_FORMAT "|%" G_GINT64_FORMAT "|%" G_GINT64_FORMAT "|%" G_GINT64_FORMAT "|%d|%d|%s|%s|%s",
-		hardware, file->title, file->spare, file->max, file->queue, file->home, file->reset, file->clipboard, users, groups, admins);
-}
-
 static void
 take_file(Pool *pool, PoolFile *file, GStrvBuilder *changes)
 {
-	g_autofree char *before = pool->file ? describe(pool->file) : NULL;
-	g_autofree char *after = describe(file);
+	g_autofree char *differences = pool->file ? pool_file_differences(pool->file, file) : NULL;
 	g_autofree char *warning = pool_file_warning(file);
+	gboolean changed = differences == NULL || *differences != '\0';
 
-	if (before == NULL)
+	if (differences == NULL)
 		add_change(changes, pool->name, "added");
-	else if (strcmp(before, after) != 0)
-		add_change(changes, pool->name, "changed");
+	else if (changed)
+		add_change(changes, pool->name, differences);
 	else if (pool->fault != NULL)
 		add_change(changes, pool->name, "its file is good again");
 	else if (!pool->present)
 		add_change(changes, pool->name, "is back");
-	if (warning && g_strcmp0(before, after) != 0)
+	if (warning && changed)
 		g_message("pool %s: %s", pool->name, warning);
 	pool_file_free(pool->file);
 	pool->file = file;
 	pool->present = TRUE;
 	g_clear_pointer(&pool->fault, g_free);
 	/* What failed before may well go now. */
-	if (g_strcmp0(before, after) != 0)
+	if (changed)
 		pool_succeeded(pool);
 }
 
@@ -157,8 +145,8 @@ compare_paths(gconstpointer a, gconstpointer b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static GPtrArray *
-list_files(const char *folder, GError **error)
+GPtrArray *
+pools_list_files(const char *folder, GError **error)
 {
 	g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GDir) dir = g_dir_open(folder, 0, error);
@@ -194,7 +182,7 @@ void
 pools_load(Engine *engine, GStrvBuilder *changes, GStrvBuilder *faults)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GPtrArray) paths = list_files(engine->pools_folder, &error);
+	g_autoptr(GPtrArray) paths = pools_list_files(engine->pools_folder, &error);
 
 	if (paths == NULL) {
 		/* A folder that cannot be read says nothing about its pools: they stay. */

@@ -173,6 +173,7 @@ void pool_free(gpointer pool);
 void pools_load(Engine *engine, GStrvBuilder *changes, GStrvBuilder *faults);
 void pools_resolve(Engine *engine); /* images, and what a fresh desktop is made from */
 Pool *pools_find(Engine *engine, const char *name);
+GPtrArray *pools_list_files(const char *folder, GError **error); /* paths, by name (char *, freed by the array) */
 PoolCounts pool_counts(Engine *engine, const Pool *pool);
 guint pool_retry_s(const Pool *pool);
 const PoolView *pool_view(Engine *engine, Pool *pool);

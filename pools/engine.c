@@ -358,8 +358,8 @@ compare_age(gconstpointer a, gconstpointer b)
 {
 	const DesktopRow *x = ((const Desktop *)a)->row, *y = ((const Desktop *)b)->row;
 
-	if (x->created != y->created)
-		return x->created < y->created ? -1 : 1;
+	if (x->turn != y->turn)
+		return x->turn < y->turn ? -1 : 1;
 	return strcmp(x->id, y->id);
 }
 

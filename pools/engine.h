@@ -69,6 +69,8 @@ gboolean engine_is_entitled(Engine *engine, const char *pool, const char *user, 
 
 /* The files again: see ApplyPools of org.carrel.Broker1.Admin. Both results are NULL-terminated; free with g_strfreev. */
 void engine_apply(Engine *engine, char ***changes, char ***faults);
+/* What that would do, and to whom; nothing is done. See PlanPools. */
+void engine_preview(Engine *engine, char ***lines, char ***faults);
 /* Makes the templates of the pools that use @image (NAME or NAME@VERSION) anew. Result: how many pools. NOT_FOUND. */
 gboolean engine_seal(Engine *engine, const char *image, guint *n, GError **error);
 gboolean engine_drain(Engine *engine, const char *pool, gboolean drain, GError **error);

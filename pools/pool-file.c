@@ -16,6 +16,8 @@
 #define TIB	  (G_GINT64_CONSTANT(1) << 40)
 #define HOME_MIN (64 * MIB)
 #define NAME_MAX_CHARS 32
+#define DROP_IN_SUFFIX ".conf"
+#define DROP_INS_MAX   100
 #define GRACE	       "15min"
 #define GRACE_S	       (15 * 60)
 /* Screens tell of input every two seconds, and people read. */
@@ -223,6 +225,30 @@ pool_name_is_valid(const char *name)
 	return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
 }
 
+static int
+compare_names(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+char **
+pool_file_paths(const char *path)
+{
+	g_autofree char *folder = g_strconcat(path, ".d", NULL);
+	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+	GPtrArray *paths = g_ptr_array_new();
+	const char *name;
+
+	while (dir && (name = g_dir_read_name(dir)) != NULL && paths->len < DROP_INS_MAX) {
+		if (g_str_has_suffix(name, DROP_IN_SUFFIX) && *name != '.')
+			g_ptr_array_add(paths, g_build_filename(folder, name, NULL));
+	}
+	g_ptr_array_sort(paths, compare_names);
+	g_ptr_array_insert(paths, 0, g_strdup(path));
+	g_ptr_array_add(paths, NULL);
+	return (char **)g_ptr_array_free(paths, FALSE);
+}
+
 /* Where @key ("Group/Key") stands in @text; 0: nowhere. */
 static int
 line_of(const char *text, const char *key)
@@ -254,16 +280,23 @@ void
 pool_file_add_fault(GPtrArray **faults, const char *path, const char *key, const char *format, ...)
 {
 	SettingsFault *fault = g_new0(SettingsFault, 1);
-	g_autofree char *text = NULL;
+	g_auto(GStrv) files = pool_file_paths(path);
 	va_list args;
 
 	va_start(args, format);
 	fault->text = g_strdup_vprintf(format, args);
 	va_end(args);
-	fault->file = g_strdup(path);
 	fault->key = g_strdup(key);
-	if (key && g_file_get_contents(path, &text, NULL, NULL))
-		fault->line = line_of(text, key);
+	/* The last file that has the key is the one that counts. */
+	for (guint i = g_strv_length(files); key && fault->line == 0 && i-- > 0;) {
+		g_autofree char *text = NULL;
+
+		if (!g_file_get_contents(files[i], &text, NULL, NULL) || (fault->line = line_of(text, key)) == 0)
+			continue;
+		fault->file = g_strdup(files[i]);
+	}
+	if (fault->file == NULL)
+		fault->file = g_strdup(path);
 	if (*faults == NULL)
 		*faults = g_ptr_array_new_with_free_func((GDestroyNotify)settings_fault_free);
 	g_ptr_array_add(*faults, fault);
@@ -397,16 +430,10 @@ check_exceptions(const PoolFile *file, const char *path, GPtrArray **faults)
 
 		if (is_person_or_group(exception->name))
 			continue;
-		pool_file_add_fault(faults, path, NULL, "[Policy %s]: “%s” is not a user, nor a group as @GROUP", exception->name,
+		pool_file_add_fault(faults, exception->file, NULL, "[Policy %s]: “%s” is not a user, nor a group as @GROUP", exception->name,
 			exception->name);
 		((SettingsFault *)(*faults)->pdata[(*faults)->len - 1])->line = exception->line;
 	}
-}
-
-static int
-compare_lines(gconstpointer a, gconstpointer b)
-{
-	return (*(SettingsFault *const *)a)->line - (*(SettingsFault *const *)b)->line;
 }
 
 static char *
@@ -424,8 +451,9 @@ pool_file_read(const char *path, GPtrArray **faults)
 {
 	g_autoptr(PoolFile) file = g_new0(PoolFile, 1);
 	g_autofree char *base = g_path_get_basename(path);
+	g_auto(GStrv) paths = pool_file_paths(path);
 
-	*faults = settings_read_sections(path, table, file, sizeof *file, &file->exceptions);
+	*faults = settings_read_sections((const char *const *)paths, table, file, sizeof *file, &file->exceptions);
 	file->name = name_of(path);
 	if (!g_str_has_suffix(base, POOL_FILE_SUFFIX) || !pool_name_is_valid(file->name))
 		pool_file_add_fault(faults, path, NULL,
@@ -436,7 +464,7 @@ pool_file_read(const char *path, GPtrArray **faults)
 	if (file->image != NULL || *faults == NULL)
 		check_together(file, path, faults), check_kind(file, path, faults);
 	if (*faults != NULL) {
-		g_ptr_array_sort(*faults, compare_lines);
+		settings_sort_faults(*faults);
 		return NULL;
 	}
 	if (file->title == NULL)
@@ -508,6 +536,73 @@ pool_file_policy_asks_groups(const PoolFile *file)
 			return TRUE;
 	}
 	return FALSE;
+}
+
+static void
+add_values(GPtrArray *lines, const char *section, const PoolFile *file, gboolean named)
+{
+	for (const Setting *setting = table; setting->group != NULL; setting++) {
+		g_autofree char *value = NULL;
+
+		if (named && !setting->named)
+			continue;
+		value = settings_value_text(setting, file);
+		g_ptr_array_add(lines, section ? g_strdup_printf("[%s %s] %s=%s", setting->group, section, setting->key, value)
+					       : g_strdup_printf("%s=%s", setting->key, value));
+	}
+}
+
+char **
+pool_file_values(const PoolFile *file)
+{
+	GPtrArray *lines = g_ptr_array_new();
+
+	add_values(lines, NULL, file, FALSE);
+	for (guint i = 0; file->exceptions && i < file->exceptions->len; i++) {
+		const SettingsSection *exception = file->exceptions->pdata[i];
+
+		add_values(lines, exception->name, exception->target, TRUE);
+	}
+	g_ptr_array_add(lines, NULL);
+	return (char **)g_ptr_array_free(lines, FALSE);
+}
+
+static const char *
+value_of(char *const *lines, const char *line)
+{
+	gsize length = (gsize)(strchr(line, '=') - line) + 1;
+
+	for (; *lines != NULL; lines++) {
+		if (strncmp(*lines, line, length) == 0)
+			return *lines + length;
+	}
+	return NULL;
+}
+
+static void
+add_difference(GString *text, const char *line, const char *from, const char *to)
+{
+	g_string_append_printf(text, "%s%.*s %s → %s", text->len > 0 ? ", " : "", (int)(strchr(line, '=') - line), line,
+		from && *from ? from : "(none)", to && *to ? to : "(none)");
+}
+
+char *
+pool_file_differences(const PoolFile *from, const PoolFile *to)
+{
+	g_auto(GStrv) before = pool_file_values(from), after = pool_file_values(to);
+	GString *text = g_string_new(NULL);
+
+	for (char **line = after; *line != NULL; line++) {
+		const char *old = value_of(before, *line), *new = strchr(*line, '=') + 1;
+
+		if (g_strcmp0(old, new) != 0)
+			add_difference(text, *line, old, new);
+	}
+	for (char **line = before; *line != NULL; line++) {
+		if (value_of(after, *line) == NULL)
+			add_difference(text, *line, strchr(*line, '=') + 1, NULL);
+	}
+	return g_string_free(text, FALSE);
 }
 
 char *

@@ -67,6 +67,9 @@ typedef struct {
 /* [a-z0-9][a-z0-9-]{0,31} */
 gboolean pool_name_is_valid(const char *name);
 
+/* NAME.pool, and what adds to it or stands instead of it: NAME.pool.d/ *.conf, by name. NULL-terminated; free with g_strfreev. */
+char **pool_file_paths(const char *path);
+
 /* NULL, and the faults in *@faults (SettingsFault *, free with g_ptr_array_unref), when the file is not good. Also fails when
  * the name of the file is not a pool's name ([a-z0-9][a-z0-9-]{0,31}). */
 PoolFile *pool_file_read(const char *path, GPtrArray **faults);
@@ -81,6 +84,12 @@ gboolean pool_file_entitles(const PoolFile *file, const char *user, const char *
 PoolPolicy pool_file_policy(const PoolFile *file, const char *user, const char *const *groups);
 /* Does it depend on a person's groups? */
 gboolean pool_file_policy_asks_groups(const PoolFile *file);
+
+/* Every key with its value, "Key=value" or "[Policy NAME] Key=value". NULL-terminated; free with g_strfreev. */
+char **pool_file_values(const PoolFile *file);
+
+/* What is other in @to: "Spare 1 → 4, Memory 2G → 4G"; "": nothing. Free with g_free. */
+char *pool_file_differences(const PoolFile *from, const PoolFile *to);
 
 /* What is allowed but surely not meant ("nobody may use this pool"), or NULL. Free with g_free. */
 char *pool_file_warning(const PoolFile *file);

@@ -248,6 +248,27 @@ run_check(CliContext *context, char **args)
 }
 
 static int
+run_plan(CliContext *context, char **args)
+{
+	int status;
+	GError *error = NULL;
+	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
+	g_auto(GStrv) steps = NULL, faults = NULL;
+
+	if (broker == NULL)
+		return status;
+	if (!carrel_broker1_admin_call_plan_pools_sync(broker, G_DBUS_CALL_FLAGS_NONE, -1, &steps, &faults, NULL, &error))
+		return cli_fail(error);
+	for (char **line = steps; *line != NULL; line++)
+		g_print("%s\n", *line);
+	for (char **line = faults; *line != NULL; line++)
+		g_printerr("%s\n", *line);
+	if (*steps == NULL && *faults == NULL)
+		g_print("Nothing would change.\n");
+	return *faults == NULL ? CLI_DONE : CLI_FAILED;
+}
+
+static int
 run_apply(CliContext *context, char **args)
 {
 	int status;
@@ -316,6 +337,8 @@ static const CliVerb verbs[] = {
 		"do is a fault, too. Every fault is a line FILE:LINE: KEY: TEXT; the exit status is 1 "
 		"when there is one.",
 		0, -1, TRUE, NULL, run_check},
+	{"plan", "", "Shows what carrel pool apply would do, and to whom",
+		"Nothing is done. Files with faults are said as carrel pool check says them; the exit status is 1 then.", 0, 0, FALSE, NULL, run_plan},
 	{"apply", "", "Has the broker read the pool files again",
 		"A pool whose file has faults stays as it was; its faults are printed, and the exit status is 1.", 0, 0, FALSE, NULL,
 		run_apply},

@@ -12,9 +12,15 @@
 #define VALUE_MAX 4096
 #define LIST_MAX  256
 
+/* Where something stands. */
 typedef struct {
 	const char *file;
-	GHashTable *lines; /* "Group\nKey", or "Group", -> GINT_TO_POINTER(line) */
+	int line; /* 0: nowhere */
+} Place;
+
+typedef struct {
+	const char *file;  /* that is being read */
+	GHashTable *places; /* "Group\nKey", or "Group", -> Place */
 	GPtrArray *faults;
 } Reader;
 
@@ -39,14 +45,14 @@ settings_fault_to_string(const SettingsFault *fault)
 }
 
 static void G_GNUC_PRINTF(4, 5)
-add_fault(Reader *reader, int line, char *key, const char *format, ...)
+add_fault(Reader *reader, Place place, char *key, const char *format, ...)
 {
 	SettingsFault *fault = g_new0(SettingsFault, 1);
 	va_list args;
 
 	va_start(args, format);
-	fault->file = g_strdup(reader->file);
-	fault->line = line;
+	fault->file = g_strdup(place.file ? place.file : reader->file);
+	fault->line = place.line;
 	fault->key = key;
 	fault->text = g_strdup_vprintf(format, args);
 	va_end(args);
@@ -101,12 +107,22 @@ line_key(const char *group, const char *key)
 	return key ? g_strconcat(group, "\n", key, NULL) : g_strdup(group);
 }
 
-static int
-line_of(const Reader *reader, const char *group, const char *key)
+static Place
+place_of(const Reader *reader, const char *group, const char *key)
 {
 	g_autofree char *name = line_key(group, key);
+	const Place *place = g_hash_table_lookup(reader->places, name);
 
-	return GPOINTER_TO_INT(g_hash_table_lookup(reader->lines, name));
+	return place ? *place : (Place){NULL, 0};
+}
+
+static void
+put_place(Reader *reader, char *name, int line)
+{
+	Place *place = g_new0(Place, 1);
+
+	*place = (Place){reader->file, line};
+	g_hash_table_insert(reader->places, name, place);
 }
 
 /* GKeyFile keeps no line numbers and takes the last of two equal keys in silence, so walk the text once ourselves. */
@@ -125,21 +141,20 @@ index_lines(Reader *reader, const char *text)
 		if (*line == '[' && (end = strchr(line, ']')) != NULL) {
 			g_free(group);
 			group = g_strndup(line + 1, (gsize)(end - line - 1));
-			if (!g_hash_table_contains(reader->lines, group))
-				g_hash_table_insert(reader->lines, g_strdup(group), GINT_TO_POINTER(i + 1));
+			if (!g_hash_table_contains(reader->places, group))
+				put_place(reader, g_strdup(group), i + 1);
 			continue;
 		}
 		end = strchr(line, '=');
 		if (group == NULL || end == NULL)
 			continue; /* GKeyFile refuses it with words of its own */
 		g_autofree char *key = g_strstrip(g_strndup(line, (gsize)(end - line)));
-		char *name = line_key(group, key);
-		int first = GPOINTER_TO_INT(g_hash_table_lookup(reader->lines, name));
+		Place first = place_of(reader, group, key);
 
-		if (first > 0)
-			add_fault(reader, i + 1, g_strdup_printf("%s/%s", group, key),
-				"stands here for the second time (first in line %d); keep one", first);
-		g_hash_table_insert(reader->lines, name, GINT_TO_POINTER(i + 1));
+		if (first.file == reader->file)
+			add_fault(reader, (Place){reader->file, i + 1}, g_strdup_printf("%s/%s", group, key),
+				"stands here for the second time (first in line %d); keep one", first.line);
+		put_place(reader, line_key(group, key), i + 1);
 	}
 }
 
@@ -381,7 +396,7 @@ take_value(Reader *reader, const Setting *setting, const char *group, char *text
 {
 	g_autofree char *name = g_strdup_printf("%s/%s", group, setting->key);
 	g_autofree char *why = NULL;
-	int line = line_of(reader, group, setting->key);
+	Place place = place_of(reader, group, setting->key);
 
 	g_strchomp(text);
 	/* An empty value means "as if it were not there"; but an empty list can be meant. */
@@ -390,10 +405,10 @@ take_value(Reader *reader, const Setting *setting, const char *group, char *text
 	clear_field(setting, target);
 	if (!parse_value(setting, text, target, &why) ||
 		(setting->check && !setting->check((char *)target + setting->offset, &why))) {
-		add_fault(reader, line, g_steal_pointer(&name), "%s", why ? why : "is not valid");
+		add_fault(reader, place, g_steal_pointer(&name), "%s", why ? why : "is not valid");
 		set_fallback(setting, target);
 	} else if (setting->unsupported && *text != '\0' && g_strcmp0(text, setting->fallback) != 0) {
-		add_fault(reader, line, g_steal_pointer(&name), "has no effect yet, so it is refused: %s",
+		add_fault(reader, place, g_steal_pointer(&name), "has no effect yet, so it is refused: %s",
 			setting->unsupported);
 		set_fallback(setting, target);
 	}
@@ -408,7 +423,7 @@ read_setting(Reader *reader, GKeyFile *keys, const Setting *setting, void *targe
 	if (text != NULL)
 		take_value(reader, setting, setting->group, text, target);
 	else if (setting->required)
-		add_fault(reader, line_of(reader, setting->group, NULL), g_strdup_printf("%s/%s", setting->group, setting->key),
+		add_fault(reader, place_of(reader, setting->group, NULL), g_strdup_printf("%s/%s", setting->group, setting->key),
 			"is missing, and there is no fallback for it");
 }
 
@@ -443,6 +458,7 @@ section_free(void *data)
 	SettingsSection *section = data;
 
 	g_free(section->name);
+	g_free(section->file);
 	g_free(section->target);
 	g_free(section);
 }
@@ -460,7 +476,8 @@ read_sections(Reader *reader, GKeyFile *keys, const Setting *table, const void *
 			continue;
 		section = g_new0(SettingsSection, 1);
 		section->name = g_strstrip(g_strdup(name));
-		section->line = line_of(reader, *group, NULL);
+		section->file = g_strdup(place_of(reader, *group, NULL).file);
+		section->line = place_of(reader, *group, NULL).line;
 		section->target = g_malloc0(size);
 		g_ptr_array_add(sections, section);
 		for (const Setting *setting = table; setting->group != NULL; setting++) {
@@ -501,13 +518,13 @@ refuse_unknown_group(Reader *reader, const Setting *table, const char *group)
 	const char *near = settings_nearest(word, (const char *const *)names->pdata);
 
 	if (blank && table_has_group(table, word))
-		add_fault(reader, line_of(reader, group, NULL), g_strdup_printf("[%s]", group),
+		add_fault(reader, place_of(reader, group, NULL), g_strdup_printf("[%s]", group),
 			"[%s] has no exceptions for a name: write [%s]", word, word);
 	else if (near)
-		add_fault(reader, line_of(reader, group, NULL), g_strdup_printf("[%s]", group),
+		add_fault(reader, place_of(reader, group, NULL), g_strdup_printf("[%s]", group),
 			"there is no such group. Did you mean [%s%s]?", near, blank ? blank : "");
 	else
-		add_fault(reader, line_of(reader, group, NULL), g_strdup_printf("[%s]", group),
+		add_fault(reader, place_of(reader, group, NULL), g_strdup_printf("[%s]", group),
 			"there is no such group");
 }
 
@@ -531,14 +548,14 @@ refuse_unknown_key(Reader *reader, const Setting *table, const char *base, const
 	g_ptr_array_add(names, NULL);
 	const char *near = settings_nearest(key, (const char *const *)names->pdata);
 	char *name = g_strdup_printf("%s/%s", group, key);
-	int line = line_of(reader, group, key);
+	Place place = place_of(reader, group, key);
 
 	if (elsewhere)
-		add_fault(reader, line, name, "there is no such key in [%s]; it belongs in [%s]", group, elsewhere);
+		add_fault(reader, place, name, "there is no such key in [%s]; it belongs in [%s]", group, elsewhere);
 	else if (near)
-		add_fault(reader, line, name, "there is no such key. Did you mean %s?", near);
+		add_fault(reader, place, name, "there is no such key. Did you mean %s?", near);
 	else
-		add_fault(reader, line, name, "there is no such key in [%s]", group);
+		add_fault(reader, place, name, "there is no such key in [%s]", group);
 }
 
 static void
@@ -563,52 +580,95 @@ refuse_unknown(Reader *reader, GKeyFile *keys, const Setting *table)
 static int
 compare_faults(gconstpointer a, gconstpointer b)
 {
-	const SettingsFault *const *x = a, *const *y = b;
+	const SettingsFault *x = *(SettingsFault *const *)a, *y = *(SettingsFault *const *)b;
+	int order = g_strcmp0(x->file, y->file);
 
-	return (*x)->line - (*y)->line;
+	return order != 0 ? order : x->line - y->line;
 }
 
-/* Where @sections is NULL, @table has no named keys. */
-static GPtrArray *
-parse(const char *file, const char *text, gsize size, const Setting *table, void *target, gsize target_size, GPtrArray *sections)
+void
+settings_sort_faults(GPtrArray *faults)
 {
-	Reader reader = {.file = file};
-	g_autoptr(GHashTable) lines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	g_autoptr(GPtrArray) faults = g_ptr_array_new_with_free_func((GDestroyNotify)settings_fault_free);
-	g_autoptr(GKeyFile) keys = g_key_file_new();
-	g_autoptr(GError) error = NULL;
+	g_ptr_array_sort(faults, compare_faults);
+}
 
-	reader.lines = lines;
-	reader.faults = faults;
-	if (size > SETTINGS_FILE_MAX || memchr(text, '\0', size) != NULL || !g_utf8_validate(text, (gssize)size, NULL)) {
-		add_fault(&reader, 0, NULL, "is not UTF-8 text of at most %d KiB", SETTINGS_FILE_MAX / 1024);
-	} else {
-		g_autofree char *copy = g_strndup(text, size);
+/* What stands in a later file goes before what stood in an earlier one. */
+static void
+merge(GKeyFile *into, GKeyFile *from)
+{
+	g_auto(GStrv) groups = g_key_file_get_groups(from, NULL);
 
-		index_lines(&reader, copy);
-		if (!g_key_file_load_from_data(keys, text, size, G_KEY_FILE_NONE, &error))
-			add_fault(&reader, 0, NULL, "%s", error->message);
-		else
-			refuse_unknown(&reader, keys, table);
+	for (char **group = groups; *group != NULL; group++) {
+		g_auto(GStrv) keys = g_key_file_get_keys(from, *group, NULL, NULL);
+
+		for (char **key = keys; key && *key; key++) {
+			g_autofree char *value = g_key_file_get_value(from, *group, *key, NULL);
+
+			g_key_file_set_value(into, *group, *key, value);
+		}
 	}
+}
+
+/* FALSE: it is no key file at all, which was said. */
+static gboolean
+add_text(Reader *reader, const char *file, const char *text, gsize size, const Setting *table, GKeyFile *keys)
+{
+	g_autoptr(GKeyFile) mine = g_key_file_new();
+	g_autoptr(GError) error = NULL;
+	g_autofree char *copy = NULL;
+
+	reader->file = file;
+	if (size > SETTINGS_FILE_MAX || memchr(text, '\0', size) != NULL || !g_utf8_validate(text, (gssize)size, NULL)) {
+		add_fault(reader, (Place){NULL, 0}, NULL, "is not UTF-8 text of at most %d KiB", SETTINGS_FILE_MAX / 1024);
+		return TRUE;
+	}
+	copy = g_strndup(text, size);
+	index_lines(reader, copy);
+	if (!g_key_file_load_from_data(mine, text, size, G_KEY_FILE_NONE, &error)) {
+		add_fault(reader, (Place){NULL, 0}, NULL, "%s", error->message);
+		return FALSE;
+	}
+	refuse_unknown(reader, mine, table);
+	merge(keys, mine);
+	return TRUE;
+}
+
+static Reader
+reader_begin(void)
+{
+	return (Reader){NULL, g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
+		g_ptr_array_new_with_free_func((GDestroyNotify)settings_fault_free)};
+}
+
+/* Where @sections is NULL, @table has no named keys. @keys NULL: nothing could be read. */
+static GPtrArray *
+reader_end(Reader *reader, GKeyFile *keys, const Setting *table, void *target, gsize target_size, GPtrArray *sections)
+{
+	g_autoptr(GHashTable) places = reader->places;
+	g_autoptr(GPtrArray) faults = reader->faults;
+
 	for (const Setting *setting = table; setting->group != NULL; setting++) {
-		if (error == NULL)
-			read_setting(&reader, keys, setting, target);
+		if (keys)
+			read_setting(reader, keys, setting, target);
 		else
 			set_fallback(setting, target);
 	}
-	if (error == NULL && sections != NULL)
-		read_sections(&reader, keys, table, target, target_size, sections);
+	if (keys && sections)
+		read_sections(reader, keys, table, target, target_size, sections);
 	if (faults->len == 0)
 		return NULL;
-	g_ptr_array_sort(faults, compare_faults);
+	settings_sort_faults(faults);
 	return g_steal_pointer(&faults);
 }
 
 GPtrArray *
 settings_parse(const char *file, const char *text, gsize size, const Setting *table, void *target)
 {
-	return parse(file, text, size, table, target, 0, NULL);
+	Reader reader = reader_begin();
+	g_autoptr(GKeyFile) keys = g_key_file_new();
+	gboolean good = add_text(&reader, file, text, size, table, keys);
+
+	return reader_end(&reader, good ? keys : NULL, table, target, 0, NULL);
 }
 
 static char *
@@ -640,36 +700,83 @@ read_bounded(const char *file, gsize *size, GError **error)
 	return g_steal_pointer(&buffer);
 }
 
-static GPtrArray *
-read_file(const char *file, const Setting *table, void *target, gsize target_size, GPtrArray *sections)
+/* FALSE as add_text(); a file that cannot be read at all is another fault. */
+static gboolean
+add_file(Reader *reader, const char *file, const Setting *table, GKeyFile *keys)
 {
 	g_autoptr(GError) error = NULL;
 	gsize size;
 	g_autofree char *text = read_bounded(file, &size, &error);
 
-	if (text == NULL) {
-		Reader reader = {.file = file};
+	if (text != NULL)
+		return add_text(reader, file, text, size, table, keys);
+	add_fault(reader, (Place){file, 0}, NULL, "%s", error->message);
+	return FALSE;
+}
 
-		reader.faults = g_ptr_array_new_with_free_func((GDestroyNotify)settings_fault_free);
-		add_fault(&reader, 0, NULL, "%s", error->message);
-		for (const Setting *setting = table; setting->group != NULL; setting++)
-			set_fallback(setting, target);
-		return reader.faults;
-	}
-	return parse(file, text, size, table, target, target_size, sections);
+static GPtrArray *
+read_files(const char *const *files, const Setting *table, void *target, gsize target_size, GPtrArray *sections)
+{
+	Reader reader = reader_begin();
+	g_autoptr(GKeyFile) keys = g_key_file_new();
+	gboolean good = TRUE;
+
+	for (; *files != NULL; files++)
+		good = add_file(&reader, *files, table, keys) && good;
+	return reader_end(&reader, good ? keys : NULL, table, target, target_size, sections);
 }
 
 GPtrArray *
 settings_read(const char *file, const Setting *table, void *target)
 {
-	return read_file(file, table, target, 0, NULL);
+	return read_files((const char *const[]){file, NULL}, table, target, 0, NULL);
 }
 
 GPtrArray *
-settings_read_sections(const char *file, const Setting *table, void *target, gsize size, GPtrArray **sections)
+settings_read_sections(const char *const *files, const Setting *table, void *target, gsize size, GPtrArray **sections)
 {
 	*sections = g_ptr_array_new_with_free_func(section_free);
-	return read_file(file, table, target, size, *sections);
+	return read_files(files, table, target, size, *sections);
+}
+
+static char *
+scaled_text(gint64 value, const Unit *units)
+{
+	const Unit *best = units;
+
+	for (const Unit *unit = units; unit->suffix != NULL; unit++) {
+		if (value != 0 && value % unit->factor == 0)
+			best = unit;
+	}
+	return g_strdup_printf("%" G_GINT64_FORMAT "%s", value / best->factor, value != 0 ? best->suffix : "");
+}
+
+char *
+settings_value_text(const Setting *setting, const void *target)
+{
+	const void *field = (const char *)target + setting->offset;
+
+	switch (setting->kind) {
+	case SETTING_STRING:
+	case SETTING_NAME:
+	case SETTING_PATH:
+		return g_strdup(*(char *const *)field ? *(char *const *)field : "");
+	case SETTING_LIST:
+		return *(char **const *)field ? g_strjoinv(", ", *(char **const *)field) : g_strdup("");
+	case SETTING_BOOL:
+		return g_strdup(*(const gboolean *)field ? "yes" : "no");
+	case SETTING_ENUM:
+		return g_strdup(setting->words[*(const int *)field]);
+	case SETTING_INT:
+		return scaled_text(*(const gint64 *)field, no_units);
+	case SETTING_SIZE:
+		return scaled_text(*(const gint64 *)field, size_units);
+	case SETTING_RATE:
+		return scaled_text(*(const gint64 *)field, rate_units);
+	case SETTING_DURATION:
+		return scaled_text(*(const gint64 *)field, time_units);
+	}
+	g_assert_not_reached();
 }
 
 void

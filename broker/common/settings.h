@@ -57,16 +57,24 @@ GPtrArray *settings_read(const char *file, const Setting *table, void *target);
  * GROUP's named keys are set: as they stand here, else as in [GROUP]. */
 typedef struct {
 	char *name; /* what is behind GROUP and a blank */
+	char *file;
 	int line;
 	void *target;
 } SettingsSection;
 
-/* The same for a file in which groups with named keys come again with names. @size: of the struct. *@sections: in file order
- * (SettingsSection *, with their free function set), never NULL. What may be a name is the caller's to check. */
-GPtrArray *settings_read_sections(const char *file, const Setting *table, void *target, gsize size, GPtrArray **sections);
+/* The same from several files (NULL-terminated; what stands in a later one goes before what stood in an earlier one, key by key), in
+ * which groups with named keys come again with names. @size: of the struct. *@sections: in file order (SettingsSection *, with
+ * their free function set), never NULL. What may be a name is the caller's to check. */
+GPtrArray *settings_read_sections(const char *const *files, const Setting *table, void *target, gsize size, GPtrArray **sections);
 
 /* settings_read from memory. @file is used in faults only. */
 GPtrArray *settings_parse(const char *file, const char *text, gsize size, const Setting *table, void *target);
+
+/* By file, and by line. */
+void settings_sort_faults(GPtrArray *faults);
+
+/* The value in @target as it would stand in a file; "": none. Free with g_free. */
+char *settings_value_text(const Setting *setting, const void *target);
 
 /* Frees what settings_read put into @target's fields, and zeroes them. */
 void settings_clear(const Setting *table, void *target);

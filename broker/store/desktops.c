@@ -65,6 +65,22 @@ check_changed(int changed, const DesktopRow *row, GError **error)
 	return FALSE;
 }
 
+/* -1: the database failed. There is one writer, so nobody takes it meanwhile. */
+static gint64
+next_turn(Store *store, GError **error)
+{
+	sqlite3_stmt *statement = store_prepare(store, "SELECT coalesce(max(turn), 0) + 1 FROM desktops", error);
+	gint64 turn = -1;
+
+	if (statement == NULL)
+		return -1;
+	if (store_step(store, statement, error) == STORE_ROW) {
+		turn = sqlite3_column_int64(statement, 0);
+		store_reset(statement);
+	}
+	return turn;
+}
+
 DesktopRow *
 desktops_insert(Store *store, const char *pool, const char *image, const char *user, gboolean kept, gint64 now, GError **error)
 {
@@ -81,10 +97,12 @@ desktops_insert(Store *store, const char *pool, const char *image, const char *u
 	row->intent = DESKTOP_INTENT_CLONE;
 	row->kept = kept;
 	row->created = row->changed = now;
-	if (store_run(store, error,
-		    "INSERT INTO desktops (id, pool, state, intent, uuid, user, image, created, changed, kept)"
-		    " VALUES (?1, ?2, 'cloning', 'clone', ?3, ?4, ?5, ?6, ?6, ?7)",
-		    "sssssii", row->id, pool, row->uuid, user, image, now, (gint64)kept) < 0)
+	row->turn = next_turn(store, error);
+	if (row->turn < 0 ||
+		store_run(store, error,
+			"INSERT INTO desktops (id, pool, state, intent, uuid, user, image, created, changed, kept, turn)"
+			" VALUES (?1, ?2, 'cloning', 'clone', ?3, ?4, ?5, ?6, ?6, ?7, ?8)",
+			"sssssiii", row->id, pool, row->uuid, user, image, now, (gint64)kept, row->turn) < 0)
 		return NULL;
 	return g_steal_pointer(&row);
 }
@@ -121,6 +139,7 @@ read_row(sqlite3_stmt *statement, GError **error)
 	row->kept = sqlite3_column_int(statement, 12) != 0;
 	row->home = store_text(statement, 13);
 	row->homed = sqlite3_column_int(statement, 14) != 0;
+	row->turn = sqlite3_column_int64(statement, 15);
 	if (state < 0 || intent < 0) {
 		g_set_error(error, CARREL_ERROR, CARREL_ERROR_FAILED, "database: desktop %s has the unknown state “%s” or intent “%s”",
 			row->id, state_text, intent_text ? intent_text : "");
@@ -136,8 +155,9 @@ desktops_list(Store *store, GError **error)
 {
 	g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)desktop_row_free);
 	sqlite3_stmt *statement = store_prepare(store,
-		"SELECT id, pool, state, intent, uuid, user, image, created, changed, agent, note, assigned, kept, home, homed FROM desktops"
-		" ORDER BY created, id",
+		"SELECT id, pool, state, intent, uuid, user, image, created, changed, agent, note, assigned, kept, home, homed, turn"
+		" FROM desktops"
+		" ORDER BY turn, created, id",
 		error);
 	StoreStep step;
 

