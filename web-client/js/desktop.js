@@ -9,7 +9,7 @@ import { poolOf } from './routes.js';
 import { t, stepText } from './words.js';
 
 const POLL_MS = 500;
-// Who does not ask for a minute loses the place. A timer that follows an answer is held back by a second at most in a tab that nobody
+// Who does not ask for three minutes loses the place. A timer that follows an answer is held back by a second at most in a tab that nobody
 // looks at; one that follows a timer may be held back for a minute.
 const QUEUE_POLL_MS = 5000;
 // After this the page says that it takes long; it goes on all the same.
@@ -84,6 +84,12 @@ export function renderDesktop(context, route) {
 			const [module, first] = await Promise.all([loadViewer(), waitUsable(id, progress)]);
 			if (!first || gone.signal.aborted)
 				return;
+			// Who waited may have been given a desktop that was ready first.
+			if (first.id !== id) {
+				id = first.id;
+				history.replaceState(null, '', `#/desktop/${id}`);
+				route = { page: 'desktop', id };
+			}
 			progress.step(t('step.connecting'), 0);
 			viewer = module.createViewer({
 				stage, id, title, policy: first.policy?.clipboard, first,
