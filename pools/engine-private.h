@@ -80,6 +80,7 @@ struct Engine {
 	Store *store;
 	EngineEvents events;
 	Host *host;
+	Reactor *reactor; /* of the agents' ports */
 	VmPlace *place;
 	HostFacts *facts;
 	char *facts_trouble;

@@ -120,7 +120,8 @@ engine_new(const Conf *conf, Store *store, const EngineEvents *events, GError **
 	engine->aliases = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	engine->templates = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, template_free);
 	g_queue_init(&engine->changed);
-	if (!agent_folder_make(engine->place->agents, error) || !snapshot_rows_delete_broken(store, error) || !load_desktops(engine, error))
+	engine->reactor = reactor_new(error);
+	if (engine->reactor == NULL || !agent_folder_make(engine->place->agents, error) || !snapshot_rows_delete_broken(store, error) || !load_desktops(engine, error))
 		return NULL;
 	pools_load(engine, NULL, NULL);
 	mine.data = engine;
@@ -150,6 +151,7 @@ engine_free(Engine *engine)
 	g_hash_table_unref(engine->by_pool);
 	g_hash_table_unref(engine->aliases);
 	g_hash_table_unref(engine->templates);
+	reactor_free(engine->reactor);
 	host_free(engine->host);
 	g_ptr_array_unref(engine->pools);
 	vm_place_free(engine->place);
