@@ -273,9 +273,12 @@ run_plan(gpointer data)
 	templates_plan(engine);
 	turns = take_turns(engine);
 	load = measure(engine);
-	for (guint i = 0; i < turns->len; i++)
-		plan_pool(engine, g_array_index(turns, Turn, i).pool, &load);
-	engine_check(engine);
+	for (guint i = 0; i < turns->len; i++) {
+		Pool *pool = g_array_index(turns, Turn, i).pool;
+
+		plan_pool(engine, pool, &load);
+		engine_check(engine, pool->name);
+	}
 	return G_SOURCE_REMOVE;
 }
 
