@@ -171,7 +171,7 @@ static gboolean
 delete_volumes(virStoragePoolPtr storage, const VmPlace *place, const char *desktop, gboolean kept, GError **error)
 {
 	for (gsize i = 0; i < G_N_ELEMENTS(suffixes); i++) {
-		if (!delete_volume(storage, place, desktop, suffixes[i], kept, error))
+		if (!host_is_wanted(error) || !delete_volume(storage, place, desktop, suffixes[i], kept, error))
 			return FALSE;
 	}
 	return TRUE;
@@ -184,12 +184,15 @@ make_volume(virStoragePoolPtr storage, const VmPlace *place, const DomainSpec *s
 	g_autofree char *name = g_strconcat(spec->id, suffix, NULL);
 	/* A template's is read by every clone, and by whoever may read the golden disk. */
 	g_autofree char *xml = overlay_xml(name, backing, bytes, spec->is_template ? "0644" : "0600");
-	g_autoptr(virStorageVol) volume = virStorageVolCreateXML(storage, xml, 0);
+	g_autoptr(virStorageVol) volume = NULL;
 
+	if (!host_is_wanted(error))
+		return FALSE;
+	volume = virStorageVolCreateXML(storage, xml, 0);
 	if (volume == NULL && strstr(virGetLastErrorMessage(), "exists") != NULL) {
 		/* A file that libvirt does not know yet, on another host. */
 		virStoragePoolRefresh(storage, 0);
-		if (!delete_volume(storage, place, spec->id, suffix, spec->persistent, error))
+		if (!host_is_wanted(error) || !delete_volume(storage, place, spec->id, suffix, spec->persistent, error))
 			return FALSE;
 		volume = virStorageVolCreateXML(storage, xml, 0);
 	}
@@ -247,6 +250,8 @@ create(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, g
 	/* libvirt passes over what it does not understand, unless it is asked not to. */
 	if (spec->devices)
 		flags |= VIR_DOMAIN_START_VALIDATE;
+	if (!host_is_wanted(error))
+		return NULL;
 	domain = virDomainCreateXML(connection, xml, flags);
 	if (domain == NULL) {
 		if (spec->devices)
@@ -349,7 +354,7 @@ end_earlier(virConnectPtr connection, const char *uuid, GError **error)
 {
 	g_autoptr(virDomain) domain = virDomainLookupByUUIDString(connection, uuid);
 
-	return domain == NULL || vm_end(domain, error);
+	return domain == NULL || (host_is_wanted(error) && vm_end(domain, error));
 }
 
 gboolean
@@ -364,8 +369,11 @@ vm_create_parked(virConnectPtr connection, const VmPlace *place, const DomainSpe
 		return FALSE;
 	if (qmp_ignore_shared(domain, error) && qmp_read_state(domain, state, error))
 		return TRUE;
-	vm_end(domain, NULL);
-	vm_destroy(connection, place, spec->id, NULL, FALSE, NULL);
+	/* By its UUID, which one that was made meanwhile has, too. */
+	if (host_is_wanted(NULL)) {
+		vm_end(domain, NULL);
+		vm_destroy(connection, place, spec->id, NULL, FALSE, NULL);
+	}
 	return FALSE;
 }
 
@@ -375,6 +383,8 @@ vm_resume(virConnectPtr connection, const char *uuid, GError **error)
 	g_autoptr(virDomain) domain = virDomainLookupByUUIDString(connection, uuid);
 	int state = 0;
 
+	if (!host_is_wanted(error))
+		return FALSE;
 	if (domain == NULL || virDomainGetState(domain, &state, NULL, 0) < 0 ||
 		(state != VIR_DOMAIN_RUNNING && virDomainResume(domain) < 0)) {
 		host_set_error(error, "letting it run");
@@ -396,6 +406,8 @@ vm_plug_network(virConnectPtr connection, const char *uuid, const NetworkCard *c
 	if (!network_ensure(connection, card, error))
 		return FALSE;
 	xml = network_card_xml(card);
+	if (!host_is_wanted(error))
+		return FALSE;
 	if (description && virDomainAttachDeviceFlags(domain, xml, VIR_DOMAIN_AFFECT_LIVE) == 0)
 		return TRUE;
 	network_set_error(card, "plugging in its network card", error);
@@ -444,12 +456,15 @@ vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, 
 		host_set_error(error, "looking it up");
 		return FALSE;
 	}
+	if (!host_is_wanted(error))
+		return FALSE;
 	/* A QEMU that was killed leaves it. It goes first: nothing would lead back to it once the VM is gone. */
 	g_unlink(agent);
 	if (domain != NULL) {
 		g_autoptr(VmDomain) description = NULL;
 
-		if (!vm_describe(domain, place->instance, &description, error) || (description && !vm_end(domain, error)))
+		if (!vm_describe(domain, place->instance, &description, error) || !host_is_wanted(error) ||
+			(description && !vm_end(domain, error)))
 			return FALSE;
 	}
 	storage = vm_find_storage(connection, place, kept);
