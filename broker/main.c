@@ -1,6 +1,8 @@
 /* carrel-broker: who may use which desktop. SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
+#include <sys/resource.h>
+
 #include "broker/broker.h"
 #include "broker/common/error.h"
 #include "broker/common/program.h"
@@ -39,6 +41,18 @@ on_reload(void *data)
 	broker_reload(data);
 }
 
+/* Every desktop's agent has one, and the usual limit is 1024. */
+static void
+allow_many_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -54,6 +68,7 @@ main(int argc, char **argv)
 	if (program == NULL)
 		return status;
 	conf = program_conf(program);
+	allow_many_files();
 	if (!program_drop_rights(program, conf->broker_user, conf->libvirt_groups, &error))
 		return fail(error);
 	file = g_build_filename(conf->state, "broker", "carrel.db", NULL);

@@ -21,23 +21,24 @@
 #define LINES_A_SECOND_MAX 200
 
 struct AgentLink {
+	Reactor *reactor;
 	char *path, *desktop;
 	void (*on_message)(const AgentMessage *message, void *data);
 	void *data;
 	AgentParser *parser;
 	GQueue messages; /* AgentMessage *, copies: handed on when no call of ours is under way */
 	guint deliver_id;
-	GSocket *port;	/* NULL: not open */
-	GSource *watch; /* what is awaited of it */
+	GSocket *port; /* NULL: not open */
+	Watch *watch;  /* of it */
 	GString *output;
-	gboolean waiting_to_write, heard;
+	gboolean heard;
 	guint retry_id, retry_ms, hello_id;
 	gint64 second; /* which one `lines` counts */
 	guint lines;
 };
 
 static void open_port(AgentLink *link);
-static gboolean on_port(GSocket *port, GIOCondition events, gpointer data);
+static void on_port(void *data, guint32 events);
 
 /* Who listens here is QEMU, as its own user: the ACL that the sockets inherit is what lets us in. */
 static gboolean
@@ -92,8 +93,7 @@ close_port(AgentLink *link)
 {
 	if (link->port == NULL)
 		return;
-	g_source_destroy(link->watch);
-	g_clear_pointer(&link->watch, g_source_unref);
+	g_clear_pointer(&link->watch, watch_free);
 	g_clear_object(&link->port);
 	g_string_truncate(link->output, 0);
 	agent_parser_reset(link->parser);
@@ -125,22 +125,11 @@ on_parsed(const AgentMessage *message, void *data)
 	AgentLink *link = data;
 
 	link->heard = TRUE;
+	g_clear_handle_id(&link->hello_id, g_source_remove);
 	link->retry_ms = RETRY_MIN_MS;
 	g_queue_push_tail(&link->messages, g_memdup2(message, sizeof *message));
 	if (link->deliver_id == 0)
 		link->deliver_id = g_idle_add_full(G_PRIORITY_DEFAULT, deliver, link, NULL);
-}
-
-static void
-watch_port(AgentLink *link, GIOCondition wanted)
-{
-	if (link->watch != NULL)
-		g_source_destroy(link->watch);
-	g_clear_pointer(&link->watch, g_source_unref);
-	link->watch = g_socket_create_source(link->port, wanted, NULL);
-	g_source_set_callback(link->watch, G_SOURCE_FUNC(on_port), link, NULL);
-	g_source_attach(link->watch, NULL);
-	link->waiting_to_write = (wanted & G_IO_OUT) != 0;
 }
 
 /* FALSE: it broke. */
@@ -158,10 +147,7 @@ flush(AgentLink *link)
 			return FALSE;
 		g_string_erase(link->output, 0, n);
 	}
-	gboolean wanted = link->output->len > 0;
-
-	if (wanted != link->waiting_to_write)
-		watch_port(link, wanted ? G_IO_IN | G_IO_OUT : G_IO_IN);
+	watch_set(link->watch, link->output->len > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
 	return TRUE;
 }
 
@@ -202,20 +188,19 @@ receive(AgentLink *link)
 	return TRUE;
 }
 
-static gboolean
-on_port(GSocket *port, GIOCondition events, gpointer data)
+static void
+on_port(void *data, guint32 events)
 {
 	AgentLink *link = data;
 	gboolean alive = TRUE;
 
 	/* What was said before a hang-up is read first. */
-	if (events & (G_IO_IN | G_IO_HUP | G_IO_ERR))
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
 		alive = receive(link);
-	if (alive && (events & G_IO_OUT))
+	if (alive && (events & EPOLLOUT))
 		alive = flush(link);
 	if (!alive)
 		break_port(link);
-	return G_SOURCE_CONTINUE; /* a watch that was replaced is destroyed */
 }
 
 static gboolean
@@ -224,10 +209,6 @@ on_hello_time(gpointer data)
 	AgentLink *link = data;
 	g_autofree char *line = agent_line_hello();
 
-	if (link->heard) {
-		link->hello_id = 0;
-		return G_SOURCE_REMOVE;
-	}
 	/* What a guest without an agent does not read waits in QEMU's socket; do not fill it. */
 	if (link->port && link->output->len == 0)
 		agent_link_send(link, line);
@@ -259,17 +240,20 @@ open_port(AgentLink *link)
 		open_later(link);
 		return;
 	}
-	watch_port(link, G_IO_IN);
+	link->watch = watch_new(link->reactor, g_socket_get_fd(link->port), on_port, link);
+	watch_set(link->watch, EPOLLIN);
 	hello = agent_line_hello();
 	agent_link_expect_hello(link);
 	agent_link_send(link, hello);
 }
 
 AgentLink *
-agent_link_new(const char *path, const char *desktop, void (*on_message)(const AgentMessage *message, void *data), void *data)
+agent_link_new(Reactor *reactor, const char *path, const char *desktop, void (*on_message)(const AgentMessage *message, void *data),
+	void *data)
 {
 	AgentLink *link = g_new0(AgentLink, 1);
 
+	link->reactor = reactor;
 	link->path = g_strdup(path);
 	link->desktop = g_strdup(desktop);
 	link->on_message = on_message;

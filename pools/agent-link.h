@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "broker/common/reactor.h"
 #include "pools/agent-protocol.h"
 
 #include <gio/gio.h>
@@ -17,9 +18,9 @@ typedef struct AgentLink AgentLink;
  * inherited ACL lets us connect. */
 gboolean agent_folder_make(const char *folder, GError **error);
 
-/* @path: of the socket, there or not yet. @desktop: for the log. @on_message on the main loop, never from within a call of this
+/* @reactor outlives the link. @path: of the socket, there or not yet. @desktop: for the log. @on_message on the main loop, never from within a call of this
  * module; it may free the link. */
-AgentLink *agent_link_new(const char *path, const char *desktop,
+AgentLink *agent_link_new(Reactor *reactor, const char *path, const char *desktop,
 	void (*on_message)(const AgentMessage *message, void *data), void *data);
 void agent_link_free(AgentLink *link);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AgentLink, agent_link_free)

@@ -1,26 +1,10 @@
-/* What must hold after every plan, whatever libvirt, guests, people and a full disk did. Should it ever not, then some line of
- * the engine is wrong, and nobody knows whose desktop would be handed out next: so none is.
+/* What must hold of a pool after every plan of it, whatever libvirt, guests, people and a full disk did. Should it ever not, then
+ * some line of the engine is wrong, and nobody knows whose desktop would be handed out next: so none is.
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 #include "pools/engine-private.h"
 
 #include <string.h>
-
-static guint
-hash_holder(gconstpointer data)
-{
-	const DesktopRow *row = data;
-
-	return g_str_hash(row->user) * 31 + g_str_hash(row->pool);
-}
-
-static gboolean
-same_holder(gconstpointer a, gconstpointer b)
-{
-	const DesktopRow *x = a, *y = b;
-
-	return strcmp(x->user, y->user) == 0 && strcmp(x->pool, y->pool) == 0;
-}
 
 /* What is wrong with @desktop by itself; NULL: nothing. */
 static const char *
@@ -55,19 +39,17 @@ stop_handing_out(Engine *engine, const DesktopRow *row, const char *why)
 }
 
 void
-engine_check(Engine *engine)
+engine_check(Engine *engine, const char *pool)
 {
-	g_autoptr(GHashTable) holders = g_hash_table_new(hash_holder, same_holder);
-	GHashTableIter iter;
-	gpointer value;
+	g_autoptr(GHashTable) holders = g_hash_table_new(g_str_hash, g_str_equal);
+	const GPtrArray *desktops = desktops_of_pool(engine, pool);
 
-	g_hash_table_iter_init(&iter, engine->desktops);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		const Desktop *desktop = value;
+	for (guint i = 0; i < desktops->len; i++) {
+		const Desktop *desktop = desktops->pdata[i];
 		DesktopRow *row = desktop->row;
 		const char *why = why_wrong(desktop);
 
-		if (why == NULL && desktop_is_held(desktop) && !g_hash_table_add(holders, row))
+		if (why == NULL && desktop_is_held(desktop) && !g_hash_table_add(holders, row->user))
 			why = "its person has another one of the pool";
 		if (why)
 			stop_handing_out(engine, row, why);

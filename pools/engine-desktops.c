@@ -362,7 +362,7 @@ desktop_runs(Desktop *desktop)
 	if (desktop->link == NULL) {
 		g_autofree char *agent = vm_agent_path(desktop->engine->place, desktop->row->id);
 
-		desktop->link = agent_link_new(agent, desktop->row->id, agent_on_message, desktop);
+		desktop->link = agent_link_new(desktop->engine->reactor, agent, desktop->row->id, agent_on_message, desktop);
 	}
 	if (changed && desktop->template) {
 		wake(desktop);

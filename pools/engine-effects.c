@@ -13,6 +13,8 @@
 #define DESTROY_RETRY_S	    5
 #define SHUT_DOWN_S	    30
 #define PLUG_RETRY_S	    2
+/* At once, of all pools: when a large one is drained, whoever comes waits for these alone, and the host's queue does not fill up. */
+#define DESTROYING_MAX 8
 
 static gboolean
 clone_in_worker(virConnectPtr connection, void *data, GError **error)
@@ -63,10 +65,14 @@ effect_finish_wanted(Engine *engine, const void *task)
 {
 	Desktop *desktop = finish(engine, task);
 
-	if (desktop == NULL || !desktop_is_ours_to_end(desktop))
-		return desktop;
-	effect_destroy(desktop);
-	return NULL;
+	if (desktop && desktop_is_ours_to_end(desktop)) {
+		effect_destroy(desktop);
+		return NULL;
+	}
+	/* What its event led to passed over it, since this call was under way. */
+	if (desktop && desktop->stop_detail >= 0)
+		reconcile_domain(engine, desktop->row->uuid);
+	return desktop;
 }
 
 static void
@@ -105,9 +111,6 @@ on_made(void *data, const GError *error, void *engine_data)
 	}
 	if (error == NULL) {
 		clone_succeeded(desktop);
-		/* An event that says it stopped may have come before this. */
-		if (desktop->stop_detail >= 0)
-			reconcile_soon(engine, 0);
 	} else if (g_error_matches(error, CARREL_ERROR, CARREL_ERROR_TIMEOUT) ||
 		   g_error_matches(error, CARREL_ERROR, CARREL_ERROR_BUSY)) {
 		/* Nobody knows what came of it: the next list will tell. */
@@ -330,12 +333,29 @@ on_retry(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+static void on_destroyed(void *data, const GError *error, void *engine_data);
+static void on_stray_destroyed(void *data, const GError *error, void *engine_data);
+
+static void
+destroy_next(Engine *engine)
+{
+	Task *task;
+
+	while (engine->destroying < DESTROYING_MAX && (task = g_queue_pop_head(&engine->to_destroy)) != NULL) {
+		engine->destroying++;
+		host_run(engine->host, DESTROY_DEADLINE_MS, destroy_in_worker, task, task_free, task->stray ? on_stray_destroyed : on_destroyed,
+			engine);
+	}
+}
+
 static void
 on_destroyed(void *data, const GError *error, void *engine_data)
 {
 	Engine *engine = engine_data;
 	Desktop *desktop = finish(engine, data);
 
+	engine->destroying--;
+	destroy_next(engine);
 	if (desktop == NULL)
 		return;
 	if (error != NULL) {
@@ -355,16 +375,19 @@ effect_destroy(Desktop *desktop)
 	Engine *engine = desktop->engine;
 
 	g_return_if_fail(!desktop->busy);
-	desktop->busy = TRUE;
-	host_run(engine->host, DESTROY_DEADLINE_MS, destroy_in_worker, task_new_about(desktop), task_free, on_destroyed,
-		engine);
+	desktop->busy = TRUE; /* while it waits for its turn, too */
+	g_queue_push_tail(&engine->to_destroy, task_new_about(desktop));
+	destroy_next(engine);
 }
 
 static void
 on_stray_destroyed(void *data, const GError *error, void *engine_data)
 {
+	Engine *engine = engine_data;
 	const Task *task = data;
 
+	engine->destroying--;
+	destroy_next(engine);
 	if (error != NULL)
 		g_warning("what is left of %s cannot be removed yet: %s", task->id, error->message);
 }
@@ -372,7 +395,10 @@ on_stray_destroyed(void *data, const GError *error, void *engine_data)
 void
 effect_destroy_stray(Engine *engine, const char *id, const char *uuid)
 {
+	Task *task = task_new(engine, id, uuid);
+
 	g_message("nobody knows the desktop %s: what is left of it is removed", id);
-	host_run(engine->host, DESTROY_DEADLINE_MS, destroy_in_worker, task_new(engine, id, uuid), task_free,
-		on_stray_destroyed, engine);
+	task->stray = TRUE;
+	g_queue_push_tail(&engine->to_destroy, task);
+	destroy_next(engine);
 }

@@ -183,9 +183,9 @@ home_release(Desktop *desktop)
 	desktop->busy = TRUE; /* to whoever compares it with libvirt, or would make it do something */
 	desktop->home_timer = g_timeout_add_seconds(RELEASE_S, on_release_deadline, desktop);
 	line = agent_line_home_release(RELEASE_REQUEST);
-	if (desktop->link == NULL) {
+	if (desktop->link == NULL) { /* it is told at its hello */
 		agent = vm_agent_path(desktop->engine->place, desktop->row->id);
-		desktop->link = agent_link_new(agent, desktop->row->id, agent_on_message, desktop); /* it is told at its hello */
+		desktop->link = agent_link_new(desktop->engine->reactor, agent, desktop->row->id, agent_on_message, desktop);
 	} else {
 		agent_link_send(desktop->link, line);
 	}

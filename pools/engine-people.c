@@ -27,9 +27,10 @@ choose_spare(Engine *engine, const Pool *pool)
 
 		if (row->user != NULL || row->kept != (pool->file && pool->file->kind == POOL_PERSISTENT))
 			continue;
-		if (row->state == DESKTOP_READY && desktop->running && !desktop->busy)
+		/* One that was heard to stop is looked at in a moment, and nobody's until then. */
+		if (row->state == DESKTOP_READY && desktop->running && !desktop->busy && desktop->stop_detail < 0)
 			rank = fresh ? 5 : 3;
-		else if (row->state == DESKTOP_PARKED && fresh && (desktop->running || !desktop->busy))
+		else if (row->state == DESKTOP_PARKED && fresh && (desktop->running || !desktop->busy) && desktop->stop_detail < 0)
 			rank = 4;
 		else if (row->state == DESKTOP_CLONING && desktop->begun)
 			rank = fresh ? 2 : 1;

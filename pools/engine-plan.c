@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+/* Of all pools in one turn of the loop: each is a write that waits for the disk, and everybody else waits for that. */
+#define RETIRE_MAX 16
+
 static int
 compare_age(gconstpointer a, gconstpointer b)
 {
@@ -56,6 +59,7 @@ is_waited_for(const Desktop *desktop)
 /* What is under way on the host, for all pools. */
 typedef struct {
 	guint boots, spare_boots, parkings;
+	guint retired; /* by this plan */
 	gboolean somebody_waits;
 } Load;
 
@@ -83,11 +87,11 @@ left_of(guint most, guint used)
 }
 
 static void
-retire(Engine *engine, Pool *pool, DesktopState state, gboolean stale, guint n)
+retire(Engine *engine, Pool *pool, Load *load, DesktopState state, gboolean stale, guint n)
 {
-	g_autoptr(GPtrArray) desktops = list(engine, pool->name);
+	g_autoptr(GPtrArray) desktops = n > 0 ? list(engine, pool->name) : NULL;
 
-	for (guint i = 0; i < desktops->len && n > 0; i++) {
+	for (guint i = 0; n > 0 && i < desktops->len && load->retired < RETIRE_MAX; i++) {
 		Desktop *desktop = desktops->pdata[i];
 
 		if (desktop->row->state != state || desktop_is_stale(desktop, pool) != stale)
@@ -96,8 +100,11 @@ retire(Engine *engine, Pool *pool, DesktopState state, gboolean stale, guint n)
 			continue; /* it wakes */
 		if (!desktop_throw_away(desktop, 0, stale ? "made from an older image or setting" : "not wanted any more"))
 			return;
+		load->retired++;
 		n--;
 	}
+	if (n > 0 && load->retired == RETIRE_MAX)
+		plan_pool_soon(engine, pool->name);
 }
 
 /* Spares that are still being made, of a pool that wants none; and of one whose file nobody knows, those that people wait for. */
@@ -117,9 +124,9 @@ retire_unfinished(Engine *engine, Pool *pool)
 static void
 wake_parked(Engine *engine, Pool *pool, guint n)
 {
-	g_autoptr(GPtrArray) desktops = list(engine, pool->name);
+	g_autoptr(GPtrArray) desktops = n > 0 ? list(engine, pool->name) : NULL;
 
-	for (guint i = 0; i < desktops->len && n > 0; i++) {
+	for (guint i = 0; n > 0 && i < desktops->len; i++) {
 		Desktop *desktop = desktops->pdata[i];
 
 		if (desktop->row->state != DESKTOP_PARKED || desktop_is_stale(desktop, pool) || desktop->busy || desktop->running)
@@ -192,10 +199,10 @@ plan_pool(Engine *engine, Pool *pool, Load *load)
 	counts = pool_counts(engine, pool);
 	counts.somebody_waits = load->somebody_waits;
 	plan = decide_pool(&counts, spares, parkings);
-	retire(engine, pool, DESKTOP_READY, TRUE, plan.retire_stale);
-	retire(engine, pool, DESKTOP_READY, FALSE, plan.retire);
-	retire(engine, pool, DESKTOP_PARKED, TRUE, plan.retire_parked_stale);
-	retire(engine, pool, DESKTOP_PARKED, FALSE, plan.retire_parked);
+	retire(engine, pool, load, DESKTOP_READY, TRUE, plan.retire_stale);
+	retire(engine, pool, load, DESKTOP_READY, FALSE, plan.retire);
+	retire(engine, pool, load, DESKTOP_PARKED, TRUE, plan.retire_parked_stale);
+	retire(engine, pool, load, DESKTOP_PARKED, FALSE, plan.retire_parked);
 	if (counts.closing)
 		retire_unfinished(engine, pool);
 	wake_parked(engine, pool, plan.wake);
@@ -273,9 +280,12 @@ run_plan(gpointer data)
 	templates_plan(engine);
 	turns = take_turns(engine);
 	load = measure(engine);
-	for (guint i = 0; i < turns->len; i++)
-		plan_pool(engine, g_array_index(turns, Turn, i).pool, &load);
-	engine_check(engine);
+	for (guint i = 0; i < turns->len; i++) {
+		Pool *pool = g_array_index(turns, Turn, i).pool;
+
+		plan_pool(engine, pool, &load);
+		engine_check(engine, pool->name);
+	}
 	return G_SOURCE_REMOVE;
 }
 

@@ -59,8 +59,8 @@ typedef struct {
 	HomeStage home;	  /* how far its person's disk is */
 	guint home_timer; /* the deadline of that */
 	gint64 asked_us;  /* monotonic: when its person last asked for it, while they wait in the queue */
-	int stop_detail;  /* libvirt's, of its last stop; -1: none heard of */
-	guint64 touched;  /* engine->clock when a call about it last ended */
+	int stop_detail;  /* libvirt's, of its last stop; -1: none heard of since it was seen to run */
+	guint64 touched;  /* engine->clock when a call about it last ended, or an event of it came */
 	gint64 started_us;
 	guint boot_id;	  /* the deadline of its agent */
 	guint retry_id;	  /* destroying it failed: try again then */
@@ -82,6 +82,7 @@ struct Engine {
 	Store *store;
 	EngineEvents events;
 	Host *host;
+	Reactor *reactor; /* of the agents' ports */
 	VmPlace *place;
 	HostFacts *facts;
 	char *facts_trouble;
@@ -92,11 +93,16 @@ struct Engine {
 	GHashTable *aliases;	/* of one that waited, the id -> the id of the spare that its person was given instead */
 	GHashTable *templates;	/* key -> Template */
 	GQueue changed;		/* Desktop *: dirty, in order */
-	guint64 clock;		/* counts calls to libvirt that ended */
+	GQueue to_destroy;	/* Task *: that wait for their turn */
+	guint destroying;	/* and those that have it */
+	guint64 clock;		/* counts calls to libvirt that ended, and its events */
 	char *contradiction;	/* what engine_check() found; NULL: nothing, as it should be */
 	gboolean reconciled;	/* since the connection was made */
+	gboolean began;		/* and in this process at all */
 	gboolean listing, list_again, refresh_due, facts_due;
-	guint changed_id, plan_id, plan_later_id, list_id, minute_id;
+	GHashTable *to_look;	/* UUIDs in lower case, of domains that libvirt has said something of */
+	guint list_delay_ms;	/* with which list_id was set */
+	guint changed_id, plan_id, plan_later_id, list_id, look_id, minute_id;
 };
 
 /* engine-desktops.c */
@@ -185,11 +191,12 @@ void plan_soon(Engine *engine);			 /* for all pools */
 void plan_pool_soon(Engine *engine, const char *pool); /* for this one, and those that wait for a place on the host */
 void plan_later(Engine *engine, guint delay_s);
 
-/* engine-check.c: after each plan */
-void engine_check(Engine *engine);
+/* engine-check.c: of a pool, after each plan of it */
+void engine_check(Engine *engine, const char *pool);
 
 /* engine-reconcile.c: asks libvirt what there is, and puts table and libvirt in agreement */
 void reconcile_soon(Engine *engine, guint delay_ms);
+void reconcile_domain(Engine *engine, const char *uuid); /* soon, by looking at this one alone */
 
 /* engine-agent.c */
 void agent_on_message(const AgentMessage *message, void *desktop);

@@ -24,6 +24,7 @@ typedef struct {
 	char *key, *memory_file, *template_disk, *template_extra, *state_file;
 	gboolean run; /* a clone: let it run at once */
 	gboolean kept; /* its disk is */
+	gboolean stray; /* to destroy: nobody knows it */
 	gboolean restart, now; /* to shut down: and to start again; without asking the guest */
 	gboolean has_home; /* its pool gives people disks */
 	char *home;	   /* a disk to plug in, of at least so many bytes */

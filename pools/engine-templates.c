@@ -240,7 +240,7 @@ on_booted(void *data, const GError *error, void *engine_data)
 		return;
 	}
 	socket = vm_agent_path(engine->place, ((Task *)data)->id);
-	template->link = agent_link_new(socket, ((Task *)data)->id, on_message, template);
+	template->link = agent_link_new(engine->reactor, socket, ((Task *)data)->id, on_message, template);
 	template->wait_id = g_timeout_add_seconds(BOOT_WAIT_S, on_boot_deadline, template);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
-#include "pools/engine-private.h"
+#include "pools/engine-task.h"
 
 #include "broker/common/error.h"
 #include "broker/common/secret.h"
@@ -34,6 +34,7 @@ on_lost(const char *why, void *data)
 	g_warning("libvirt is away: %s", why);
 	engine->reconciled = FALSE;
 	engine->listing = engine->list_again = FALSE;
+	g_hash_table_remove_all(engine->to_look);
 	g_hash_table_iter_init(&iter, engine->desktops);
 	while (g_hash_table_iter_next(&iter, NULL, &value))
 		desktop_mark(value);
@@ -45,18 +46,20 @@ on_domain(const char *uuid, int event, int detail, void *data)
 	Engine *engine = data;
 	Desktop *desktop = desktops_by_uuid(engine, uuid);
 
-	if (event == HOST_DOMAIN_STOPPED && (desktop || templates_have(engine, uuid)))
+	if (event == HOST_DOMAIN_STOPPED && templates_have(engine, uuid))
 		reconcile_soon(engine, EVENT_DELAY_MS);
+	else if (event == HOST_DOMAIN_STARTED || (event == HOST_DOMAIN_STOPPED && desktop))
+		reconcile_domain(engine, uuid); /* one that nobody knows may be ours */
 	if (desktop == NULL)
 		return;
+	if (event == HOST_DOMAIN_STARTED || event == HOST_DOMAIN_STOPPED)
+		desktop->touched = ++engine->clock;
 	if (event == HOST_DOMAIN_REBOOTED) {
 		g_clear_handle_id(&desktop->down_timer, g_source_remove);
 		if (desktop->link)
 			agent_link_expect_hello(desktop->link);
 	} else if (event == HOST_DOMAIN_STOPPED) {
 		desktop->stop_detail = detail;
-	} else if (event == HOST_DOMAIN_STARTED) {
-		reconcile_soon(engine, EVENT_DELAY_MS);
 	}
 }
 
@@ -119,8 +122,11 @@ engine_new(const Conf *conf, Store *store, const EngineEvents *events, GError **
 	engine->by_pool = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
 	engine->aliases = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	engine->templates = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, template_free);
+	engine->to_look = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_queue_init(&engine->changed);
-	if (!agent_folder_make(engine->place->agents, error) || !snapshot_rows_delete_broken(store, error) || !load_desktops(engine, error))
+	g_queue_init(&engine->to_destroy);
+	engine->reactor = reactor_new(error);
+	if (engine->reactor == NULL || !agent_folder_make(engine->place->agents, error) || !snapshot_rows_delete_broken(store, error) || !load_desktops(engine, error))
 		return NULL;
 	pools_load(engine, NULL, NULL);
 	mine.data = engine;
@@ -140,16 +146,20 @@ engine_free(Engine *engine)
 	g_clear_handle_id(&engine->plan_id, g_source_remove);
 	g_clear_handle_id(&engine->plan_later_id, g_source_remove);
 	g_clear_handle_id(&engine->list_id, g_source_remove);
+	g_clear_handle_id(&engine->look_id, g_source_remove);
 	g_clear_handle_id(&engine->minute_id, g_source_remove);
 	while ((desktop = g_queue_pop_head(&engine->changed)) != NULL) {
 		if (desktop->gone)
 			desktop_free(desktop);
 	}
+	g_queue_clear_full(&engine->to_destroy, task_free);
 	g_hash_table_unref(engine->desktops);
 	g_hash_table_unref(engine->by_uuid);
 	g_hash_table_unref(engine->by_pool);
 	g_hash_table_unref(engine->aliases);
+	g_hash_table_unref(engine->to_look);
 	g_hash_table_unref(engine->templates);
+	reactor_free(engine->reactor);
 	host_free(engine->host);
 	g_ptr_array_unref(engine->pools);
 	vm_place_free(engine->place);

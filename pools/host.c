@@ -63,6 +63,7 @@ typedef struct {
 } Job;
 
 static GMutex lock;
+static GPrivate current; /* Job, of a worker */
 static int live_sessions; /* atomic: those that still have threads */
 static char quit_mark;
 
@@ -172,6 +173,21 @@ deliver(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+gboolean
+host_is_wanted(GError **error)
+{
+	Job *job = g_private_get(&current);
+
+	if (job == NULL)
+		return TRUE;
+	g_mutex_lock(&lock);
+	gboolean wanted = !job->expired && !job->cancelled;
+	g_mutex_unlock(&lock);
+	if (!wanted)
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_TIMEOUT, "it took too long, and nobody waits for it any more");
+	return wanted;
+}
+
 static gboolean
 begin(Job *job)
 {
@@ -221,8 +237,10 @@ static gboolean
 carry_out(Session *session, Job *job)
 {
 	virResetLastError();
+	g_private_set(&current, job);
 	if (!job->work(session->connection, job->task, &job->error) && job->error == NULL)
 		g_set_error_literal(&job->error, CARREL_ERROR, CARREL_ERROR_FAILED, "failed without a reason");
+	g_private_set(&current, NULL);
 	if (job->error)
 		check_alive(session);
 	g_mutex_lock(&lock);

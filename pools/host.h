@@ -33,6 +33,10 @@ const char *host_trouble(const Host *host);
 
 /* Runs in a worker thread, where it may block; touches nothing but @task and @connection. FALSE: @error is set. */
 typedef gboolean (*HostWork)(virConnectPtr connection, void *task, GError **error);
+/* Within a worker's call, before each step that changes something: is it still waited for? FALSE, and an error: its deadline has passed or
+ * its connection was given up, what it was about may be begun anew by another call, and this one leaves everything as it is. TRUE
+ * also in threads that are no workers. */
+gboolean host_is_wanted(GError **error);
 /* On the main loop, once a call. @error NULL: the work returned TRUE. Otherwise the work may still be running when the code
  * is TIMEOUT, so that only what was in the task from the start may be read then. */
 typedef void (*HostDone)(void *task, const GError *error, void *data);

@@ -168,7 +168,8 @@ template_boot(virConnectPtr connection, const VmPlace *place, const DomainSpec *
 {
 	if (make_files(connection, place, key, (gint64)spec->memory, error) && vm_create(connection, place, spec, error))
 		return TRUE;
-	remove_files(place, key);
+	if (host_is_wanted(NULL)) /* else they may be another one's by now */
+		remove_files(place, key);
 	return FALSE;
 }
 
@@ -229,7 +230,8 @@ template_freeze(virConnectPtr connection, const VmPlace *place, const char *key,
 		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_CONFIG, "libvirt does not say as whom QEMU runs");
 		return FALSE;
 	}
-	return freeze_domain(domain, state, error) && vm_end(domain, error) && make_whole(place, key, image, qemu, error);
+	return freeze_domain(domain, state, error) && host_is_wanted(error) && vm_end(domain, error) && host_is_wanted(error) &&
+	       make_whole(place, key, image, qemu, error);
 }
 
 static gboolean
@@ -254,6 +256,8 @@ template_remove(virConnectPtr connection, const VmPlace *place, const char *key,
 		g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "desktops that were cloned from it are there");
 		return FALSE;
 	}
+	if (!host_is_wanted(error))
+		return FALSE;
 	remove_files(place, key);
 	return vm_destroy(connection, place, id, uuid, FALSE, error);
 }

@@ -105,9 +105,8 @@ storage_name(const VmPlace *place, gboolean kept)
 	return g_strconcat(place->short_name, kept ? "-kept" : "", NULL);
 }
 
-/* Whatever it is called: libvirt allows one storage pool a folder, and the folder may have been another instance's. */
-static virStoragePoolPtr
-find_storage(virConnectPtr connection, const VmPlace *place, gboolean kept)
+virStoragePoolPtr
+vm_find_storage(virConnectPtr connection, const VmPlace *place, gboolean kept)
 {
 	g_autofree char *name = storage_name(place, kept);
 	virStoragePoolPtr storage = virStoragePoolLookupByTargetPath(connection, kept ? place->kept : place->folder);
@@ -120,7 +119,7 @@ ensure_storage(virConnectPtr connection, const VmPlace *place, gboolean kept, GE
 {
 	static GMutex making;
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&making);
-	g_autoptr(virStoragePool) storage = find_storage(connection, place, kept);
+	g_autoptr(virStoragePool) storage = vm_find_storage(connection, place, kept);
 	g_autofree char *name = storage_name(place, kept), *xml = NULL;
 	const char *folder = kept ? place->kept : place->folder;
 
@@ -172,7 +171,7 @@ static gboolean
 delete_volumes(virStoragePoolPtr storage, const VmPlace *place, const char *desktop, gboolean kept, GError **error)
 {
 	for (gsize i = 0; i < G_N_ELEMENTS(suffixes); i++) {
-		if (!delete_volume(storage, place, desktop, suffixes[i], kept, error))
+		if (!host_is_wanted(error) || !delete_volume(storage, place, desktop, suffixes[i], kept, error))
 			return FALSE;
 	}
 	return TRUE;
@@ -185,12 +184,15 @@ make_volume(virStoragePoolPtr storage, const VmPlace *place, const DomainSpec *s
 	g_autofree char *name = g_strconcat(spec->id, suffix, NULL);
 	/* A template's is read by every clone, and by whoever may read the golden disk. */
 	g_autofree char *xml = overlay_xml(name, backing, bytes, spec->is_template ? "0644" : "0600");
-	g_autoptr(virStorageVol) volume = virStorageVolCreateXML(storage, xml, 0);
+	g_autoptr(virStorageVol) volume = NULL;
 
+	if (!host_is_wanted(error))
+		return FALSE;
+	volume = virStorageVolCreateXML(storage, xml, 0);
 	if (volume == NULL && strstr(virGetLastErrorMessage(), "exists") != NULL) {
 		/* A file that libvirt does not know yet, on another host. */
 		virStoragePoolRefresh(storage, 0);
-		if (!delete_volume(storage, place, spec->id, suffix, spec->persistent, error))
+		if (!host_is_wanted(error) || !delete_volume(storage, place, spec->id, suffix, spec->persistent, error))
 			return FALSE;
 		volume = virStorageVolCreateXML(storage, xml, 0);
 	}
@@ -248,6 +250,8 @@ create(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, g
 	/* libvirt passes over what it does not understand, unless it is asked not to. */
 	if (spec->devices)
 		flags |= VIR_DOMAIN_START_VALIDATE;
+	if (!host_is_wanted(error))
+		return NULL;
 	domain = virDomainCreateXML(connection, xml, flags);
 	if (domain == NULL) {
 		if (spec->devices)
@@ -350,7 +354,7 @@ end_earlier(virConnectPtr connection, const char *uuid, GError **error)
 {
 	g_autoptr(virDomain) domain = virDomainLookupByUUIDString(connection, uuid);
 
-	return domain == NULL || vm_end(domain, error);
+	return domain == NULL || (host_is_wanted(error) && vm_end(domain, error));
 }
 
 gboolean
@@ -365,8 +369,11 @@ vm_create_parked(virConnectPtr connection, const VmPlace *place, const DomainSpe
 		return FALSE;
 	if (qmp_ignore_shared(domain, error) && qmp_read_state(domain, state, error))
 		return TRUE;
-	vm_end(domain, NULL);
-	vm_destroy(connection, place, spec->id, NULL, FALSE, NULL);
+	/* By its UUID, which one that was made meanwhile has, too. */
+	if (host_is_wanted(NULL)) {
+		vm_end(domain, NULL);
+		vm_destroy(connection, place, spec->id, NULL, FALSE, NULL);
+	}
 	return FALSE;
 }
 
@@ -376,6 +383,8 @@ vm_resume(virConnectPtr connection, const char *uuid, GError **error)
 	g_autoptr(virDomain) domain = virDomainLookupByUUIDString(connection, uuid);
 	int state = 0;
 
+	if (!host_is_wanted(error))
+		return FALSE;
 	if (domain == NULL || virDomainGetState(domain, &state, NULL, 0) < 0 ||
 		(state != VIR_DOMAIN_RUNNING && virDomainResume(domain) < 0)) {
 		host_set_error(error, "letting it run");
@@ -397,6 +406,8 @@ vm_plug_network(virConnectPtr connection, const char *uuid, const NetworkCard *c
 	if (!network_ensure(connection, card, error))
 		return FALSE;
 	xml = network_card_xml(card);
+	if (!host_is_wanted(error))
+		return FALSE;
 	if (description && virDomainAttachDeviceFlags(domain, xml, VIR_DOMAIN_AFFECT_LIVE) == 0)
 		return TRUE;
 	network_set_error(card, "plugging in its network card", error);
@@ -416,60 +427,6 @@ vm_snapshot(virConnectPtr connection, const char *uuid, QmpSnapshot what, const 
 	if (what == QMP_SNAPSHOT_SAVE)
 		qmp_snapshot(domain, QMP_SNAPSHOT_DELETE, name, NULL);
 	return qmp_snapshot(domain, what, name, error);
-}
-
-static char *
-read_attribute(const char *metadata, const char *attribute)
-{
-	/* libvirt answers with or without the prefix, by its version. */
-	g_autofree char *plain = g_strdup_printf("desktop@%s", attribute);
-	g_autofree char *prefixed = g_strdup_printf("carrel:desktop@%s", attribute);
-	char *value = xml_select_one(metadata, plain);
-
-	return value ? value : xml_select_one(metadata, prefixed);
-}
-
-static gboolean
-is_stopped(virDomainPtr domain)
-{
-	int state = 0, reason = 0;
-
-	return virDomainGetState(domain, &state, &reason, 0) == 0 && state == VIR_DOMAIN_PAUSED && reason != VIR_DOMAIN_PAUSED_IOERROR;
-}
-
-/* NULL: not one of this instance's. */
-static VmDomain *
-describe(virDomainPtr domain, const char *instance)
-{
-	g_autofree char *metadata = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, DOMAIN_METADATA_URI, 0);
-	g_autofree char *theirs = metadata ? read_attribute(metadata, "instance") : NULL;
-	char uuid[VIR_UUID_STRING_BUFLEN];
-	VmDomain *description;
-
-	if (g_strcmp0(theirs, instance) != 0 || virDomainGetUUIDString(domain, uuid) < 0)
-		return NULL;
-	description = g_new0(VmDomain, 1);
-	description->uuid = g_strdup(uuid);
-	description->id = read_attribute(metadata, "id");
-	description->config = read_attribute(metadata, "config");
-	description->template = read_attribute(metadata, "template");
-	description->running = virDomainIsActive(domain) == 1;
-	description->stopped = is_stopped(domain);
-	return description;
-}
-
-static void
-vm_domain_free(void *data)
-{
-	VmDomain *description = data;
-
-	if (description == NULL)
-		return;
-	g_free(description->id);
-	g_free(description->uuid);
-	g_free(description->config);
-	g_free(description->template);
-	g_free(description);
 }
 
 gboolean
@@ -499,118 +456,23 @@ vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, 
 		host_set_error(error, "looking it up");
 		return FALSE;
 	}
+	if (!host_is_wanted(error))
+		return FALSE;
 	/* A QEMU that was killed leaves it. It goes first: nothing would lead back to it once the VM is gone. */
 	g_unlink(agent);
 	if (domain != NULL) {
-		VmDomain *description = describe(domain, place->instance);
-		gboolean ours = description != NULL;
+		g_autoptr(VmDomain) description = NULL;
 
-		vm_domain_free(description);
-		if (ours && !vm_end(domain, error))
+		if (!vm_describe(domain, place->instance, &description, error) || !host_is_wanted(error) ||
+			(description && !vm_end(domain, error)))
 			return FALSE;
 	}
-	storage = find_storage(connection, place, kept);
+	storage = vm_find_storage(connection, place, kept);
 	if (storage == NULL && virGetLastErrorCode() != VIR_ERR_NO_STORAGE_POOL) {
 		host_set_error(error, place->folder);
 		return FALSE;
 	}
 	return storage == NULL || delete_volumes(storage, place, desktop, kept, error);
-}
-
-void
-vm_list_free(VmList *list)
-{
-	if (list == NULL)
-		return;
-	g_ptr_array_unref(list->domains);
-	g_ptr_array_unref(list->overlays);
-	g_ptr_array_unref(list->kept);
-	g_free(list);
-}
-
-/* QEMU stops a guest whose overlay could not be written, for want of space mostly, so that the guest never hears of it. It goes
- * on from there; while there still is no space it stops again. */
-static void
-resume_after_io_error(virDomainPtr domain)
-{
-	int state = 0, reason = 0;
-
-	if (virDomainGetState(domain, &state, &reason, 0) < 0 || state != VIR_DOMAIN_PAUSED || reason != VIR_DOMAIN_PAUSED_IOERROR)
-		return;
-	g_warning("%s was stopped because its disk could not be written (is the file system full?): trying to go on",
-		virDomainGetName(domain));
-	virDomainResume(domain);
-}
-
-static gboolean
-list_domains(virConnectPtr connection, const char *instance, GPtrArray *found, GError **error)
-{
-	virDomainPtr *domains = NULL;
-	int n = virConnectListAllDomains(connection, &domains, 0);
-
-	if (n < 0) {
-		host_set_error(error, "listing domains");
-		return FALSE;
-	}
-	for (int i = 0; i < n; i++) {
-		const char *name = virDomainGetName(domains[i]);
-		VmDomain *description = name && g_str_has_prefix(name, DOMAIN_NAME_PREFIX) ? describe(domains[i], instance) : NULL;
-
-		if (description) {
-			g_ptr_array_add(found, description);
-			resume_after_io_error(domains[i]);
-		}
-		virDomainFree(domains[i]);
-	}
-	free(domains);
-	return TRUE;
-}
-
-static gboolean
-list_overlays(virConnectPtr connection, const VmPlace *place, gboolean kept, gboolean refresh, GPtrArray *found, GError **error)
-{
-	g_autoptr(virStoragePool) storage = find_storage(connection, place, kept);
-	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-	virStorageVolPtr *volumes = NULL;
-	int n;
-
-	if (storage == NULL)
-		return TRUE;
-	if (refresh)
-		virStoragePoolRefresh(storage, 0);
-	n = virStoragePoolListAllVolumes(storage, &volumes, 0);
-	if (n < 0) {
-		host_set_error(error, "listing overlays");
-		return FALSE;
-	}
-	for (int i = 0; i < n; i++) {
-		char *desktop = vm_overlay_desktop(virStorageVolGetName(volumes[i]));
-
-		if (desktop && !g_hash_table_contains(seen, desktop)) {
-			g_hash_table_add(seen, desktop);
-			g_ptr_array_add(found, desktop);
-		} else {
-			g_free(desktop);
-		}
-		virStorageVolFree(volumes[i]);
-	}
-	free(volumes);
-	return TRUE;
-}
-
-VmList *
-vm_list(virConnectPtr connection, const VmPlace *place, gboolean refresh, GError **error)
-{
-	g_autoptr(VmList) list = g_new0(VmList, 1);
-
-	list->domains = g_ptr_array_new_with_free_func(vm_domain_free);
-	list->overlays = g_ptr_array_new_with_free_func(g_free);
-	list->kept = g_ptr_array_new_with_free_func(g_free);
-	if (!list_domains(connection, place->instance, list->domains, error) ||
-		!list_overlays(connection, place, FALSE, refresh, list->overlays, error) ||
-		!list_overlays(connection, place, TRUE, refresh, list->kept, error))
-		return NULL;
-	return g_steal_pointer(&list);
 }
 
 static GBytes *
@@ -658,7 +520,7 @@ vm_screenshot(virConnectPtr connection, const char *uuid, const char **mime, GEr
 static gboolean
 remove_storage(virConnectPtr connection, const VmPlace *place, gboolean kept, GError **error)
 {
-	g_autoptr(virStoragePool) storage = find_storage(connection, place, kept);
+	g_autoptr(virStoragePool) storage = vm_find_storage(connection, place, kept);
 	const char *name = storage ? virStoragePoolGetName(storage) : NULL;
 
 	if (name == NULL || !g_str_has_prefix(name, "carrel-") || virStoragePoolDestroy(storage) == 0)

@@ -41,6 +41,10 @@ char *vm_agent_path(const VmPlace *place, const char *desktop);
  * Free with g_free. */
 char *vm_overlay_desktop(const char *volume);
 
+/* The storage pool of the overlays, whatever it is called: libvirt allows one a folder, and the folder may have been another
+ * instance's. NULL: there is none, or libvirt's error says why not. */
+virStoragePoolPtr vm_find_storage(virConnectPtr connection, const VmPlace *place, gboolean kept);
+
 /* @spec->disk is the overlay's path; the others are vm_volume_path's, too. On failure nothing of it is left. */
 gboolean vm_create(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, GError **error);
 
@@ -76,10 +80,18 @@ gboolean vm_end(virDomainPtr domain, GError **error);
 gboolean vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, const char *uuid, gboolean kept, GError **error);
 
 typedef struct {
-	char *id, *uuid, *config, *template; /* of its metadata, but for uuid; template: "" where it booted by itself */
-	gboolean running; /* or stopped */
-	gboolean stopped; /* somebody stopped it, as a clone is until it is wanted */
+	char *instance, *id, *config, *template; /* of its metadata; template: "" where it booted by itself */
+	char *uuid;
+	gboolean running;  /* libvirt may know a domain that does not */
+	gboolean stopped;  /* somebody stopped it, as a clone is until it is wanted */
+	gboolean io_error; /* QEMU stopped it, because its disk could not be written */
 } VmDomain;
+
+void vm_domain_free(VmDomain *domain);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VmDomain, vm_domain_free)
+
+/* *@found: what @domain is, or NULL when it is not one of @instance's, or ended meanwhile. FALSE: libvirt did not say. */
+gboolean vm_describe(virDomainPtr domain, const char *instance, VmDomain **found, GError **error);
 
 typedef struct {
 	GPtrArray *domains;  /* VmDomain: those with our instance in their metadata */
@@ -92,6 +104,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VmList, vm_list_free)
 
 /* @refresh: look at the folder of the overlays itself, and not at what libvirt remembers of it. */
 VmList *vm_list(virConnectPtr connection, const VmPlace *place, gboolean refresh, GError **error);
+
+/* Those of the domains @uuids (NULL-terminated) that are there, and ours. No overlays. */
+VmList *vm_look(virConnectPtr connection, const VmPlace *place, char *const *uuids, GError **error);
 
 /* *@mime is static. */
 GBytes *vm_screenshot(virConnectPtr connection, const char *uuid, const char **mime, GError **error);

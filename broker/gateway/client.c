@@ -2,10 +2,10 @@
 #include "config.h"
 #include "broker/gateway/client.h"
 
+#include "broker/common/reactor.h"
 #include "broker/gateway/address.h"
 #include "broker/gateway/counters.h"
 #include "broker/gateway/queue.h"
-#include "broker/gateway/reactor.h"
 
 #define BODY_CHUNK 65536
 

@@ -4,13 +4,13 @@
 
 #include "broker/common/error.h"
 #include "broker/common/program.h"
+#include "broker/common/reactor.h"
 #include "broker/gateway/address.h"
 #include "broker/gateway/broker-link.h"
 #include "broker/gateway/cert.h"
 #include "broker/gateway/confine.h"
 #include "broker/gateway/http.h"
 #include "broker/gateway/listener.h"
-#include "broker/gateway/reactor.h"
 #include "broker/gateway/site.h"
 #include "broker/gateway/status.h"
 #include "broker/gateway/vnc.h"
@@ -383,6 +383,7 @@ door_open(Door *door, GError **error)
 	gateway->reactor = reactor_new(error);
 	if (gateway->reactor == NULL)
 		return FALSE;
+	reactor_wait_for_all(gateway->reactor);
 	gateway->site = site_load(door->conf->web_root, error);
 	if (gateway->site == NULL)
 		return FALSE;

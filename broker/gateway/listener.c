@@ -3,9 +3,9 @@
 #include "broker/gateway/listener.h"
 
 #include "broker/common/error.h"
+#include "broker/common/reactor.h"
 #include "broker/gateway/address.h"
 #include "broker/gateway/proxy.h"
-#include "broker/gateway/reactor.h"
 
 #include <errno.h>
 #include <gnutls/crypto.h>

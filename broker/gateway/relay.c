@@ -2,10 +2,10 @@
 #include "config.h"
 #include "broker/gateway/relay.h"
 
+#include "broker/common/reactor.h"
 #include "broker/common/secret.h"
 #include "broker/gateway/counters.h"
 #include "broker/gateway/queue.h"
-#include "broker/gateway/reactor.h"
 #include "broker/gateway/ws.h"
 
 #include <errno.h>

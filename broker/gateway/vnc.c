@@ -3,8 +3,8 @@
 #include "broker/gateway/vnc.h"
 
 #include "broker/common/error.h"
+#include "broker/common/reactor.h"
 #include "broker/gateway/broker-link.h"
-#include "broker/gateway/reactor.h"
 #include "broker/gateway/relay.h"
 #include "broker/gateway/rfb-client.h"
 #include "broker/gateway/stream.h"

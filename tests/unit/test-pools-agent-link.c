@@ -11,6 +11,7 @@
 
 #include "pools/agent-link.h"
 
+static Reactor *reactor;
 static char *folder, *path;
 static guint n_messages;
 static AgentMessageType last;
@@ -28,11 +29,14 @@ setup(void)
 	folder = g_dir_make_tmp("carrel-XXXXXX", NULL);
 	path = g_build_filename(folder, "office-1a2b3c4d", NULL);
 	n_messages = 0;
+	reactor = reactor_new(NULL);
+	ck_assert_ptr_nonnull(reactor);
 }
 
 static void
 teardown(void)
 {
+	g_clear_pointer(&reactor, reactor_free);
 	g_unlink(path);
 	g_rmdir(folder);
 	g_clear_pointer(&folder, g_free);
@@ -85,7 +89,7 @@ say(GSocket *port, const char *text)
 START_TEST(both_sides_are_heard)
 {
 	g_autoptr(GSocket) listener = listen_as_qemu();
-	g_autoptr(AgentLink) link = agent_link_new(path, "office-1a2b3c4d", on_message, NULL);
+	g_autoptr(AgentLink) link = agent_link_new(reactor, path, "office-1a2b3c4d", on_message, NULL);
 	g_autoptr(GSocket) port = accept_link(listener);
 
 	assert_hears(port, "\"hello\"");
@@ -101,7 +105,7 @@ END_TEST
 
 START_TEST(a_port_that_is_not_there_yet_or_breaks_is_opened_again)
 {
-	g_autoptr(AgentLink) link = agent_link_new(path, "office-1a2b3c4d", on_message, NULL);
+	g_autoptr(AgentLink) link = agent_link_new(reactor, path, "office-1a2b3c4d", on_message, NULL);
 
 	ck_assert(!agent_link_send(link, "{}\n"));
 	g_autoptr(GSocket) listener = listen_as_qemu();
@@ -122,7 +126,7 @@ END_TEST
 START_TEST(a_vm_that_ends_while_it_is_written_to_harms_nothing)
 {
 	g_autoptr(GSocket) listener = listen_as_qemu();
-	g_autoptr(AgentLink) link = agent_link_new(path, "office-1a2b3c4d", on_message, NULL);
+	g_autoptr(AgentLink) link = agent_link_new(reactor, path, "office-1a2b3c4d", on_message, NULL);
 	g_autoptr(GSocket) port = accept_link(listener);
 
 	g_socket_close(port, NULL);
@@ -136,7 +140,7 @@ END_TEST
 START_TEST(what_a_guest_does_not_read_is_bounded)
 {
 	g_autoptr(GSocket) listener = listen_as_qemu();
-	g_autoptr(AgentLink) link = agent_link_new(path, "office-1a2b3c4d", on_message, NULL);
+	g_autoptr(AgentLink) link = agent_link_new(reactor, path, "office-1a2b3c4d", on_message, NULL);
 	g_autoptr(GSocket) port = accept_link(listener);
 	g_autofree char *line = g_strnfill(4000, 'x');
 	guint sent = 0;
@@ -157,7 +161,7 @@ END_TEST
 START_TEST(a_flood_closes_the_port)
 {
 	g_autoptr(GSocket) listener = listen_as_qemu();
-	g_autoptr(AgentLink) link G_GNUC_UNUSED = agent_link_new(path, "office-1a2b3c4d", on_message, NULL);
+	g_autoptr(AgentLink) link G_GNUC_UNUSED = agent_link_new(reactor, path, "office-1a2b3c4d", on_message, NULL);
 	g_autoptr(GSocket) port = accept_link(listener);
 	char lines[1000];
 

@@ -307,6 +307,54 @@ START_TEST(a_vm_that_dies_is_noticed_by_its_event)
 }
 END_TEST
 
+START_TEST(a_vm_of_ours_that_nobody_knows_is_destroyed_when_it_starts)
+{
+	g_autoptr(DesktopRow) row = insert(NULL);
+
+	ck_assert(desktops_delete(store, row, NULL));
+	start();
+	run_domain(row, OURS);
+	watched = row;
+	wait_until(watched_is_down);
+}
+END_TEST
+
+START_TEST(a_ready_desktop_that_was_heard_to_stop_is_not_handed_out)
+{
+	g_autoptr(DesktopRow) row = insert(NULL);
+	virDomainPtr domain;
+
+	move(row, DESKTOP_READY);
+	run_domain(row, OURS);
+	start();
+	domain = virDomainLookupByUUIDString(libvirt, row->uuid);
+	ck_assert_int_eq(virDomainDestroy(domain), 0);
+	virDomainFree(domain);
+	/* The event comes; what it leads to is due later. */
+	while (g_main_context_iteration(NULL, FALSE))
+		;
+	ck_assert_ptr_null(engine_claim(engine, "office", "anna", NULL));
+	watched = row;
+	wait_until(watched_is_settled);
+}
+END_TEST
+
+START_TEST(agents_sockets_without_a_desktop_are_removed_at_the_start)
+{
+	g_autoptr(DesktopRow) row = insert("anna");
+	g_autofree char *agents = g_build_filename(folder, "broker", "agents", NULL);
+	g_autofree char *known = g_build_filename(agents, row->id, NULL), *left = g_build_filename(agents, "office-00000000", NULL);
+
+	move(row, DESKTOP_ASSIGNED);
+	run_domain(row, OURS);
+	ck_assert_int_eq(g_mkdir_with_parents(agents, 0700), 0);
+	ck_assert(g_file_set_contents(known, "", -1, NULL) && g_file_set_contents(left, "", -1, NULL));
+	start();
+	ck_assert(g_file_test(known, G_FILE_TEST_EXISTS));
+	ck_assert(!g_file_test(left, G_FILE_TEST_EXISTS));
+}
+END_TEST
+
 START_TEST(a_ready_desktop_is_handed_out_once_and_thrown_away_after_use)
 {
 	g_autoptr(DesktopRow) row = insert(NULL);
@@ -560,6 +608,9 @@ main(void)
 	tcase_add_test(tcase, a_clone_that_came_up_unheard_becomes_its_persons);
 	tcase_add_test(tcase, what_was_to_be_thrown_away_is_thrown_away);
 	tcase_add_test(tcase, a_vm_that_dies_is_noticed_by_its_event);
+	tcase_add_test(tcase, a_vm_of_ours_that_nobody_knows_is_destroyed_when_it_starts);
+	tcase_add_test(tcase, a_ready_desktop_that_was_heard_to_stop_is_not_handed_out);
+	tcase_add_test(tcase, agents_sockets_without_a_desktop_are_removed_at_the_start);
 	tcase_add_test(tcase, a_ready_desktop_is_handed_out_once_and_thrown_away_after_use);
 	tcase_add_test(tcase, desktops_of_a_pool_whose_file_went_while_no_broker_ran_are_thrown_away);
 	tcase_add_test(tcase, a_claim_makes_a_desktop_where_there_is_none);

@@ -1,5 +1,5 @@
-/* An epoll(7) of the gateway's own that GLib's main loop sees as one file descriptor. A GSource a connection makes the
- * loop poll(2) all of them on each turn, which collapses near ten thousand.
+/* An epoll(7) of a program's own that GLib's main loop sees as one file descriptor: the gateway's connections, the broker's ports of
+ * agents. A GSource a connection makes the loop poll(2) all of them on each turn, which collapses near ten thousand.
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
@@ -16,6 +16,9 @@ typedef void (*WatchReady)(void *data, guint32 events);
 Reactor *reactor_new(GError **error);
 void reactor_free(Reactor *reactor); /* all its watches are freed by then */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Reactor, reactor_free)
+
+/* Has its epoll stand in for the main loop's poll(2) too: for a program that waits for little else. One at a time. */
+void reactor_wait_for_all(Reactor *reactor);
 
 /* Watches @fd, which stays the caller's, for nothing yet. Level-triggered. */
 Watch *watch_new(Reactor *reactor, int fd, WatchReady on_ready, void *data);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
-#include "broker/gateway/reactor.h"
+#include "broker/common/reactor.h"
 
 #include "broker/common/error.h"
 
@@ -146,9 +146,14 @@ reactor_new(GError **error)
 	 * around each dispatch, and wakes itself twice for that: two writes, a read and a poll(2) that returns at once. */
 	g_source_set_can_recurse(&reactor->source, TRUE);
 	g_source_attach(&reactor->source, NULL);
+	return reactor;
+}
+
+void
+reactor_wait_for_all(Reactor *reactor)
+{
 	polled = reactor;
 	g_main_context_set_poll_func(NULL, wait_for_all);
-	return reactor;
 }
 
 void
