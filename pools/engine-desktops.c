@@ -22,6 +22,8 @@ desktop_new(Engine *engine, DesktopRow *row)
 
 	desktop->engine = engine;
 	desktop->row = row;
+	desktop->number = engine->n_desktops++;
+	desktop->failed_us = g_get_monotonic_time() - MAX(0, engine_now() - row->changed) * G_USEC_PER_SEC;
 	desktop->domain = g_strconcat(DOMAIN_NAME_PREFIX, row->id, NULL);
 	desktop->stop_detail = -1;
 	desktop->asked_us = g_get_monotonic_time();
@@ -33,6 +35,14 @@ desktop_new(Engine *engine, DesktopRow *row)
 	}
 	g_ptr_array_add(of_pool, desktop);
 	return desktop;
+}
+
+int
+desktops_compare_age(gconstpointer a, gconstpointer b)
+{
+	const Desktop *x = *(Desktop *const *)a, *y = *(Desktop *const *)b;
+
+	return x->number < y->number ? -1 : x->number > y->number;
 }
 
 static void
@@ -290,6 +300,7 @@ apply(Desktop *desktop, LifeEvent event, guint16 code, const char *why)
 	if (step.moves && life.state == DESKTOP_ASSIGNED && step.to != DESKTOP_ASSIGNED)
 		engine->events.on_end_clients(row->id, code, engine->events.data);
 	if (step.moves && step.to == DESKTOP_FAILED && life.state != DESKTOP_FAILED) {
+		desktop->failed_us = g_get_monotonic_time();
 		g_warning("desktop %s failed: %s", row->id, why);
 		pool = life.state == DESKTOP_ASSIGNED ? NULL : pools_find(engine, row->pool);
 		if (pool)

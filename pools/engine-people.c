@@ -314,16 +314,6 @@ people_find(Engine *engine, const char *id)
 	return g_hash_table_lookup(engine->desktops, other ? other : id);
 }
 
-static int
-compare_age(gconstpointer a, gconstpointer b)
-{
-	const DesktopRow *x = (*(Desktop *const *)a)->row, *y = (*(Desktop *const *)b)->row;
-
-	if (x->created != y->created)
-		return x->created < y->created ? -1 : 1;
-	return strcmp(x->id, y->id);
-}
-
 /* Who waits in @pool, who came first first. */
 static GPtrArray *
 list_waiting(Engine *engine, const char *pool)
@@ -335,7 +325,7 @@ list_waiting(Engine *engine, const char *pool)
 		if (desktop_is_waiting(desktops->pdata[i]))
 			g_ptr_array_add(waiting, desktops->pdata[i]);
 	}
-	g_ptr_array_sort(waiting, compare_age);
+	g_ptr_array_sort(waiting, desktops_compare_age);
 	return waiting;
 }
 

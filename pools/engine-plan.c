@@ -2,18 +2,6 @@
 #include "config.h"
 #include "pools/engine-private.h"
 
-#include <string.h>
-
-static int
-compare_age(gconstpointer a, gconstpointer b)
-{
-	const DesktopRow *x = (*(Desktop *const *)a)->row, *y = (*(Desktop *const *)b)->row;
-
-	if (x->created != y->created)
-		return x->created < y->created ? -1 : 1;
-	return strcmp(x->id, y->id);
-}
-
 /* Desktops of @pool, oldest first. The array may outlive changes of the table: a desktop is not freed before the loop turns. */
 static GPtrArray *
 list(Engine *engine, const char *pool)
@@ -21,7 +9,7 @@ list(Engine *engine, const char *pool)
 	GPtrArray *found = g_ptr_array_new();
 
 	g_ptr_array_extend(found, (GPtrArray *)desktops_of_pool(engine, pool), NULL, NULL);
-	g_ptr_array_sort(found, compare_age);
+	g_ptr_array_sort(found, desktops_compare_age);
 	return found;
 }
 
@@ -156,7 +144,7 @@ static void
 forget_failures(Engine *engine, const char *pool)
 {
 	g_autoptr(GPtrArray) desktops = list(engine, pool);
-	gint64 oldest = engine_now() - DECIDE_FAILED_KEEP_S;
+	gint64 oldest_us = g_get_monotonic_time() - G_USEC_PER_SEC * (gint64)DECIDE_FAILED_KEEP_S;
 	guint kept = 0;
 
 	for (guint i = desktops->len; i-- > 0;) {
@@ -164,7 +152,7 @@ forget_failures(Engine *engine, const char *pool)
 
 		if (desktop->row->state != DESKTOP_FAILED || desktop->row->intent != DESKTOP_INTENT_NONE || desktop->busy)
 			continue;
-		if (desktop->row->changed < oldest || kept >= DECIDE_FAILED_KEEP_MAX)
+		if (desktop->failed_us < oldest_us || kept >= DECIDE_FAILED_KEEP_MAX)
 			desktop_forget(desktop);
 		else
 			kept++;

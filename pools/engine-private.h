@@ -46,6 +46,7 @@ typedef enum {
 typedef struct {
 	Engine *engine;
 	DesktopRow *row;
+	guint64 number; /* of those that this process has known: by what came first, whatever the clock says */
 	char *domain; /* libvirt's name */
 	char *config; /* digest it was made from; NULL: not known yet */
 	gboolean busy;	  /* a call to libvirt about it is under way */
@@ -61,7 +62,7 @@ typedef struct {
 	gint64 asked_us;  /* monotonic: when its person last asked for it, while they wait in the queue */
 	int stop_detail;  /* libvirt's, of its last stop; -1: none heard of */
 	guint64 touched;  /* engine->clock when a call about it last ended */
-	gint64 started_us;
+	gint64 started_us, failed_us; /* monotonic */
 	guint boot_id;	  /* the deadline of its agent */
 	guint retry_id;	  /* destroying it failed: try again then */
 	guint plug_id;	  /* its network card could not be plugged in: try again then */
@@ -92,6 +93,7 @@ struct Engine {
 	GHashTable *aliases;	/* of one that waited, the id -> the id of the spare that its person was given instead */
 	GHashTable *templates;	/* key -> Template */
 	GQueue changed;		/* Desktop *: dirty, in order */
+	guint64 n_desktops;	/* that there ever were, since this process began */
 	guint64 clock;		/* counts calls to libvirt that ended */
 	char *contradiction;	/* what engine_check() found; NULL: nothing, as it should be */
 	gboolean reconciled;	/* since the connection was made */
@@ -102,6 +104,7 @@ struct Engine {
 /* engine-desktops.c */
 Desktop *desktop_new(Engine *engine, DesktopRow *row); /* consumes @row; owned by the table */
 void desktop_free(gpointer desktop);
+int desktops_compare_age(gconstpointer a, gconstpointer b); /* of elements of a GPtrArray: the oldest first */
 Desktop *desktops_by_uuid(Engine *engine, const char *uuid); /* NULL: none */
 const GPtrArray *desktops_of_pool(Engine *engine, const char *pool); /* in no order; until the next change */
 void desktop_mark(Desktop *desktop); /* on_change, soon */

@@ -356,11 +356,7 @@ engine_desktop(Engine *engine, const char *id)
 static int
 compare_age(gconstpointer a, gconstpointer b)
 {
-	const DesktopRow *x = ((const Desktop *)a)->row, *y = ((const Desktop *)b)->row;
-
-	if (x->created != y->created)
-		return x->created < y->created ? -1 : 1;
-	return strcmp(x->id, y->id);
+	return desktops_compare_age(&a, &b);
 }
 
 void
