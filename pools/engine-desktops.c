@@ -405,6 +405,8 @@ desktop_came_up(Desktop *desktop, const char *note)
 static const char *
 why_stopped(const Desktop *desktop)
 {
+	if (desktop->damaged && desktop->stop_detail != VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN)
+		return "its VM ended: the template that it was cloned from was damaged under it";
 	switch (desktop->stop_detail) {
 	case VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN:
 		return "it was shut down from within";
@@ -424,6 +426,9 @@ desktop_stopped(Desktop *desktop)
 {
 	gboolean never_ran = desktop->row->state == DESKTOP_CLONING && !desktop->running;
 
+	/* QEMU gets SIGBUS where a file that it has mapped was cut off. */
+	if (desktop->template && desktop->stop_detail == VIR_DOMAIN_EVENT_STOPPED_FAILED)
+		templates_check(desktop->engine);
 	desktop_apply(desktop, desktop->stop_detail == VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN ? LIFE_SHUT_DOWN : LIFE_MISSED,
 		never_ran ? "its making was broken off" : why_stopped(desktop));
 }

@@ -82,10 +82,10 @@ static void
 boot_instead(Desktop *desktop, const char *why)
 {
 	Pool *pool = pools_find(desktop->engine, desktop->row->pool);
+	g_autofree char *template = g_steal_pointer(&desktop->template);
 
-	templates_blame(desktop->engine, desktop->template, why);
+	templates_blame(desktop->engine, template, why);
 	desktop->parking = FALSE;
-	g_clear_pointer(&desktop->template, g_free);
 	if (pool && desktop->row->state == DESKTOP_CLONING && desktop->row->user != NULL)
 		effect_clone(desktop, pool);
 	else
@@ -145,13 +145,19 @@ begin(Desktop *desktop, Pool *pool)
 void
 effect_clone(Desktop *desktop, Pool *pool)
 {
-	Task *task = begin(desktop, pool);
+	const char *template = templates_whole(desktop->engine, pool, desktop->row->image);
+	Task *task;
 
+	if (desktop->parking && template == NULL) {
+		desktop_throw_away(desktop, 0, "there is no template any more that it could be cloned from");
+		return;
+	}
+	task = begin(desktop, pool);
 	if (task == NULL)
 		return;
 	g_free(desktop->template);
-	desktop->template = g_strdup(templates_whole(desktop->engine, pool, desktop->row->image));
-	desktop->parking = desktop->parking && desktop->template != NULL;
+	desktop->template = g_strdup(template);
+	desktop->damaged = FALSE;
 	if (desktop->template)
 		task_set_template(task, desktop->template);
 	task->run = !desktop->parking;

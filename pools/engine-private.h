@@ -54,6 +54,7 @@ typedef struct {
 	gboolean running; /* its domain runs, as far as was seen */
 	gboolean booting; /* neither its agent nor its deadline has come */
 	char *template;	  /* the key of the template that it was cloned from; NULL: it booted */
+	gboolean damaged; /* that template was damaged under it */
 	gboolean parking; /* cloning: it is not let run */
 	gboolean waking;  /* a clone that runs and is not yet an individual: not to be shown to anybody */
 	gboolean said_ready; /* its agent did, since it runs */
@@ -165,6 +166,7 @@ const char *templates_whole(Engine *engine, const Pool *pool, const char *image)
 gboolean templates_is_making(Engine *engine, const Pool *pool);
 void templates_plan(Engine *engine); /* begins what is wanted, removes what is not */
 void templates_blame(Engine *engine, const char *key, const char *why); /* a clone of it failed */
+void templates_check(Engine *engine); /* are all that are whole what was frozen? */
 gboolean templates_have(Engine *engine, const char *uuid); /* one that is being made has this VM */
 void templates_compare(Engine *engine, const VmList *list, guint64 clock); /* with what runs */
 char *templates_describe(Engine *engine, const Pool *pool); /* for an admin; free with g_free */

@@ -66,6 +66,7 @@ on_minute(gpointer data)
 	Engine *engine = data;
 
 	pools_resolve(engine);
+	templates_check(engine);
 	reconcile_soon(engine, 0);
 	return G_SOURCE_CONTINUE;
 }
