@@ -54,7 +54,7 @@ stop_watching(Desktop *desktop)
 	g_clear_handle_id(&desktop->down_timer, g_source_remove);
 	g_clear_handle_id(&desktop->plug_id, g_source_remove);
 	g_clear_pointer(&desktop->link, agent_link_free);
-	desktop->booting = desktop->waking = FALSE;
+	desktop->booting = desktop->waking = desktop->disk_gone = FALSE;
 	desktop->home = HOME_NONE;
 }
 
@@ -137,6 +137,14 @@ desktop_mark(Desktop *desktop)
 		engine->changed_id = g_idle_add_full(G_PRIORITY_DEFAULT, say_changes, engine, NULL);
 }
 
+gboolean
+desktop_has_disk(const Desktop *desktop)
+{
+	g_autofree char *path = vm_overlay_path(desktop->engine->place, desktop->row->id, desktop->row->kept);
+
+	return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
 static const char *
 step_of(const Desktop *desktop)
 {
@@ -152,6 +160,8 @@ step_of(const Desktop *desktop)
 	case DESKTOP_READY:
 		return "Ready";
 	case DESKTOP_ASSIGNED:
+		if (desktop->disk_gone)
+			return "Its disk was removed: do not turn it off, and tell your administrator";
 		if (!desktop->running)
 			return desktop->busy ? "Cloning" : desktop->engine->reconciled ? "Stopped" : "Waiting for the host";
 		if (desktop->waking)
@@ -400,6 +410,37 @@ desktop_came_up(Desktop *desktop, const char *note)
 	desktop_apply(desktop, LIFE_UP, note);
 	desktop_mark(desktop);
 	plan_pool_soon(desktop->engine, desktop->row->pool);
+}
+
+/* QEMU has it open as long as it runs; the name is what the next start goes by. */
+static void
+check_kept_disk(Desktop *desktop, gboolean there)
+{
+	if (desktop->disk_gone == !there)
+		return;
+	desktop->disk_gone = !there;
+	if (!there)
+		g_warning("the disk of %s was removed while it is used: what is in it is lost as soon as it is off. Save it first: "
+			  "virsh blockcopy %s vda --wait --finish --transient-job --dest FILE",
+			desktop->row->id, desktop->domain);
+	desktop_mark(desktop);
+}
+
+void
+desktops_check_disks(Engine *engine)
+{
+	g_autoptr(GList) desktops = engine->local ? g_hash_table_get_values(engine->desktops) : NULL;
+
+	for (GList *item = desktops; item != NULL; item = item->next) {
+		Desktop *desktop = item->data;
+		const DesktopRow *row = desktop->row;
+		gboolean kept = row->kept && row->state == DESKTOP_ASSIGNED && desktop->running;
+
+		if (kept)
+			check_kept_disk(desktop, desktop_has_disk(desktop));
+		else if (row->state == DESKTOP_PARKED && !desktop->busy && !desktop->running && !desktop_has_disk(desktop))
+			desktop_apply(desktop, LIFE_BROKEN, "somebody removed its overlay");
+	}
 }
 
 static const char *

@@ -12,6 +12,8 @@
 #define RESUME_DEADLINE_MS  30000
 #define DESTROY_RETRY_S	    5
 #define SHUT_DOWN_S	    30
+/* A second apart: it may not have stopped altogether, or libvirt be busy with it. */
+#define RESUME_TRIES	    3
 #define PLUG_RETRY_S	    2
 
 static gboolean
@@ -157,7 +159,7 @@ effect_clone(Desktop *desktop, Pool *pool)
 		return;
 	g_free(desktop->template);
 	desktop->template = g_strdup(template);
-	desktop->damaged = FALSE;
+	desktop->damaged = desktop->outlived = FALSE;
 	if (desktop->template)
 		task_set_template(task, desktop->template);
 	task->run = !desktop->parking;
@@ -189,10 +191,15 @@ on_resumed(void *data, const GError *error, void *engine_data)
 
 	if (desktop == NULL)
 		return;
-	if (error == NULL)
+	if (error == NULL) {
+		desktop->not_resumed = 0;
 		desktop_runs(desktop);
-	else
+	} else if (g_error_matches(error, CARREL_ERROR, CARREL_ERROR_FAILED) && ++desktop->not_resumed >= RESUME_TRIES) {
+		desktop_apply(desktop, LIFE_BROKEN, error->message);
+	} else {
+		g_message("desktop %s: %s", desktop->row->id, error->message);
 		reconcile_soon(engine, 1000); /* gone, or not running yet: a list will tell */
+	}
 }
 
 void

@@ -29,8 +29,8 @@ choose_spare(Engine *engine, const Pool *pool)
 			continue;
 		if (row->state == DESKTOP_READY && desktop->running && !desktop->busy)
 			rank = fresh ? 5 : 3;
-		else if (row->state == DESKTOP_PARKED && fresh && (desktop->running || !desktop->busy))
-			rank = 4;
+		else if (row->state == DESKTOP_PARKED && fresh && (desktop->running || (!desktop->busy && desktop_has_disk(desktop))))
+			rank = 4; /* one that does not run yet opens its disk when it is let run */
 		else if (row->state == DESKTOP_CLONING && desktop->begun)
 			rank = fresh ? 2 : 1;
 		if (rank > best_rank ||

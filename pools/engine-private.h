@@ -54,6 +54,7 @@ typedef struct {
 	gboolean running; /* its domain runs, as far as was seen */
 	gboolean booting; /* neither its agent nor its deadline has come */
 	char *template;	  /* the key of the template that it was cloned from; NULL: it booted */
+	gboolean outlived; /* that template was made anew since */
 	gboolean damaged; /* that template was damaged under it */
 	gboolean parking; /* cloning: it is not let run */
 	gboolean waking;  /* a clone that runs and is not yet an individual: not to be shown to anybody */
@@ -68,11 +69,13 @@ typedef struct {
 	guint retry_id;	  /* destroying it failed: try again then */
 	guint plug_id;	  /* its network card could not be plugged in: try again then */
 	char *network_fault; /* why it has none yet; NULL: it has, or is not to */
+	guint not_resumed; /* how often in a row */
 	guint down_timer; /* until then its guest may shut down, or restart, by itself */
 	gboolean restarting;
 	const char *step; /* static: what is being done with it beside its state; NULL: nothing */
 	guint hold; /* how many have its disk in their hands: it is not started meanwhile */
 	AgentLink *link;
+	gboolean disk_gone; /* somebody removed it */
 	gboolean dirty;	  /* on_change is due */
 	gboolean gone;	  /* its row is deleted; kept until that is said */
 	DesktopView view;
@@ -113,6 +116,7 @@ const DesktopView *desktop_view(Desktop *desktop);
 gboolean desktop_is_stale(const Desktop *desktop, const Pool *pool);
 gboolean desktop_is_ours_to_end(const Desktop *desktop); /* resetting, retired, or failed with something left */
 gboolean desktop_is_held(const Desktop *desktop);    /* somebody's, and not on its way out */
+gboolean desktop_has_disk(const Desktop *desktop); /* by its name, on this host */
 gboolean desktop_is_waiting(const Desktop *desktop); /* somebody's, and not begun */
 
 /* Something has happened to it: what lifecycle.h says follows from that. @why is for the row's note, and for people. FALSE: the
@@ -127,6 +131,7 @@ gboolean desktop_throw_away(Desktop *desktop, guint16 code, const char *why);
 gboolean desktop_discard(Desktop *desktop, guint16 code, const char *why); /* the same of one that is kept, too */
 void desktop_forget(Desktop *desktop); /* deletes its row */
 void desktop_leave(Desktop *desktop);  /* its row is deleted: it is in no list any more, and freed once that was said */
+void desktops_check_disks(Engine *engine); /* are those that QEMU will open, or has to leave behind, there? */
 gint64 engine_now(void);
 
 /* engine-home.c: the disks of people */

@@ -126,6 +126,21 @@ throw_away(Template *template)
 	host_run(engine->host, REMOVE_DEADLINE_MS, remove_in_worker, task_of(template), task_free, on_removed, engine);
 }
 
+/* It is made anew: clones of what it was have nothing to do with it. */
+static void
+part_from_clones(const Template *template)
+{
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, template->engine->desktops);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		Desktop *desktop = value;
+
+		desktop->outlived |= g_strcmp0(desktop->template, template->key) == 0;
+	}
+}
+
 /* Nobody's clones of one whose memory or disk was written to have that in them. People's go on, until they run into it. */
 static void
 mark_clones(Template *template)
@@ -136,7 +151,7 @@ mark_clones(Template *template)
 	for (GList *item = desktops; item != NULL; item = item->next) {
 		Desktop *desktop = item->data;
 
-		if (g_strcmp0(desktop->template, template->key) != 0)
+		if (desktop->outlived || g_strcmp0(desktop->template, template->key) != 0)
 			continue;
 		desktop->damaged = TRUE;
 		if (desktop_is_held(desktop))
@@ -145,7 +160,7 @@ mark_clones(Template *template)
 			desktop_throw_away(desktop, 0, "the template that it was cloned from is damaged");
 	}
 	if (used > 0)
-		g_warning("%u desktops in use were cloned from template %s before: they go on, and may crash", used, template->key);
+		g_warning("desktops in use that were cloned from template %s: %u; they go on, and may crash", template->key, used);
 }
 
 /* Is it what was frozen? If not that is said, and it is made anew. */
@@ -316,6 +331,7 @@ make(Template *template, const Pool *pool)
 	task_set_template(task, template->key);
 	/* It is nobody's and has no network: it belongs to all pools of its key. */
 	g_clear_pointer(&task->network, network_card_free);
+	part_from_clones(template);
 	template->stage = STAGE_BOOTING;
 	template->busy = TRUE;
 	g_message("template %s: %s boots once, to be cloned from then on", template->key, template->image);

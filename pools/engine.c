@@ -67,6 +67,7 @@ on_minute(gpointer data)
 
 	pools_resolve(engine);
 	templates_check(engine);
+	desktops_check_disks(engine);
 	reconcile_soon(engine, 0);
 	return G_SOURCE_CONTINUE;
 }
@@ -224,6 +225,8 @@ engine_apply(Engine *engine, char ***changes, char ***faults)
 	*changes = g_strv_builder_end(change_lines);
 	*faults = g_strv_builder_end(fault_lines);
 	plan_soon(engine);
+	templates_check(engine);
+	desktops_check_disks(engine);
 	/* What the host lacked may have been installed. */
 	engine->facts_due = TRUE;
 	reconcile_soon(engine, 0);
