@@ -141,7 +141,7 @@ start_display(Broker *broker)
 static gboolean
 start_parts(Broker *broker, const BrokerOptions *options, GError **error)
 {
-	const SessionRules rules = {broker->conf->session_idle, broker->conf->session_lifetime, options->now};
+	const SessionRules rules = {broker->conf->session_idle, broker->conf->session_lifetime, options->now, options->steady};
 	g_autofree char *auth = conf_socket_path(broker->conf, CONF_SOCKET_AUTH);
 	g_autofree char *key_file = g_build_filename(broker->conf->runtime, "broker", "ticket-key", NULL);
 	Secret *key = tickets_read_key(key_file, error);

@@ -142,7 +142,7 @@ end_vnc_sessions(Broker *broker)
 	for (guint i = 0; i < sessions->len; i++) {
 		const SessionRow *session = sessions->pdata[i];
 
-		if (strcmp(session->kind, SESSION_VNC) == 0 && broker->now() - session->created > VNC_JOIN_S &&
+		if (strcmp(session->kind, SESSION_VNC) == 0 && sessions_now(broker->sessions) - session->created > VNC_JOIN_S &&
 			!has_viewer(broker, session->id))
 			end_quietly(broker, session, END_SIGNED_OUT, FALSE, "disconnect");
 	}

@@ -13,6 +13,7 @@
 struct Sessions {
 	Store *store;
 	SessionRules rules;
+	gint64 ahead; /* of the steady clock, what the table's times go by */
 };
 
 Sessions *
@@ -22,7 +23,26 @@ sessions_new(Store *store, const SessionRules *rules)
 
 	sessions->store = store;
 	sessions->rules = *rules;
+	sessions->ahead = rules->now() - rules->steady();
 	return sessions;
+}
+
+gint64
+sessions_now(const Sessions *sessions)
+{
+	return sessions->rules.steady() + sessions->ahead;
+}
+
+void
+sessions_follow_clock(Sessions *sessions)
+{
+	gint64 ahead = sessions->rules.now() - sessions->rules.steady();
+	g_autoptr(GError) error = NULL;
+
+	if (session_rows_shift(sessions->store, ahead - sessions->ahead, &error))
+		sessions->ahead = ahead;
+	else
+		g_warning("%s", error->message);
 }
 
 void
@@ -40,7 +60,7 @@ hash(const char *token)
 static gboolean
 is_over(const Sessions *sessions, const SessionRow *session)
 {
-	gint64 now = sessions->rules.now();
+	gint64 now = sessions_now(sessions);
 
 	return session->expires <= now || session->seen <= now - sessions->rules.idle_s;
 }
@@ -76,7 +96,7 @@ sessions_begin(Sessions *sessions, const char *user, const char *const *groups, 
 	session->admin = admin;
 	session->address = g_strdup(address);
 	session->kind = g_strdup(kind);
-	session->created = session->seen = sessions->rules.now();
+	session->created = session->seen = sessions_now(sessions);
 	session->expires = session->created + sessions->rules.lifetime_s;
 	if (!session_row_insert(sessions->store, session, hashed, error))
 		return NULL;
@@ -113,7 +133,7 @@ void
 sessions_touch(Sessions *sessions, const SessionRow *session)
 {
 	g_autoptr(GError) error = NULL;
-	gint64 now = sessions->rules.now();
+	gint64 now = sessions_now(sessions);
 
 	if (now - session->seen < MIN(TOUCH_EVERY_S, sessions->rules.idle_s / 4))
 		return;
@@ -142,7 +162,7 @@ sessions_all(Sessions *sessions)
 GPtrArray *
 sessions_over(Sessions *sessions)
 {
-	return session_rows_over(sessions->store, sessions->rules.now(), sessions->rules.idle_s);
+	return session_rows_over(sessions->store, sessions_now(sessions), sessions->rules.idle_s);
 }
 
 GPtrArray *

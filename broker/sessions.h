@@ -12,7 +12,8 @@ typedef struct Sessions Sessions;
 
 typedef struct {
 	gint64 idle_s, lifetime_s;
-	gint64 (*now)(void); /* UTC seconds */
+	gint64 (*now)(void);    /* UTC seconds */
+	gint64 (*steady)(void); /* seconds of a clock that nobody sets */
 } SessionRules;
 
 /* @store outlives it. */
@@ -34,6 +35,12 @@ SessionRow *sessions_by_id(Sessions *sessions, const char *id);
 
 /* Somebody looks at a desktop of this session. Written at most once a minute. */
 void sessions_touch(Sessions *sessions, const SessionRow *session);
+
+/* What times of sessions are reckoned from, UTC seconds: by the steady clock, so that nobody is signed out, or stays signed in, because
+ * somebody set the other one. */
+gint64 sessions_now(const Sessions *sessions);
+/* It was set. What is in the table follows, since a later process has nothing but that clock. */
+void sessions_follow_clock(Sessions *sessions);
 
 /* Its row and its tickets are gone. NOT_FOUND. */
 gboolean sessions_end(Sessions *sessions, const char *id, GError **error);

@@ -298,6 +298,7 @@ check_wall_clock(Timekeeper *keeper)
 	if (!jumped)
 		return;
 	g_message("the clock was set by %" G_GINT64_FORMAT " s", wall - from);
+	sessions_follow_clock(keeper->broker->sessions);
 	g_hash_table_iter_init(&iter, keeper->held);
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		Held *held = value;
@@ -309,6 +310,9 @@ check_wall_clock(Timekeeper *keeper)
 		if (reset_at != held->reset_at)
 			held->handed_out = wall;
 		held->reset_at = reset_at;
+		/* What a later process reckons the session's length from. */
+		held->kept.began = wall - (keeper->broker->steady() - held->began);
+		keep(keeper, held);
 		put(keeper, held, keeper->broker->steady());
 	}
 }

@@ -74,7 +74,7 @@ connect_libvirt(Vm *vm, GError **error)
 }
 
 static int
-open_display(Vm *vm, const char *uuid, GError **error)
+try_display(Vm *vm, const char *uuid, GError **error)
 {
 	virDomainPtr domain;
 	int fd = -1;
@@ -88,6 +88,20 @@ open_display(Vm *vm, const char *uuid, GError **error)
 		set_libvirt_error(error, domain ? "the VM's display" : "the VM");
 	if (domain)
 		virDomainFree(domain);
+	return fd;
+}
+
+static int
+open_display(Vm *vm, const char *uuid, GError **error)
+{
+	g_autoptr(GError) failure = NULL;
+	int fd = try_display(vm, uuid, &failure);
+
+	/* That libvirtd was restarted shows in the first call only. */
+	if (fd < 0 && vm->connection && virConnectIsAlive(vm->connection) != 1)
+		return try_display(vm, uuid, error);
+	if (fd < 0)
+		g_propagate_error(error, g_steal_pointer(&failure));
 	return fd;
 }
 

@@ -38,7 +38,7 @@ plan_parked(const PoolCounts *counts, PoolPlan *plan, guint room, guint parkings
 
 	plan->retire_parked_stale = counts->parked_stale;
 	plan->retire_parked = less(kept, counts->parked_wanted);
-	if (counts->retry_in_s == 0 && !counts->somebody_waits)
+	if (counts->retry_in_s == 0 && !counts->somebody_waits && !counts->no_template)
 		plan->park = MIN(MIN(less(counts->parked_wanted, kept + counts->parking), room), parkings_free);
 }
 

@@ -23,6 +23,7 @@
 typedef struct {
 	guint spare, max, queue; /* queue: how many may wait while max is reached */
 	guint parked_wanted; /* clones kept parked; 0 where desktops boot */
+	gboolean no_template; /* those that are parked stay, and none is begun */
 	gboolean making_template; /* in a moment they need not boot */
 	gboolean somebody_waits; /* for a clone, which is a moment: nothing else is begun meanwhile */
 	gboolean closing; /* it is drained, or its file is gone: nobody gets a new desktop of it */

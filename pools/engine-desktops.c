@@ -22,6 +22,7 @@ desktop_new(Engine *engine, DesktopRow *row)
 
 	desktop->engine = engine;
 	desktop->row = row;
+	desktop->failed_us = g_get_monotonic_time() - MAX(0, engine_now() - row->changed) * G_USEC_PER_SEC;
 	desktop->domain = g_strconcat(DOMAIN_NAME_PREFIX, row->id, NULL);
 	desktop->stop_detail = -1;
 	desktop->asked_us = g_get_monotonic_time();
@@ -35,6 +36,14 @@ desktop_new(Engine *engine, DesktopRow *row)
 	return desktop;
 }
 
+int
+desktops_compare_age(gconstpointer a, gconstpointer b)
+{
+	const Desktop *x = *(Desktop *const *)a, *y = *(Desktop *const *)b;
+
+	return x->row->turn < y->row->turn ? -1 : x->row->turn > y->row->turn;
+}
+
 static void
 stop_watching(Desktop *desktop)
 {
@@ -44,7 +53,7 @@ stop_watching(Desktop *desktop)
 	g_clear_handle_id(&desktop->down_timer, g_source_remove);
 	g_clear_handle_id(&desktop->plug_id, g_source_remove);
 	g_clear_pointer(&desktop->link, agent_link_free);
-	desktop->booting = desktop->waking = FALSE;
+	desktop->booting = desktop->waking = desktop->disk_gone = FALSE;
 	desktop->home = HOME_NONE;
 }
 
@@ -127,6 +136,14 @@ desktop_mark(Desktop *desktop)
 		engine->changed_id = g_idle_add_full(G_PRIORITY_DEFAULT, say_changes, engine, NULL);
 }
 
+gboolean
+desktop_has_disk(const Desktop *desktop)
+{
+	g_autofree char *path = vm_overlay_path(desktop->engine->place, desktop->row->id, desktop->row->kept);
+
+	return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
 static const char *
 step_of(const Desktop *desktop)
 {
@@ -142,6 +159,8 @@ step_of(const Desktop *desktop)
 	case DESKTOP_READY:
 		return "Ready";
 	case DESKTOP_ASSIGNED:
+		if (desktop->disk_gone)
+			return "Its disk was removed: do not turn it off, and tell your administrator";
 		if (!desktop->running)
 			return desktop->busy ? "Cloning" : desktop->engine->reconciled ? "Stopped" : "Waiting for the host";
 		if (desktop->waking)
@@ -290,6 +309,7 @@ apply(Desktop *desktop, LifeEvent event, guint16 code, const char *why)
 	if (step.moves && life.state == DESKTOP_ASSIGNED && step.to != DESKTOP_ASSIGNED)
 		engine->events.on_end_clients(row->id, code, engine->events.data);
 	if (step.moves && step.to == DESKTOP_FAILED && life.state != DESKTOP_FAILED) {
+		desktop->failed_us = g_get_monotonic_time();
 		g_warning("desktop %s failed: %s", row->id, why);
 		pool = life.state == DESKTOP_ASSIGNED ? NULL : pools_find(engine, row->pool);
 		if (pool)
@@ -391,9 +411,42 @@ desktop_came_up(Desktop *desktop, const char *note)
 	plan_pool_soon(desktop->engine, desktop->row->pool);
 }
 
+/* QEMU has it open as long as it runs; the name is what the next start goes by. */
+static void
+check_kept_disk(Desktop *desktop, gboolean there)
+{
+	if (desktop->disk_gone == !there)
+		return;
+	desktop->disk_gone = !there;
+	if (!there)
+		g_warning("the disk of %s was removed while it is used: what is in it is lost as soon as it is off. Save it first: "
+			  "virsh blockcopy %s vda --wait --finish --transient-job --dest FILE",
+			desktop->row->id, desktop->domain);
+	desktop_mark(desktop);
+}
+
+void
+desktops_check_disks(Engine *engine)
+{
+	g_autoptr(GList) desktops = engine->local ? g_hash_table_get_values(engine->desktops) : NULL;
+
+	for (GList *item = desktops; item != NULL; item = item->next) {
+		Desktop *desktop = item->data;
+		const DesktopRow *row = desktop->row;
+		gboolean kept = row->kept && row->state == DESKTOP_ASSIGNED && desktop->running;
+
+		if (kept)
+			check_kept_disk(desktop, desktop_has_disk(desktop));
+		else if (row->state == DESKTOP_PARKED && !desktop->busy && !desktop->running && !desktop_has_disk(desktop))
+			desktop_apply(desktop, LIFE_BROKEN, "somebody removed its overlay");
+	}
+}
+
 static const char *
 why_stopped(const Desktop *desktop)
 {
+	if (desktop->damaged && desktop->stop_detail != VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN)
+		return "its VM ended: the template that it was cloned from was damaged under it";
 	switch (desktop->stop_detail) {
 	case VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN:
 		return "it was shut down from within";
@@ -413,6 +466,9 @@ desktop_stopped(Desktop *desktop)
 {
 	gboolean never_ran = desktop->row->state == DESKTOP_CLONING && !desktop->running;
 
+	/* QEMU gets SIGBUS where a file that it has mapped was cut off. */
+	if (desktop->template && desktop->stop_detail == VIR_DOMAIN_EVENT_STOPPED_FAILED)
+		templates_check(desktop->engine);
 	desktop_apply(desktop, desktop->stop_detail == VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN ? LIFE_SHUT_DOWN : LIFE_MISSED,
 		never_ran ? "its making was broken off" : why_stopped(desktop));
 }

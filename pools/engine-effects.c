@@ -12,6 +12,8 @@
 #define RESUME_DEADLINE_MS  30000
 #define DESTROY_RETRY_S	    5
 #define SHUT_DOWN_S	    30
+/* A second apart: it may not have stopped altogether, or libvirt be busy with it. */
+#define RESUME_TRIES	    3
 #define PLUG_RETRY_S	    2
 /* At once, of all pools: when a large one is drained, whoever comes waits for these alone, and the host's queue does not fill up. */
 #define DESTROYING_MAX 8
@@ -88,10 +90,10 @@ static void
 boot_instead(Desktop *desktop, const char *why)
 {
 	Pool *pool = pools_find(desktop->engine, desktop->row->pool);
+	g_autofree char *template = g_steal_pointer(&desktop->template);
 
-	templates_blame(desktop->engine, desktop->template, why);
+	templates_blame(desktop->engine, template, why);
 	desktop->parking = FALSE;
-	g_clear_pointer(&desktop->template, g_free);
 	if (pool && desktop->row->state == DESKTOP_CLONING && desktop->row->user != NULL)
 		effect_clone(desktop, pool);
 	else
@@ -148,13 +150,19 @@ begin(Desktop *desktop, Pool *pool)
 void
 effect_clone(Desktop *desktop, Pool *pool)
 {
-	Task *task = begin(desktop, pool);
+	const char *template = templates_whole(desktop->engine, pool, desktop->row->image);
+	Task *task;
 
+	if (desktop->parking && template == NULL) {
+		desktop_throw_away(desktop, 0, "there is no template any more that it could be cloned from");
+		return;
+	}
+	task = begin(desktop, pool);
 	if (task == NULL)
 		return;
 	g_free(desktop->template);
-	desktop->template = g_strdup(templates_whole(desktop->engine, pool, desktop->row->image));
-	desktop->parking = desktop->parking && desktop->template != NULL;
+	desktop->template = g_strdup(template);
+	desktop->damaged = desktop->outlived = FALSE;
 	if (desktop->template)
 		task_set_template(task, desktop->template);
 	task->run = !desktop->parking;
@@ -186,10 +194,15 @@ on_resumed(void *data, const GError *error, void *engine_data)
 
 	if (desktop == NULL)
 		return;
-	if (error == NULL)
+	if (error == NULL) {
+		desktop->not_resumed = 0;
 		desktop_runs(desktop);
-	else
+	} else if (g_error_matches(error, CARREL_ERROR, CARREL_ERROR_FAILED) && ++desktop->not_resumed >= RESUME_TRIES) {
+		desktop_apply(desktop, LIFE_BROKEN, error->message);
+	} else {
+		g_message("desktop %s: %s", desktop->row->id, error->message);
 		reconcile_soon(engine, 1000); /* gone, or not running yet: a list will tell */
+	}
 }
 
 void

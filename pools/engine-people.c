@@ -30,8 +30,9 @@ choose_spare(Engine *engine, const Pool *pool)
 		/* One that was heard to stop is looked at in a moment, and nobody's until then. */
 		if (row->state == DESKTOP_READY && desktop->running && !desktop->busy && desktop->stop_detail < 0)
 			rank = fresh ? 5 : 3;
-		else if (row->state == DESKTOP_PARKED && fresh && (desktop->running || !desktop->busy) && desktop->stop_detail < 0)
-			rank = 4;
+		else if (row->state == DESKTOP_PARKED && fresh && desktop->stop_detail < 0 &&
+			 (desktop->running || (!desktop->busy && desktop_has_disk(desktop))))
+			rank = 4; /* one that does not run yet opens its disk when it is let run */
 		else if (row->state == DESKTOP_CLONING && desktop->begun)
 			rank = fresh ? 2 : 1;
 		if (rank > best_rank ||
@@ -315,16 +316,6 @@ people_find(Engine *engine, const char *id)
 	return g_hash_table_lookup(engine->desktops, other ? other : id);
 }
 
-static int
-compare_age(gconstpointer a, gconstpointer b)
-{
-	const DesktopRow *x = (*(Desktop *const *)a)->row, *y = (*(Desktop *const *)b)->row;
-
-	if (x->turn != y->turn)
-		return x->turn < y->turn ? -1 : 1;
-	return strcmp(x->id, y->id);
-}
-
 /* Who waits in @pool, who came first first. */
 static GPtrArray *
 list_waiting(Engine *engine, const char *pool)
@@ -336,7 +327,7 @@ list_waiting(Engine *engine, const char *pool)
 		if (desktop_is_waiting(desktops->pdata[i]))
 			g_ptr_array_add(waiting, desktops->pdata[i]);
 	}
-	g_ptr_array_sort(waiting, compare_age);
+	g_ptr_array_sort(waiting, desktops_compare_age);
 	return waiting;
 }
 

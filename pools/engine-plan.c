@@ -7,16 +7,6 @@
 /* Of all pools in one turn of the loop: each is a write that waits for the disk, and everybody else waits for that. */
 #define RETIRE_MAX 16
 
-static int
-compare_age(gconstpointer a, gconstpointer b)
-{
-	const DesktopRow *x = (*(Desktop *const *)a)->row, *y = (*(Desktop *const *)b)->row;
-
-	if (x->turn != y->turn)
-		return x->turn < y->turn ? -1 : 1;
-	return strcmp(x->id, y->id);
-}
-
 /* Desktops of @pool, oldest first. The array may outlive changes of the table: a desktop is not freed before the loop turns. */
 static GPtrArray *
 list(Engine *engine, const char *pool)
@@ -24,7 +14,7 @@ list(Engine *engine, const char *pool)
 	GPtrArray *found = g_ptr_array_new();
 
 	g_ptr_array_extend(found, (GPtrArray *)desktops_of_pool(engine, pool), NULL, NULL);
-	g_ptr_array_sort(found, compare_age);
+	g_ptr_array_sort(found, desktops_compare_age);
 	return found;
 }
 
@@ -163,7 +153,7 @@ static void
 forget_failures(Engine *engine, const char *pool)
 {
 	g_autoptr(GPtrArray) desktops = list(engine, pool);
-	gint64 oldest = engine_now() - DECIDE_FAILED_KEEP_S;
+	gint64 oldest_us = g_get_monotonic_time() - G_USEC_PER_SEC * (gint64)DECIDE_FAILED_KEEP_S;
 	guint kept = 0;
 
 	for (guint i = desktops->len; i-- > 0;) {
@@ -171,7 +161,7 @@ forget_failures(Engine *engine, const char *pool)
 
 		if (desktop->row->state != DESKTOP_FAILED || desktop->row->intent != DESKTOP_INTENT_NONE || desktop->busy)
 			continue;
-		if (desktop->row->changed < oldest || kept >= DECIDE_FAILED_KEEP_MAX)
+		if (desktop->failed_us < oldest_us || kept >= DECIDE_FAILED_KEEP_MAX)
 			desktop_forget(desktop);
 		else
 			kept++;

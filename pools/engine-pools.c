@@ -332,7 +332,8 @@ pool_counts(Engine *engine, const Pool *pool)
 		.max = pool->file ? (guint)pool->file->max : 0,
 		.queue = pool->file ? (guint)pool->file->queue : 0,
 		.retry_in_s = pool_retry_s(pool),
-		.parked_wanted = pool->file && templates_is_whole(engine, pool) ? (guint)pool->file->parked : 0,
+		.parked_wanted = pool->file && pool->key ? (guint)pool->file->parked : 0,
+		.no_template = !templates_is_whole(engine, pool),
 		.making_template = templates_is_making(engine, pool),
 	};
 	const GPtrArray *desktops = desktops_of_pool(engine, pool->name);

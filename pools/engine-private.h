@@ -53,6 +53,8 @@ typedef struct {
 	gboolean running; /* its domain runs, as far as was seen */
 	gboolean booting; /* neither its agent nor its deadline has come */
 	char *template;	  /* the key of the template that it was cloned from; NULL: it booted */
+	gboolean outlived; /* that template was made anew since */
+	gboolean damaged; /* that template was damaged under it */
 	gboolean parking; /* cloning: it is not let run */
 	gboolean waking;  /* a clone that runs and is not yet an individual: not to be shown to anybody */
 	gboolean said_ready; /* its agent did, since it runs */
@@ -61,16 +63,18 @@ typedef struct {
 	gint64 asked_us;  /* monotonic: when its person last asked for it, while they wait in the queue */
 	int stop_detail;  /* libvirt's, of its last stop; -1: none heard of since it was seen to run */
 	guint64 touched;  /* engine->clock when a call about it last ended, or an event of it came */
-	gint64 started_us;
+	gint64 started_us, failed_us; /* monotonic */
 	guint boot_id;	  /* the deadline of its agent */
 	guint retry_id;	  /* destroying it failed: try again then */
 	guint plug_id;	  /* its network card could not be plugged in: try again then */
 	char *network_fault; /* why it has none yet; NULL: it has, or is not to */
+	guint not_resumed; /* how often in a row */
 	guint down_timer; /* until then its guest may shut down, or restart, by itself */
 	gboolean restarting;
 	const char *step; /* static: what is being done with it beside its state; NULL: nothing */
 	guint hold; /* how many have its disk in their hands: it is not started meanwhile */
 	AgentLink *link;
+	gboolean disk_gone; /* somebody removed it */
 	gboolean dirty;	  /* on_change is due */
 	gboolean gone;	  /* its row is deleted; kept until that is said */
 	DesktopView view;
@@ -108,6 +112,7 @@ struct Engine {
 /* engine-desktops.c */
 Desktop *desktop_new(Engine *engine, DesktopRow *row); /* consumes @row; owned by the table */
 void desktop_free(gpointer desktop);
+int desktops_compare_age(gconstpointer a, gconstpointer b); /* of elements of a GPtrArray: the oldest first */
 Desktop *desktops_by_uuid(Engine *engine, const char *uuid); /* NULL: none */
 const GPtrArray *desktops_of_pool(Engine *engine, const char *pool); /* in no order; until the next change */
 void desktop_mark(Desktop *desktop); /* on_change, soon */
@@ -115,6 +120,7 @@ const DesktopView *desktop_view(Desktop *desktop);
 gboolean desktop_is_stale(const Desktop *desktop, const Pool *pool);
 gboolean desktop_is_ours_to_end(const Desktop *desktop); /* resetting, retired, or failed with something left */
 gboolean desktop_is_held(const Desktop *desktop);    /* somebody's, and not on its way out */
+gboolean desktop_has_disk(const Desktop *desktop); /* by its name, on this host */
 gboolean desktop_is_waiting(const Desktop *desktop); /* somebody's, and not begun */
 
 /* Something has happened to it: what lifecycle.h says follows from that. @why is for the row's note, and for people. FALSE: the
@@ -129,6 +135,7 @@ gboolean desktop_throw_away(Desktop *desktop, guint16 code, const char *why);
 gboolean desktop_discard(Desktop *desktop, guint16 code, const char *why); /* the same of one that is kept, too */
 void desktop_forget(Desktop *desktop); /* deletes its row */
 void desktop_leave(Desktop *desktop);  /* its row is deleted: it is in no list any more, and freed once that was said */
+void desktops_check_disks(Engine *engine); /* are those that QEMU will open, or has to leave behind, there? */
 gint64 engine_now(void);
 
 /* engine-home.c: the disks of people */
@@ -168,6 +175,7 @@ const char *templates_whole(Engine *engine, const Pool *pool, const char *image)
 gboolean templates_is_making(Engine *engine, const Pool *pool);
 void templates_plan(Engine *engine); /* begins what is wanted, removes what is not */
 void templates_blame(Engine *engine, const char *key, const char *why); /* a clone of it failed */
+void templates_check(Engine *engine); /* are all that are whole what was frozen? */
 gboolean templates_have(Engine *engine, const char *uuid); /* one that is being made has this VM */
 void templates_compare(Engine *engine, const VmList *list, guint64 clock); /* with what runs */
 char *templates_describe(Engine *engine, const Pool *pool); /* for an admin; free with g_free */

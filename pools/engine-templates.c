@@ -21,14 +21,14 @@ typedef enum { STAGE_NONE, STAGE_BOOTING, STAGE_RESTING, STAGE_FREEZING, STAGE_W
 
 typedef struct {
 	Engine *engine;
-	char *key, *image, *uuid; /* uuid: of the VM that becomes it */
+	char *key, *image, *golden, *uuid; /* golden: the image's disk; uuid: of the VM that becomes it */
 	Stage stage;
 	gboolean busy; /* a call to libvirt about it is under way */
 	gboolean removing;
 	guint64 touched; /* engine->clock when the last one ended */
 	AgentLink *link;
 	guint wait_id;
-	guint failures, blames;
+	guint failures, blames, damages;
 	char *trouble; /* why it could not be made, or used */
 	gint64 retry_us, unwanted_us; /* monotonic; 0: none */
 } Template;
@@ -42,6 +42,7 @@ template_free(gpointer data)
 	g_clear_pointer(&template->link, agent_link_free);
 	g_free(template->key);
 	g_free(template->image);
+	g_free(template->golden);
 	g_free(template->uuid);
 	g_free(template->trouble);
 	g_free(template);
@@ -51,18 +52,6 @@ static Template *
 find(Engine *engine, const char *key)
 {
 	return key ? g_hash_table_lookup(engine->templates, key) : NULL;
-}
-
-static Template *
-add(Engine *engine, const char *key)
-{
-	Template *template = g_new0(Template, 1);
-
-	template->engine = engine;
-	template->key = g_strdup(key);
-	template->stage = template_is_whole(engine->place, key) ? STAGE_WHOLE : STAGE_NONE;
-	g_hash_table_insert(engine->templates, template->key, template);
-	return template;
 }
 
 static void
@@ -137,6 +126,81 @@ throw_away(Template *template)
 	host_run(engine->host, REMOVE_DEADLINE_MS, remove_in_worker, task_of(template), task_free, on_removed, engine);
 }
 
+/* It is made anew: clones of what it was have nothing to do with it. */
+static void
+part_from_clones(const Template *template)
+{
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, template->engine->desktops);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		Desktop *desktop = value;
+
+		desktop->outlived |= g_strcmp0(desktop->template, template->key) == 0;
+	}
+}
+
+/* Nobody's clones of one whose memory or disk was written to have that in them. People's go on, until they run into it. */
+static void
+mark_clones(Template *template)
+{
+	g_autoptr(GList) desktops = g_hash_table_get_values(template->engine->desktops);
+	guint used = 0;
+
+	for (GList *item = desktops; item != NULL; item = item->next) {
+		Desktop *desktop = item->data;
+
+		if (desktop->outlived || g_strcmp0(desktop->template, template->key) != 0)
+			continue;
+		desktop->damaged = TRUE;
+		if (desktop_is_held(desktop))
+			used++;
+		else if (!desktop_is_ours_to_end(desktop))
+			desktop_throw_away(desktop, 0, "the template that it was cloned from is damaged");
+	}
+	if (used > 0)
+		g_warning("desktops in use that were cloned from template %s: %u; they go on, and may crash", template->key, used);
+}
+
+/* Is it what was frozen? If not that is said, and it is made anew. */
+static gboolean
+is_sound(Template *template)
+{
+	gboolean under_clones;
+	char *damage;
+
+	if (template->stage != STAGE_WHOLE || template->busy)
+		return template->stage == STAGE_WHOLE;
+	damage = template_damage(template->engine->place, template->key, &under_clones);
+	if (damage == NULL)
+		return TRUE;
+	g_warning("template %s is damaged: %s; desktops boot until it is made anew", template->key, damage);
+	g_free(template->trouble);
+	template->trouble = g_strdup_printf("it was damaged: %s", damage);
+	g_free(damage);
+	/* At once the first time: whatever does it again and again must not have it made for ever. */
+	template->retry_us = g_get_monotonic_time() + decide_retry_s(template->damages++ * 4) * G_USEC_PER_SEC;
+	throw_away(template);
+	if (under_clones)
+		mark_clones(template);
+	plan_soon(template->engine);
+	return FALSE;
+}
+
+static Template *
+add(Engine *engine, const char *key)
+{
+	Template *template = g_new0(Template, 1);
+
+	template->engine = engine;
+	template->key = g_strdup(key);
+	template->stage = template_was_frozen(engine->place, key) ? STAGE_WHOLE : STAGE_NONE;
+	g_hash_table_insert(engine->templates, template->key, template);
+	is_sound(template);
+	return template;
+}
+
 static void
 fail(Template *template, const char *why)
 {
@@ -144,7 +208,7 @@ fail(Template *template, const char *why)
 	template->retry_us = g_get_monotonic_time() + decide_retry_s(template->failures + 4) * G_USEC_PER_SEC;
 	g_warning("template %s of %s could not be made: %s; its desktops boot until then", template->key, template->image, why);
 	g_free(template->trouble);
-	template->trouble = g_strdup(why);
+	template->trouble = g_strdup_printf("it could not be made: %s", why);
 	throw_away(template);
 	plan_soon(template->engine);
 }
@@ -154,7 +218,7 @@ freeze_in_worker(virConnectPtr connection, void *data, GError **error)
 {
 	const Task *task = data;
 
-	return template_freeze(connection, task->place, task->key, task->uuid, task->pool, error);
+	return template_freeze(connection, task->place, task->key, task->uuid, task->pool, task->disk, error);
 }
 
 static void
@@ -188,6 +252,7 @@ on_rested(gpointer data)
 	template->busy = TRUE;
 	task = task_of(template);
 	task->pool = g_strdup(template->image); /* what template.ini says it is of */
+	task->disk = g_strdup(template->golden);
 	host_run(template->engine->host, FREEZE_DEADLINE_MS, freeze_in_worker, task, task_free, on_frozen, template->engine);
 	return G_SOURCE_REMOVE;
 }
@@ -254,6 +319,8 @@ make(Template *template, const Pool *pool)
 
 	g_free(template->image);
 	template->image = image_reference(pool->image);
+	g_free(template->golden);
+	template->golden = g_strdup(pool->image->disk);
 	g_free(template->uuid);
 	template->uuid = g_uuid_string_random();
 	task = task_new_of_pool(engine, pool, id, template->uuid, template->image, FALSE, &error);
@@ -264,6 +331,7 @@ make(Template *template, const Pool *pool)
 	task_set_template(task, template->key);
 	/* It is nobody's and has no network: it belongs to all pools of its key. */
 	g_clear_pointer(&task->network, network_card_free);
+	part_from_clones(template);
 	template->stage = STAGE_BOOTING;
 	template->busy = TRUE;
 	g_message("template %s: %s boots once, to be cloned from then on", template->key, template->image);
@@ -281,12 +349,12 @@ templates_is_whole(Engine *engine, const Pool *pool)
 const char *
 templates_whole(Engine *engine, const Pool *pool, const char *image)
 {
-	const Template *template = find(engine, pool->key);
+	Template *template = find(engine, pool->key);
 	g_autofree char *newest = pool->image ? image_reference(pool->image) : NULL;
 
 	if (template == NULL || template->stage != STAGE_WHOLE || template->removing || g_strcmp0(newest, image) != 0)
 		return NULL;
-	return template->key;
+	return is_sound(template) ? template->key : NULL;
 }
 
 gboolean
@@ -405,10 +473,10 @@ templates_blame(Engine *engine, const char *key, const char *why)
 	Template *template = find(engine, key);
 
 	g_warning("a clone of template %s failed, and boots instead: %s", key, why);
-	if (template == NULL || template->stage != STAGE_WHOLE)
+	if (template == NULL || template->stage != STAGE_WHOLE || !is_sound(template))
 		return;
 	g_free(template->trouble);
-	template->trouble = g_strdup(why);
+	template->trouble = g_strdup_printf("clones of it failed: %s", why);
 	template->blames++;
 	if (template->blames < BLAME_MAX || template->busy)
 		return;
@@ -417,6 +485,15 @@ templates_blame(Engine *engine, const char *key, const char *why)
 	template->retry_us = g_get_monotonic_time() + decide_retry_s(template->failures + 4) * G_USEC_PER_SEC;
 	g_warning("template %s is made anew", key);
 	throw_away(template);
+}
+
+void
+templates_check(Engine *engine)
+{
+	g_autoptr(GList) templates = g_hash_table_get_values(engine->templates);
+
+	for (GList *item = templates; item != NULL; item = item->next)
+		is_sound(item->data);
 }
 
 gboolean
@@ -467,10 +544,12 @@ templates_describe(Engine *engine, const Pool *pool)
 		return g_strdup_printf("no: %s", pool->why_no_template ? pool->why_no_template : "its host is not known yet");
 	if (template && template->stage == STAGE_WHOLE)
 		return g_strdup_printf("yes, from template %s", template->key);
+	if (templates_is_making(engine, pool) && template->trouble)
+		return g_strdup_printf("not yet: the template is being made again: %s", template->trouble);
 	if (templates_is_making(engine, pool))
 		return g_strdup("not yet: the template is being made");
 	if (template && template->trouble)
-		return g_strdup_printf("no, they boot: the template could not be made: %s", template->trouble);
+		return g_strdup_printf("no, they boot until there is a template again: %s", template->trouble);
 	return g_strdup("not yet: the template waits to be made");
 }
 

@@ -69,6 +69,8 @@ on_minute(gpointer data)
 	Engine *engine = data;
 
 	pools_resolve(engine);
+	templates_check(engine);
+	desktops_check_disks(engine);
 	reconcile_soon(engine, 0);
 	return G_SOURCE_CONTINUE;
 }
@@ -233,6 +235,8 @@ engine_apply(Engine *engine, char ***changes, char ***faults)
 	*changes = g_strv_builder_end(change_lines);
 	*faults = g_strv_builder_end(fault_lines);
 	plan_soon(engine);
+	templates_check(engine);
+	desktops_check_disks(engine);
 	/* What the host lacked may have been installed. */
 	engine->facts_due = TRUE;
 	reconcile_soon(engine, 0);
@@ -366,11 +370,7 @@ engine_desktop(Engine *engine, const char *id)
 static int
 compare_age(gconstpointer a, gconstpointer b)
 {
-	const DesktopRow *x = ((const Desktop *)a)->row, *y = ((const Desktop *)b)->row;
-
-	if (x->turn != y->turn)
-		return x->turn < y->turn ? -1 : 1;
-	return strcmp(x->id, y->id);
+	return desktops_compare_age(&a, &b);
 }
 
 void

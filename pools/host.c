@@ -46,6 +46,7 @@ struct Host {
 	char *trouble;
 	gboolean trouble_said;
 	guint retry_id, retry_ms;
+	guint watch_id; /* while connected */
 };
 
 typedef struct {
@@ -224,7 +225,7 @@ on_unstuck(gpointer data)
 static gboolean lose_session(gpointer data);
 
 /* A connection that libvirt has marked as closed calls on_close only when a call that waits on it is woken, which may be never:
- * all others fail at once from then on. So the failed ones look. */
+ * all others fail at once from then on. So the failed ones look; and while none fails, watch() does. */
 static void
 check_alive(Session *session)
 {
@@ -471,6 +472,19 @@ open_connection(virConnectPtr none, void *task, GError **error)
 	return TRUE;
 }
 
+static gboolean
+watch(gpointer data)
+{
+	Host *host = data;
+
+	/* Connected, so that it is there until this gives it up. It asks nobody: libvirt's library has counted what was not answered. */
+	if (virConnectIsAlive(host->session->connection) != 0)
+		return G_SOURCE_CONTINUE;
+	host->watch_id = 0;
+	give_up(host, "it does not answer");
+	return G_SOURCE_REMOVE;
+}
+
 static void
 on_opened(void *task, const GError *error, void *data)
 {
@@ -482,6 +496,7 @@ on_opened(void *task, const GError *error, void *data)
 		return;
 	}
 	host->connected = TRUE;
+	host->watch_id = g_timeout_add_seconds(KEEPALIVE_S, watch, host);
 	host->retry_ms = RETRY_MIN_MS;
 	host->trouble_said = FALSE;
 	g_clear_pointer(&host->trouble, g_free);
@@ -526,6 +541,7 @@ give_up(Host *host, const char *why)
 	g_autofree char *trouble = g_strdup(why);
 
 	host->connected = FALSE;
+	g_clear_handle_id(&host->watch_id, g_source_remove);
 	g_free(host->trouble);
 	host->trouble = g_steal_pointer(&trouble);
 	if (host->retry_id == 0)
@@ -577,6 +593,7 @@ host_free(Host *host)
 	if (host == NULL)
 		return;
 	g_clear_handle_id(&host->retry_id, g_source_remove);
+	g_clear_handle_id(&host->watch_id, g_source_remove);
 	if (host->session) {
 		Session *session = g_steal_pointer(&host->session);
 

@@ -20,20 +20,28 @@
 
 #define LISTED_MAX 1000
 
+/* What is noted of a file when it is whole, "BYTES CHANGED", CHANGED in nanoseconds: a look at each before a clone is made of them is
+ * cheap, and tells all but a file that somebody forged. */
 typedef struct {
 	char *image, *created;
-	gint64 memory, state; /* sizes of the two files, bytes */
+	char *memory, *state, *disk, *extra;
+	char *golden, *golden_path;
 } TemplateFile;
 
 #define AT(field) offsetof(TemplateFile, field)
-#define MOST (G_GINT64_CONSTANT(1) << 42)
 static const Setting table[] = {
 	{"Template", "Image", SETTING_STRING, AT(image), .required = TRUE},
 	{"Template", "Created", SETTING_STRING, AT(created), .required = TRUE},
-	{"Template", "Memory", SETTING_INT, AT(memory), .min = 1, .max = MOST, .required = TRUE},
-	{"Template", "State", SETTING_INT, AT(state), .min = 1, .max = MOST, .required = TRUE},
+	{"Template", "Memory", SETTING_STRING, AT(memory), .required = TRUE},
+	{"Template", "State", SETTING_STRING, AT(state), .required = TRUE},
+	{"Template", "Disk", SETTING_STRING, AT(disk), .required = TRUE},
+	{"Template", "ExtraDisk", SETTING_STRING, AT(extra)},
+	{"Template", "Golden", SETTING_STRING, AT(golden), .required = TRUE},
+	{"Template", "GoldenDisk", SETTING_STRING, AT(golden_path), .required = TRUE},
 	{NULL},
 };
+
+#define FROZEN_MODE 0440 /* what qemu_user_let leaves: its owner, and QEMU's user within the mask */
 
 static char *
 file_path(const VmPlace *place, const char *key, const char *name)
@@ -69,30 +77,85 @@ template_extra_path(const VmPlace *place, const char *key)
 	return vm_volume_path(place, id, VM_EXTRA_SUFFIX, FALSE);
 }
 
-static gboolean
-has_size(const char *path, gint64 size)
+/* NULL: it is not there. */
+static char *
+describe_file(const char *path)
 {
-	GStatBuf file;
+	struct stat file;
 
-	return g_stat(path, &file) == 0 && S_ISREG(file.st_mode) && file.st_size == size;
+	if (stat(path, &file) < 0 || !S_ISREG(file.st_mode))
+		return NULL;
+	return g_strdup_printf("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT, (gint64)file.st_size,
+		(gint64)file.st_mtim.tv_sec * 1000000000 + file.st_mtim.tv_nsec);
+}
+
+/* NULL: nothing. */
+static char *
+damage_of(const char *what, const char *path, const char *noted, gboolean *changed)
+{
+	g_autofree char *now = describe_file(path);
+
+	if (now == NULL)
+		return g_strdup_printf("its %s is missing: %s", what, path);
+	if (strcmp(now, noted) == 0)
+		return NULL;
+	*changed = TRUE;
+	return g_strdup_printf("its %s was changed after it was frozen: %s", what, path);
+}
+
+/* Of what only QEMU reads. */
+static char *
+damage_of_own(const char *what, const char *path, const char *noted, gboolean *changed)
+{
+	char *damage = damage_of(what, path, noted, changed);
+	struct stat file;
+
+	if (damage == NULL && stat(path, &file) == 0 && (file.st_mode & 0777) != FROZEN_MODE)
+		damage = g_strdup_printf("who may read its %s was changed: %s", what, path);
+	return damage;
+}
+
+static char *
+find_damage(const VmPlace *place, const char *key, const TemplateFile *file, gboolean *changed)
+{
+	g_autofree char *memory = template_memory_path(place, key), *state = template_state_path(place, key);
+	g_autofree char *disk = template_disk_path(place, key), *extra = template_extra_path(place, key);
+	gboolean state_changed;
+	char *damage = damage_of_own("memory", memory, file->memory, changed);
+
+	if (damage == NULL)
+		damage = damage_of("disk", disk, file->disk, changed);
+	if (damage == NULL && file->extra)
+		damage = damage_of("second disk", extra, file->extra, changed);
+	/* One that is missing is said of the pool, which makes no desktops without it. */
+	if (damage == NULL && g_file_test(file->golden_path, G_FILE_TEST_EXISTS))
+		damage = damage_of("image's disk", file->golden_path, file->golden, changed);
+	/* Clones have read it to its end. */
+	return damage ? damage : damage_of_own("state", state, file->state, &state_changed);
+}
+
+char *
+template_damage(const VmPlace *place, const char *key, gboolean *under_clones)
+{
+	g_autofree char *ini = file_path(place, key, "template.ini");
+	TemplateFile file = {0};
+	GPtrArray *faults;
+	char *damage;
+
+	*under_clones = FALSE;
+	faults = settings_read(ini, table, &file);
+	damage = faults ? g_strdup_printf("%s says nothing that is understood", ini) : find_damage(place, key, &file, under_clones);
+	g_clear_pointer(&faults, g_ptr_array_unref);
+	settings_clear(table, &file);
+	return damage;
 }
 
 gboolean
-template_is_whole(const VmPlace *place, const char *key)
+template_was_frozen(const VmPlace *place, const char *key)
 {
-	g_autofree char *ini = file_path(place, key, "template.ini"), *memory = template_memory_path(place, key),
-		       *state = template_state_path(place, key);
-	TemplateFile file = {0};
-	GPtrArray *faults;
-	gboolean whole;
+	g_autofree char *ini = file_path(place, key, "template.ini");
 
-	if (!g_file_test(ini, G_FILE_TEST_EXISTS))
-		return FALSE;
-	faults = settings_read(ini, table, &file);
-	whole = faults == NULL && has_size(memory, file.memory) && has_size(state, file.state);
-	g_clear_pointer(&faults, g_ptr_array_unref);
-	settings_clear(table, &file);
-	return whole;
+	return g_file_test(ini, G_FILE_TEST_EXISTS);
 }
 
 GPtrArray *
@@ -175,34 +238,46 @@ template_boot(virConnectPtr connection, const VmPlace *place, const DomainSpec *
 
 /* To the disk, and for reading only from now on. */
 static gboolean
-settle(const char *path, uid_t qemu, gint64 *size, GError **error)
+settle(const char *path, uid_t qemu, GError **error)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	struct stat file = {0};
-	gboolean done = fd >= 0 && fsync(fd) == 0 && fstat(fd, &file) == 0;
+	gboolean done = fd >= 0 && fsync(fd) == 0;
 
 	if (!done)
 		system_error(error, path);
 	if (fd >= 0)
 		close(fd);
-	*size = file.st_size;
 	return done && qemu_user_let(path, qemu, FALSE, error);
 }
 
-static gboolean
-make_whole(const VmPlace *place, const char *key, const char *image, uid_t qemu, GError **error)
+static void
+note_file(GString *text, const char *name, const char *path)
 {
-	g_autofree char *memory = template_memory_path(place, key), *state = template_state_path(place, key),
-		       *ini = file_path(place, key, "template.ini"), *text = NULL;
+	g_autofree char *file = describe_file(path);
+
+	if (file)
+		g_string_append_printf(text, "%s=%s\n", name, file);
+}
+
+static gboolean
+make_whole(const VmPlace *place, const char *key, const char *image, const char *golden, uid_t qemu, GError **error)
+{
+	g_autofree char *memory = template_memory_path(place, key), *state = template_state_path(place, key);
+	g_autofree char *disk = template_disk_path(place, key), *extra = template_extra_path(place, key);
+	g_autofree char *ini = file_path(place, key, "template.ini");
 	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
 	g_autofree char *created = g_date_time_format_iso8601(now);
-	gint64 memory_size, state_size;
+	g_autoptr(GString) text = g_string_new(NULL);
 
-	if (!settle(memory, qemu, &memory_size, error) || !settle(state, qemu, &state_size, error))
+	if (!settle(memory, qemu, error) || !settle(state, qemu, error))
 		return FALSE;
-	text = g_strdup_printf("[Template]\nImage=%s\nCreated=%s\nMemory=%" G_GINT64_FORMAT "\nState=%" G_GINT64_FORMAT "\n", image,
-		created, memory_size, state_size);
-	return g_file_set_contents_full(ini, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0644, error);
+	g_string_printf(text, "[Template]\nImage=%s\nCreated=%s\nGoldenDisk=%s\n", image, created, golden);
+	note_file(text, "Memory", memory);
+	note_file(text, "State", state);
+	note_file(text, "Disk", disk);
+	note_file(text, "ExtraDisk", extra);
+	note_file(text, "Golden", golden);
+	return g_file_set_contents_full(ini, text->str, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0644, error);
 }
 
 static gboolean
@@ -216,7 +291,8 @@ freeze_domain(virDomainPtr domain, const char *state, GError **error)
 }
 
 gboolean
-template_freeze(virConnectPtr connection, const VmPlace *place, const char *key, const char *uuid, const char *image, GError **error)
+template_freeze(virConnectPtr connection, const VmPlace *place, const char *key, const char *uuid, const char *image, const char *golden,
+	GError **error)
 {
 	g_autoptr(virDomain) domain = virDomainLookupByUUIDString(connection, uuid);
 	g_autofree char *state = template_state_path(place, key);
@@ -231,7 +307,7 @@ template_freeze(virConnectPtr connection, const VmPlace *place, const char *key,
 		return FALSE;
 	}
 	return freeze_domain(domain, state, error) && host_is_wanted(error) && vm_end(domain, error) && host_is_wanted(error) &&
-	       make_whole(place, key, image, qemu, error);
+	       make_whole(place, key, image, golden, qemu, error);
 }
 
 static gboolean

@@ -17,8 +17,11 @@ char *template_state_path(const VmPlace *place, const char *key);
 char *template_disk_path(const VmPlace *place, const char *key);
 char *template_extra_path(const VmPlace *place, const char *key); /* of its second disk, where its desktops have one */
 
-/* Was it frozen, and is it whole? */
-gboolean template_is_whole(const VmPlace *place, const char *key);
+/* Was it frozen, whatever became of it since? */
+gboolean template_was_frozen(const VmPlace *place, const char *key);
+/* Why it is not what was frozen, for people (free with g_free), or NULL: it is whole. *@under_clones: what its clones have mapped or
+ * opened was written to, or cut off. Of what is missing they have what they need. */
+char *template_damage(const VmPlace *place, const char *key, gboolean *under_clones);
 
 /* The keys of all that have a folder, whole or not (char *, freed by the array). */
 GPtrArray *template_list(const VmPlace *place);
@@ -27,9 +30,10 @@ GPtrArray *template_list(const VmPlace *place);
  * On failure nothing of it is left. */
 gboolean template_boot(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, const char *key, GError **error);
 
-/* Stops the domain with this UUID, writes its state, ends it, and makes the template whole. It should be at rest. */
+/* Stops the domain with this UUID, writes its state, ends it, and makes the template whole. It should be at rest. @golden: the disk
+ * under its own. */
 gboolean template_freeze(virConnectPtr connection, const VmPlace *place, const char *key, const char *uuid, const char *image,
-	GError **error);
+	const char *golden, GError **error);
 
 /* Removes it, and the domain with this UUID (NULL: there is none). BUSY while a desktop is there that was cloned from it. */
 gboolean template_remove(virConnectPtr connection, const VmPlace *place, const char *key, const char *uuid, GError **error);

@@ -116,6 +116,13 @@ session_rows_over(Store *store, gint64 now, gint64 idle_s)
 }
 
 gboolean
+session_rows_shift(Store *store, gint64 seconds, GError **error)
+{
+	return store_run(store, error, "UPDATE sessions SET created = created + ?1, seen = seen + ?1, expires = expires + ?1", "i",
+		       seconds) >= 0;
+}
+
+gboolean
 session_row_touch(Store *store, const char *id, gint64 now, GError **error)
 {
 	return store_run(store, error, "UPDATE sessions SET seen = ? WHERE id = ?", "is", now, id) >= 0;

@@ -31,6 +31,9 @@ GPtrArray *session_rows_all(Store *store);
 /* Those that ended by @now, because nobody used them since @now - @idle_s or their time is over. */
 GPtrArray *session_rows_over(Store *store, gint64 now, gint64 idle_s);
 
+/* Moves all times of all rows. */
+gboolean session_rows_shift(Store *store, gint64 seconds, GError **error);
+
 gboolean session_row_touch(Store *store, const char *id, gint64 now, GError **error);
 /* Its tickets go with it. FALSE: it failed, or there was none (NOT_FOUND). */
 gboolean session_row_delete(Store *store, const char *id, GError **error);

@@ -17,7 +17,7 @@ class Died(Exception):
 
 class Driver:
     def __init__(self, config, log, **variables):
-        """@variables: for its environment, by their last words: kill_at, speed, deadline_speed, hypervisor."""
+        """@variables: for its environment, by their last words: kill_at, speed, deadline_speed, clock, hypervisor."""
         names = {f"CARREL_TEST_{name.upper()}": str(value) for name, value in variables.items() if value}
         self.log = open(log, "ab")
         self.log_start = self.log.tell()

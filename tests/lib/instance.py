@@ -56,6 +56,12 @@ def instance():
         return json.load(file)
 
 
+def setting(key):
+    """Of the instance's configuration."""
+    with open(instance()["config"]) as file:
+        return next(line.split("=", 1)[1].strip() for line in file if line.startswith(key + "="))
+
+
 class Portal:
     """One person's browser, as far as REST goes: keeps the cookie, sends the Origin."""
 

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from instance import check, processes, wait_for
+from instance import check, instance, processes, wait_for
 
 
 def parent(pid):
@@ -57,6 +57,34 @@ def is_alive(pid):
             return file.read().rsplit(")", 1)[1].split()[0] not in ("Z", "X")
     except OSError:
         return False
+
+
+def qemu(desktop):
+    """QEMU's process of a desktop, or None."""
+    wanted = f"guest=carrel-{desktop},"
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                words = file.read().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if "qemu" in words[0] and any(wanted in word for word in words):
+            return int(pid)
+    return None
+
+
+def own_libvirtd():
+    """The libvirtd that quickstart started for this instance alone, and starts again; None where it uses the machine's."""
+    config = os.path.join(os.path.dirname(instance()["config"]), "libvirtd.conf").encode()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                words = file.read().split(b"\0")
+        except OSError:
+            continue
+        if os.path.basename(words[0]) == b"libvirtd" and config in words:
+            return int(pid)
+    return None
 
 
 class Stopped:

@@ -4,6 +4,7 @@
  *   CARREL_TEST_KILL_AT=N         raise SIGKILL at the N-th place; each call is two, before and after it
  *   CARREL_TEST_SPEED=N           the engine's clock and what it counts in seconds go N times as fast
  *   CARREL_TEST_DEADLINE_SPEED=N  and so do the deadlines of its calls to libvirt
+ *   CARREL_TEST_CLOCK=FILE        so many seconds as the file says is the clock on the wall ahead
  *   CARREL_TEST_HYPERVISOR=PATH   a unix socket that is told where an agent's port is to be, and answers when it listens there
  *
  * The engine is linked statically, so a definition here is what it calls; the next one is the library's.
@@ -118,6 +119,17 @@ sqlite3_step(sqlite3_stmt *statement)
 	if (writes)
 		place("after", name);
 	return result;
+}
+
+gint64
+g_get_real_time(void)
+{
+	const char *file = getenv("CARREL_TEST_CLOCK");
+	g_autofree char *text = NULL;
+
+	if (file)
+		g_file_get_contents(file, &text, NULL, NULL);
+	return NEXT(g_get_real_time)() + (text ? g_ascii_strtoll(text, NULL, 10) : 0) * G_USEC_PER_SEC;
 }
 
 static int

@@ -10,20 +10,26 @@
 #include "broker/store/audit.h"
 
 static const char *const groups[] = {"staff", "it", NULL};
-static gint64 clock_s = 1800000000;
+static gint64 clock_s = 1800000000, set_by; /* set_by: of the wall clock alone */
 static Store *store;
 static Sessions *sessions;
 
 static gint64
 now(void)
 {
-	return clock_s;
+	return clock_s + set_by;
+}
+
+static gint64
+steady(void)
+{
+	return clock_s - 1700000000;
 }
 
 static void
 set_up(void)
 {
-	const SessionRules rules = {.idle_s = 3600, .lifetime_s = 8 * 3600, .now = now};
+	const SessionRules rules = {.idle_s = 3600, .lifetime_s = 8 * 3600, .now = now, .steady = steady};
 
 	store = store_open(":memory:", NULL);
 	sessions = sessions_new(store, &rules);
@@ -115,6 +121,35 @@ START_TEST(a_session_in_use_lives_to_its_time_and_no_longer)
 }
 END_TEST
 
+/* Ahead and back, noticed and not. */
+static const struct {
+	gint64 by;
+	gboolean follow;
+} jumps[] = {{100 * 3600, FALSE}, {100 * 3600, TRUE}, {-100 * 3600, FALSE}, {-100 * 3600, TRUE}};
+
+START_TEST(setting_the_clock_signs_nobody_out_and_keeps_nobody_in)
+{
+	g_autoptr(Secret) token = NULL;
+	g_autoptr(SessionRow) begun = begin(&token);
+
+	set_by = jumps[_i].by;
+	if (jumps[_i].follow) {
+		const SessionRules rules = {.idle_s = 3600, .lifetime_s = 8 * 3600, .now = now, .steady = steady};
+
+		sessions_follow_clock(sessions);
+		/* A later process has the table and the clock on the wall. */
+		sessions_free(sessions);
+		sessions = sessions_new(store, &rules);
+	}
+	clock_s += 3599;
+	g_autoptr(SessionRow) found = sessions_by_id(sessions, begun->id);
+	ck_assert_ptr_nonnull(found);
+	clock_s += 1;
+	ck_assert_ptr_null(sessions_find(sessions, secret_text(token)));
+	set_by = 0;
+}
+END_TEST
+
 START_TEST(looking_by_id_is_no_use_of_it)
 {
 	g_autoptr(Secret) token = NULL;
@@ -192,6 +227,7 @@ main(void)
 	tcase_add_test(tcase, another_token_opens_nothing);
 	tcase_add_test(tcase, a_session_that_nobody_uses_is_over);
 	tcase_add_test(tcase, a_session_in_use_lives_to_its_time_and_no_longer);
+	tcase_add_loop_test(tcase, setting_the_clock_signs_nobody_out_and_keeps_nobody_in, 0, G_N_ELEMENTS(jumps));
 	tcase_add_test(tcase, looking_by_id_is_no_use_of_it);
 	tcase_add_test(tcase, an_ended_session_is_gone);
 	tcase_add_test(tcase, a_person_has_a_bounded_number_of_sessions);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "broker/access.h"
+#include "broker/endings.h"
 #include "broker/common/settings.h"
 #include "broker/store/desktop-limits.h"
 #include "broker/store/desktops.h"
@@ -193,6 +194,37 @@ START_TEST(setting_the_clock_ends_no_session)
 	ck_assert(!was_ended(NULL));
 	pass(MIN_S);
 	ck_assert_ptr_nonnull(strstr(notice(), "ends in 15 minutes"));
+}
+END_TEST
+
+static guint
+me(void)
+{
+	g_autoptr(Answer) answer = fixture_request(&fixture, "GET", "me", session, NULL);
+
+	return answer->status;
+}
+
+START_TEST(setting_the_clock_signs_nobody_out_not_even_after_a_restart)
+{
+	const gint64 by = _i == 0 ? 400 * HOUR_S : -400 * HOUR_S;
+	DesktopLimits kept;
+
+	office()->session_limit = HOUR_S;
+	open_and_join();
+	pass(30 * MIN_S);
+	fixture_set_clock(by);
+	ck_assert_uint_eq(me(), 200);
+	pass(MIN_S);
+	endings_every_minute(fixture.broker);
+	ck_assert_uint_eq(me(), 200);
+	ck_assert(!is_gone());
+	desktop_limits_read(fixture.store, id, &kept);
+	ck_assert_int_eq(kept.began, wall() - 31 * MIN_S);
+	desktop_limits_clear(&kept);
+	fixture_restart(&fixture);
+	endings_every_minute(fixture.broker);
+	ck_assert_uint_eq(me(), 200);
 }
 END_TEST
 
@@ -439,6 +471,7 @@ main(void)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, a_session_ends_after_three_warnings);
 	tcase_add_test(tcase, setting_the_clock_ends_no_session);
+	tcase_add_loop_test(tcase, setting_the_clock_signs_nobody_out_not_even_after_a_restart, 0, 2);
 	tcase_add_test(tcase, a_person_adds_time_half_an_hour_at_once_until_it_is_used_up);
 	tcase_add_test(tcase, without_a_limit_there_is_nothing_to_add);
 	tcase_add_test(tcase, who_types_stays_and_who_does_not_is_disconnected);

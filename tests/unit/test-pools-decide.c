@@ -189,6 +189,23 @@ START_TEST(spares_wait_for_a_template_that_is_being_made)
 }
 END_TEST
 
+START_TEST(clones_outlive_their_template_and_no_other_is_begun)
+{
+	PoolCounts counts = able(0, 10);
+
+	counts.parked_wanted = 2;
+	counts.parked = 1;
+	counts.no_template = TRUE;
+	PoolPlan plan = decide_pool(&counts, 2, 2);
+
+	ck_assert_uint_eq(plan.park, 0);
+	ck_assert_uint_eq(plan.retire_parked, 0);
+	counts.no_template = FALSE;
+	plan = decide_pool(&counts, 2, 2);
+	ck_assert_uint_eq(plan.park, 1);
+}
+END_TEST
+
 START_TEST(nothing_is_refilled_while_somebody_waits_for_a_clone)
 {
 	PoolCounts counts = able(2, 10);
@@ -304,6 +321,7 @@ main(void)
 	tcase_add_test(tcase, a_parked_clone_stands_in_for_a_missing_spare);
 	tcase_add_test(tcase, parked_clones_are_made_up_to_what_is_wanted_and_no_further);
 	tcase_add_test(tcase, spares_wait_for_a_template_that_is_being_made);
+	tcase_add_test(tcase, clones_outlive_their_template_and_no_other_is_begun);
 	tcase_add_test(tcase, nothing_is_refilled_while_somebody_waits_for_a_clone);
 	tcase_add_test(tcase, parked_clones_give_way_to_people);
 	tcase_add_test(tcase, the_pool_whose_desktops_are_gone_first_is_served_first);

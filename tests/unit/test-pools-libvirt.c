@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "pools/domain-xml.h"
 #include "pools/host-facts.h"
@@ -168,27 +169,84 @@ START_TEST(a_template_and_its_clone_have_the_same_hardware)
 }
 END_TEST
 
-START_TEST(a_template_is_whole_when_its_files_are_what_it_says)
+#define TEMPLATE_KEY "0123456789abcdef"
+
+static char *
+noted(const char *name, const char *path)
+{
+	struct stat file;
+
+	ck_assert_int_eq(stat(path, &file), 0);
+	return g_strdup_printf("%s=%" G_GINT64_FORMAT " %" G_GINT64_FORMAT "\n", name, (gint64)file.st_size,
+		(gint64)file.st_mtim.tv_sec * 1000000000 + file.st_mtim.tv_nsec);
+}
+
+/* Files of a template as they are when it was frozen; the folder. */
+static char *
+make_template(const VmPlace *place)
+{
+	g_autofree char *memory = template_memory_path(place, TEMPLATE_KEY), *devices = template_state_path(place, TEMPLATE_KEY);
+	g_autofree char *disk = template_disk_path(place, TEMPLATE_KEY), *golden = g_build_filename(place->folder, "golden", NULL);
+	char *folder = g_path_get_dirname(memory);
+	g_autofree char *file = g_build_filename(folder, "template.ini", NULL);
+	const char *paths[] = {memory, devices, disk, golden}, *names[] = {"Memory", "State", "Disk", "Golden"};
+	g_autoptr(GString) ini = g_string_new("[Template]\nImage=a@1\nCreated=2026-01-01T00:00:00Z\n");
+
+	ck_assert_int_eq(g_mkdir_with_parents(folder, 0755), 0);
+	ck_assert_int_eq(g_mkdir_with_parents(place->folder, 0755), 0);
+	for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
+		ck_assert(g_file_set_contents_full(paths[i], "1234", -1, G_FILE_SET_CONTENTS_NONE, 0440, NULL));
+		g_autofree char *line = noted(names[i], paths[i]);
+		g_string_append(ini, line);
+	}
+	g_string_append_printf(ini, "GoldenDisk=%s\n", golden);
+	ck_assert(g_file_set_contents(file, ini->str, -1, NULL));
+	return folder;
+}
+
+/* What befalls which file, and what is said of it. */
+static const struct {
+	const char *file, *command, *says; /* command: of the shell, about $f */
+	gboolean under_clones;
+} damages[] = {
+	{"memory", "truncate -s 2 \"$f\"", "its memory was changed", TRUE},
+	{"memory", "chmod u+w \"$f\"; echo 567 >\"$f\"; chmod u-w \"$f\"", "its memory was changed", TRUE},
+	{"memory", "rm -f \"$f\"", "its memory is missing", FALSE},
+	{"memory", "chmod 0 \"$f\"", "who may read its memory", FALSE},
+	{"memory", "rm -f \"$f\"; mkdir \"$f\"", "its memory is missing", FALSE},
+	{"state", "truncate -s 2 \"$f\"", "its state was changed", FALSE},
+	{"state", "rm -f \"$f\"", "its state is missing", FALSE},
+	{"state", "chmod 0 \"$f\"", "who may read its state", FALSE},
+	{"../../desktops/template-" TEMPLATE_KEY ".qcow2", "rm -f \"$f\"", "its disk is missing", FALSE},
+	{"../../desktops/template-" TEMPLATE_KEY ".qcow2", "touch \"$f\"", "its disk was changed", TRUE},
+	{"../../desktops/golden", "touch \"$f\"", "its image's disk was changed", TRUE},
+	{"template.ini", "rm -f \"$f\"", "nothing that is understood", FALSE},
+	{"template.ini", "echo rubbish >\"$f\"", "nothing that is understood", FALSE},
+	/* The pool makes no desktops then, and says so. */
+	{"../../desktops/golden", "rm -f \"$f\"", NULL, FALSE},
+};
+
+START_TEST(a_template_that_is_not_what_was_frozen_is_told)
 {
 	g_autofree char *state = g_dir_make_tmp("carrel-XXXXXX", NULL), *remove = g_strdup_printf("rm -rf '%s'", state);
 	g_autoptr(VmPlace) place = vm_place_new("00112233445566778899aabbccddeeff", state, state);
-	const char *key = "0123456789abcdef", *ini = "[Template]\nImage=a@1\nCreated=2026-01-01T00:00:00Z\nMemory=4\nState=2\n";
-	g_autofree char *memory = template_memory_path(place, key), *devices = template_state_path(place, key);
-	g_autofree char *folder = g_path_get_dirname(memory), *file = g_build_filename(folder, "template.ini", NULL);
+	gboolean under_clones = TRUE;
 
-	ck_assert(!template_is_whole(place, key));
-	ck_assert_int_eq(g_mkdir_with_parents(folder, 0755), 0);
-	ck_assert(g_file_set_contents(memory, "1234", -1, NULL) && g_file_set_contents(devices, "12", -1, NULL));
-	ck_assert(!template_is_whole(place, key));
-	ck_assert(g_file_set_contents(file, ini, -1, NULL));
-	ck_assert(template_is_whole(place, key));
+	ck_assert(!template_was_frozen(place, TEMPLATE_KEY));
+	g_autofree char *folder = make_template(place);
+	g_autofree char *none = template_damage(place, TEMPLATE_KEY, &under_clones);
+	ck_assert(template_was_frozen(place, TEMPLATE_KEY));
+	ck_assert_ptr_null(none);
+	ck_assert(!under_clones);
 	g_autoptr(GPtrArray) keys = template_list(place);
 	ck_assert_uint_eq(keys->len, 1);
-	ck_assert_str_eq(keys->pdata[0], key);
-	ck_assert(g_file_set_contents(memory, "123", -1, NULL));
-	ck_assert(!template_is_whole(place, key));
-	ck_assert(g_file_set_contents(memory, "1234", -1, NULL) && g_file_set_contents(file, "[Template]\nImage=a@1\n", -1, NULL));
-	ck_assert(!template_is_whole(place, key));
+	ck_assert_str_eq(keys->pdata[0], TEMPLATE_KEY);
+
+	g_autofree char *command = g_strdup_printf("f='%s/%s'; %s", folder, damages[_i].file, damages[_i].command);
+	ck_assert_int_eq(system(command), 0);
+	g_autofree char *damage = template_damage(place, TEMPLATE_KEY, &under_clones);
+	ck_assert_msg(damages[_i].says ? damage && strstr(damage, damages[_i].says) : damage == NULL, "%s: %s", command, damage);
+	ck_assert_int_eq(under_clones, damages[_i].under_clones);
 	ck_assert_int_eq(system(remove), 0);
 }
 END_TEST
@@ -441,7 +499,7 @@ main(void)
 	tcase_add_test(tcase, without_kernel_and_network_there_is_neither);
 	tcase_add_test(tcase, no_value_can_break_out_of_its_place);
 	tcase_add_loop_test(tcase, a_template_and_its_clone_have_the_same_hardware, FALSE, TRUE + 1);
-	tcase_add_test(tcase, a_template_is_whole_when_its_files_are_what_it_says);
+	tcase_add_loop_test(tcase, a_template_that_is_not_what_was_frozen_is_told, 0, G_N_ELEMENTS(damages));
 	tcase_add_test(tcase, xml_that_is_cut_selects_nothing_and_does_not_crash);
 	tcase_add_test(tcase, an_overlay_is_known_by_its_name);
 	tcase_add_test(tcase, kvm_needs_a_cpu_that_says_so_and_a_device);
