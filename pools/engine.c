@@ -339,8 +339,13 @@ engine_stop(Engine *engine, const char *id, GError **error)
 		return FALSE;
 	if (!desktop->row->kept || !desktop_is_held(desktop))
 		return engine_reset(engine, id, CLOSE_STOPPED, "stopped by an admin", error);
-	if (desktop->running)
-		effect_shut_down(desktop, FALSE);
+	if (desktop->row->state == DESKTOP_OFF)
+		return TRUE;
+	if (!desktop->running) {
+		g_set_error(error, CARREL_ERROR, CARREL_ERROR_BUSY, "the desktop %s is not seen to run yet: try again in a moment", id);
+		return FALSE;
+	}
+	effect_shut_down(desktop, FALSE);
 	return TRUE;
 }
 

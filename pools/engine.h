@@ -86,7 +86,7 @@ gboolean engine_reset(Engine *engine, const char *desktop, guint16 code, const c
 guint engine_release_user(Engine *engine, const char *user, guint16 code, const char *why);
 /* The same of one that is kept for its person, whose disk goes with it. engine_reset refuses that: DENIED. */
 gboolean engine_discard(Engine *engine, const char *desktop, guint16 code, const char *why, GError **error);
-/* Shuts its VM down: asks, and turns off after 30 s. One that is not kept is thrown away with it. */
+/* Shuts its VM down: asks, and turns off after 30 s. One that is not kept is thrown away with it. BUSY: it was not seen to run yet. */
 gboolean engine_stop(Engine *engine, const char *desktop, GError **error);
 
 /* Its disk in somebody's hands: it is neither started nor discarded until engine_release_hold was called as often. *@disk: its path;

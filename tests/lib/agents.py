@@ -30,6 +30,7 @@ class Port:
     def close(self):
         for one in [self.server, *self.clients]:
             one.close()
+        self.clients = {}
 
 
 class Agents:
@@ -114,6 +115,8 @@ class Agents:
         client.close()
 
     def _hear(self, port, client):
+        if client not in port.clients:  # the port was closed since its client was heard
+            return
         try:
             data = client.recv(65536)
         except BlockingIOError:

@@ -8,7 +8,8 @@ import threading
 from instance import BUILD, Failure
 
 ANSWERS = ("claimed ", "error ", "ok", "released ")
-DESKTOP = re.compile(r"desktop (\S+) state=(\S+) user=(\S+) ")
+DESKTOP = re.compile(r"desktop (\S+) state=(\S+) user=(\S+) .*step=“(.*)” queue=(\d+)/")
+BEGUN = re.compile(r"\S+ change (\S+) state=(?!cloning .*step=“Waiting for a place”)")
 
 
 class Died(Exception):
@@ -24,6 +25,9 @@ class Driver:
         self.process = subprocess.Popen([os.path.join(BUILD, "tests/system/engine-driver"), config], env={**os.environ, **names},
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log)
         self.lines, self.ended = [], False
+        self.begun = set()  # desktops that were said to be more than waited for
+        self.places = {}    # of look(): desktop -> its person's place in the queue
+        self.waiting = set()  # of look(): desktops somebody has, and that are not begun
         self.changed = threading.Condition()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -34,6 +38,8 @@ class Driver:
                 with self.changed:
                     self.lines.append(text.decode())
                     self.changed.notify()
+            elif begun := BEGUN.match(text.decode()):
+                self.begun.add(begun[1])
         with self.changed:
             self.ended = True
             self.changed.notify()
@@ -63,12 +69,16 @@ class Driver:
     def look(self):
         """Its desktops, {id: (state, user or None)}, and whether it knows what libvirt runs."""
         self.send("list", "pools")
-        desktops = {}
+        desktops, self.places, self.waiting = {}, {}, set()
         while True:
             text = self.next()
             found = DESKTOP.match(text)
             if found:
                 desktops[found[1]] = (found[2], None if found[3] == "-" else found[3])
+                if found[2] == "cloning" and found[3] != "-" and found[4] == "Waiting for a place":
+                    self.waiting.add(found[1])
+                if found[5] != "0":
+                    self.places[found[1]] = int(found[5])
             elif text.startswith("connected="):
                 return desktops, text == "connected=1"
 

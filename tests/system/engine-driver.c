@@ -1,13 +1,14 @@
 /* Runs the real pool engine by hand or from a script: reads commands from standard input, prints changes as they come.
  *
  *   engine-driver CONFIG
- *   claim POOL USER | reset ID | stop ID | release USER | drain POOL yes|no | apply | notify ID TEXT | screenshot ID FILE
- *   list | pools | quit
+ *   claim POOL USER | ask ID | reset ID | discard ID | stop ID | restart ID | release USER | drain POOL yes|no | apply
+ *   hold ID | unhold ID | import POOL USER IMAGE@VERSION | notify ID TEXT | screenshot ID FILE | list | pools | quit
  *
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
 #include <glib-unix.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,9 +27,9 @@ typedef struct {
 static void
 print_desktop(const char *what, const DesktopView *desktop)
 {
-	printf("%s %s state=%s user=%s usable=%d agent=%d step=“%s” image=%s note=%s\n", what, desktop->id, desktop->state,
-		desktop->user ? desktop->user : "-", desktop->usable, desktop->agent, desktop->step, desktop->image,
-		desktop->note ? desktop->note : "-");
+	printf("%s %s state=%s user=%s usable=%d agent=%d step=“%s” queue=%u/%u image=%s note=%s\n", what, desktop->id, desktop->state,
+		desktop->user ? desktop->user : "-", desktop->usable, desktop->agent, desktop->step, desktop->queue_place,
+		desktop->queue_length, desktop->image, desktop->note ? desktop->note : "-");
 	fflush(stdout);
 }
 
@@ -116,46 +117,93 @@ apply(Engine *engine)
 }
 
 static void
-claim(Engine *engine, const char *pool, const char *user)
+print_claimed(const DesktopView *desktop, gint64 took_us)
+{
+	printf("claimed %s state=%s user=%s usable=%d agent=%d kept=%d us=%" G_GINT64_FORMAT "\n", desktop->id, desktop->state,
+		desktop->user, desktop->usable, desktop->agent, desktop->kept, took_us);
+	fflush(stdout);
+}
+
+static void
+claim(Engine *engine, const char *pool, const char *user, const char *image)
 {
 	GError *error = NULL;
 	gint64 began_us = g_get_monotonic_time();
-	const DesktopView *desktop = engine_claim(engine, pool, user, &error);
+	const DesktopView *desktop = image ? engine_import(engine, pool, user, image, &error) : engine_claim(engine, pool, user, &error);
 	gint64 took_us = g_get_monotonic_time() - began_us;
 
-	if (desktop == NULL) {
+	if (desktop)
+		print_claimed(desktop, took_us);
+	else
 		report(FALSE, error);
-		return;
-	}
-	printf("claimed %s state=%s user=%s usable=%d agent=%d us=%" G_GINT64_FORMAT "\n", desktop->id, desktop->state, desktop->user,
-		desktop->usable, desktop->agent, took_us);
-	fflush(stdout);
+}
+
+static gboolean
+ask(Engine *engine, const char *id, GError **error)
+{
+	engine_ask(engine, id);
+	if (engine_desktop(engine, id))
+		return TRUE;
+	g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "there is no desktop %s", id);
+	return FALSE;
+}
+
+static gboolean
+hold(Engine *engine, const char *id, GError **error)
+{
+	g_autofree char *disk = NULL;
+
+	return engine_hold(engine, id, &disk, error) != NULL;
+}
+
+/* The commands about one desktop. FALSE: @word is none of them. */
+static gboolean
+carry_out_one(Engine *engine, const char *word, const char *id)
+{
+	GError *error = NULL;
+	gboolean ok = TRUE;
+
+	if (strcmp(word, "ask") == 0)
+		ok = ask(engine, id, &error);
+	else if (strcmp(word, "reset") == 0)
+		ok = engine_reset(engine, id, 4010, "asked", &error);
+	else if (strcmp(word, "discard") == 0)
+		ok = engine_discard(engine, id, 4010, "asked", &error);
+	else if (strcmp(word, "stop") == 0)
+		ok = engine_stop(engine, id, &error);
+	else if (strcmp(word, "restart") == 0)
+		ok = engine_restart(engine, id, &error);
+	else if (strcmp(word, "hold") == 0)
+		ok = hold(engine, id, &error);
+	else if (strcmp(word, "unhold") == 0)
+		engine_release_hold(engine, id);
+	else
+		return FALSE;
+	report(ok, error);
+	return TRUE;
 }
 
 static void
 carry_out(Driver *driver, char *line)
 {
-	g_auto(GStrv) word = g_strsplit(g_strstrip(line), " ", 3);
+	g_auto(GStrv) word = g_strsplit(g_strstrip(line), " ", 4);
+	g_auto(GStrv) text = g_strsplit(line, " ", 3);
 	guint n = g_strv_length(word);
 	GError *error = NULL;
 	gboolean ok;
 
 	if (n == 3 && strcmp(word[0], "claim") == 0) {
-		claim(driver->engine, word[1], word[2]);
-	} else if (n == 2 && strcmp(word[0], "reset") == 0) {
-		ok = engine_reset(driver->engine, word[1], 4010, "asked", &error);
-		report(ok, error);
-	} else if (n == 2 && strcmp(word[0], "stop") == 0) {
-		ok = engine_stop(driver->engine, word[1], &error);
-		report(ok, error);
+		claim(driver->engine, word[1], word[2], NULL);
+	} else if (n == 4 && strcmp(word[0], "import") == 0) {
+		claim(driver->engine, word[1], word[2], word[3]);
 	} else if (n == 2 && strcmp(word[0], "release") == 0) {
 		printf("released %u\n", engine_release_user(driver->engine, word[1], 4009, "signed out"));
 		fflush(stdout);
 	} else if (n == 3 && strcmp(word[0], "drain") == 0) {
 		ok = engine_drain(driver->engine, word[1], strcmp(word[2], "yes") == 0, &error);
 		report(ok, error);
-	} else if (n == 3 && strcmp(word[0], "notify") == 0) {
-		ok = engine_notify(driver->engine, word[1], word[2], &error);
+	} else if (n >= 3 && strcmp(word[0], "notify") == 0) {
+		ok = engine_notify(driver->engine, word[1], text[2], &error);
 		report(ok, error);
 	} else if (n == 3 && strcmp(word[0], "screenshot") == 0) {
 		engine_screenshot_async(driver->engine, word[1], on_screenshot, g_strdup(word[2]));
@@ -167,7 +215,7 @@ carry_out(Driver *driver, char *line)
 		print_pools(driver->engine);
 	} else if (n == 1 && strcmp(word[0], "quit") == 0) {
 		g_main_loop_quit(driver->loop);
-	} else if (n > 0 && *word[0] != '\0') {
+	} else if (n > 0 && *word[0] != '\0' && (n != 2 || !carry_out_one(driver->engine, word[0], word[1]))) {
 		printf("what? %s\n", word[0]);
 		fflush(stdout);
 	}
@@ -207,6 +255,7 @@ main(int argc, char **argv)
 	Driver driver = {0};
 
 	log_init(TRUE);
+	signal(SIGPIPE, SIG_IGN); /* as GLib does in the broker, once it has a socket */
 	if (conf && g_mkdir_with_parents(folder, 0755) == 0)
 		store = store_open(file, &error);
 	if (store)

@@ -5,7 +5,8 @@
  *   CARREL_TEST_SPEED=N           the engine's clock and what it counts in seconds go N times as fast
  *   CARREL_TEST_DEADLINE_SPEED=N  and so do the deadlines of its calls to libvirt
  *   CARREL_TEST_CLOCK=FILE        so many seconds as the file says is the clock on the wall ahead
- *   CARREL_TEST_HYPERVISOR=PATH   a unix socket that is told where an agent's port is to be, and answers when it listens there
+ *   CARREL_TEST_HYPERVISOR=PATH   a unix socket that is told where an agent's port is to be, and answers when it listens there;
+ *                                 and libvirt's test driver is all there is: what it lacks is made good for
  *
  * The engine is linked statically, so a definition here is what it calls; the next one is the library's.
  * SPDX-License-Identifier: GPL-2.0-or-later */
@@ -58,10 +59,11 @@ place(const char *when, const char *call)
 
 CHANGES(int, virDomainDestroy, (virDomainPtr domain), domain)
 CHANGES(int, virDomainResume, (virDomainPtr domain), domain)
+CHANGES(int, virDomainReset, (virDomainPtr domain, unsigned flags), domain, flags)
+CHANGES(int, virDomainReboot, (virDomainPtr domain, unsigned flags), domain, flags)
 CHANGES(int, virDomainAttachDeviceFlags, (virDomainPtr domain, const char *xml, unsigned flags), domain, xml, flags)
 CHANGES(virStoragePoolPtr, virStoragePoolCreateXML, (virConnectPtr connection, const char *xml, unsigned flags), connection, xml, flags)
 CHANGES(int, virStoragePoolCreate, (virStoragePoolPtr pool, unsigned flags), pool, flags)
-CHANGES(virStorageVolPtr, virStorageVolCreateXML, (virStoragePoolPtr pool, const char *xml, unsigned flags), pool, xml, flags)
 CHANGES(int, virStorageVolDelete, (virStorageVolPtr volume, unsigned flags), volume, flags)
 CHANGES(virNetworkPtr, virNetworkCreateXML, (virConnectPtr connection, const char *xml), connection, xml)
 CHANGES(int, virNetworkCreate, (virNetworkPtr network), network)
@@ -101,6 +103,36 @@ virDomainCreateXML(virConnectPtr connection, const char *xml, unsigned flags)
 		tell_hypervisor(xml);
 	place("after", "virDomainCreateXML");
 	return domain;
+}
+
+/* The test driver knows no ways to shut down. One guest in two obeys. */
+int
+virDomainShutdownFlags(virDomainPtr domain, unsigned flags)
+{
+	int result;
+
+	if (getenv("CARREL_TEST_HYPERVISOR") && g_random_boolean())
+		flags = 0;
+	place("before", "virDomainShutdownFlags");
+	result = NEXT(virDomainShutdownFlags)(domain, flags);
+	place("after", "virDomainShutdownFlags");
+	return result;
+}
+
+/* A volume of the test driver is a name: its allocation, which is nobody's else, says whether one is still the same. */
+virStorageVolPtr
+virStorageVolCreateXML(virStoragePoolPtr pool, const char *xml, unsigned flags)
+{
+	const char *target = getenv("CARREL_TEST_HYPERVISOR") ? strstr(xml, "<target>") : NULL;
+	g_autofree char *marked = target ? g_strdup_printf("%.*s<allocation>%d</allocation>%s", (int)(target - xml), xml,
+						   g_random_int_range(1, 1 << 28), target)
+					 : NULL;
+	virStorageVolPtr volume;
+
+	place("before", "virStorageVolCreateXML");
+	volume = NEXT(virStorageVolCreateXML)(pool, marked ? marked : xml, flags);
+	place("after", "virStorageVolCreateXML");
+	return volume;
 }
 
 /* Every write of the engine is one statement, or, where it is a part of a transaction, COMMIT. */
