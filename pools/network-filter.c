@@ -8,7 +8,7 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
-static const char *const kind_words[FILTER_N_KINDS] = {"nat", "bridge", "isolated", "closed"};
+static const char *const kind_words[FILTER_N_KINDS] = {"nat", "bridge", "bridge-ipv6", "isolated", "closed"};
 
 char *
 network_filter_name(const char *instance, FilterKind kind)
@@ -83,6 +83,27 @@ add_own_subnet(Rules *rules, const char *host, guint prefix)
 	add(rules, "out", "drop", to_others);
 }
 
+/* What its protocol is, the kernel sees behind extension headers, but not in a fragment other than the first.
+ * What no rule accepts is dropped, and so are those: a packet in pieces, of which only the first was looked
+ * into, is never whole again. Nor does anything pass of which another host might know better than the kernel
+ * what it is (RFC 7113). */
+static void
+add_ipv6(Rules *rules)
+{
+	static const char *const accepted[] = {"icmpv6", "udp", "tcp", "esp"};
+
+	add(rules, "out", "drop", "<ipv6 protocol='icmpv6' type='134'/>"); /* router advertisement */
+	add(rules, "out", "drop", "<ipv6 protocol='icmpv6' type='137'/>"); /* redirect */
+	/* To a DHCP client, which does not look from which port. */
+	add(rules, "out", "drop", "<ipv6 protocol='udp' dstportstart='546'/>");
+	for (gsize i = 0; i < G_N_ELEMENTS(accepted); i++) {
+		g_autofree char *match = g_strdup_printf("<ipv6 protocol='%s'/>", accepted[i]);
+
+		add(rules, "out", "accept", match);
+	}
+	add(rules, "in", "accept", "<ipv6/>");
+}
+
 static void
 add_rules(Rules *rules, FilterKind kind, const char *host, guint prefix)
 {
@@ -94,12 +115,15 @@ add_rules(Rules *rules, FilterKind kind, const char *host, guint prefix)
 		add_question_for_address(rules, "$IP", "");
 		add(rules, "in", "accept", "<ip protocol='udp' srcportstart='67' dstportstart='68'/>");
 	} else if (kind != FILTER_CLOSED) {
-		add(rules, "out", "drop", "<ip protocol='udp' srcportstart='67'/>");
+		/* To a DHCP client, which does not look from which port. */
+		add(rules, "out", "drop", "<ip protocol='udp' dstportstart='68'/>");
 		if (kind == FILTER_NAT)
 			add_own_subnet(rules, host, prefix);
 		add(rules, "out", "accept", "<ip srcipaddr='$IP'/>");
 		add(rules, "in", "accept", "<ip/>");
 	}
+	if (kind == FILTER_BRIDGE_IPV6)
+		add_ipv6(rules);
 	add(rules, "inout", "drop", "<mac/>");
 }
 

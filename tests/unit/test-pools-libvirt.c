@@ -324,6 +324,10 @@ static const struct {
 		"carrel-1-bridge", NULL, "12500"},
 	{{.mode = POOL_NETWORK_VLAN, .bridge = (char *)"br0", .vlan = 4094, .dhcp = TRUE}, "bridge", NULL, "br0", NULL, "4094",
 		"carrel-1-bridge", NULL, NULL},
+	{{.mode = POOL_NETWORK_BRIDGE, .bridge = (char *)"br0", .dhcp = TRUE, .ipv6 = TRUE}, "bridge", NULL, "br0", NULL, NULL,
+		"carrel-1-bridge-ipv6", NULL, NULL},
+	{{.mode = POOL_NETWORK_VLAN, .bridge = (char *)"br0", .vlan = 1, .dhcp = TRUE, .ipv6 = TRUE}, "bridge", NULL, "br0", NULL, "1",
+		"carrel-1-bridge-ipv6", NULL, NULL},
 	{{.mode = POOL_NETWORK_ISOLATED, .dhcp = TRUE}, "network", "carrel-1-isolated", NULL, "yes", NULL, "carrel-1-isolated", NULL, NULL},
 	{{.mode = POOL_NETWORK_ISOLATED}, "network", "carrel-1-isolated", NULL, "yes", NULL, "carrel-1-closed", NULL, NULL},
 };
@@ -381,6 +385,41 @@ START_TEST(only_desktops_of_a_nat_network_are_kept_from_their_own_subnet)
 
 	ck_assert_ptr_nonnull(strstr(nat, "<rule action='drop' direction='out' priority='8'><ip dstipaddr='10.32.4.1' dstipmask='22'/>"));
 	ck_assert_ptr_null(strstr(bridge, "dstipmask"));
+}
+END_TEST
+
+/* What a desktop may not send has to come before what it may. */
+static int
+priority_of(const char *xml, const char *action, const char *direction, const char *match)
+{
+	g_autofree char *rule = g_strdup_printf("<rule action='%s' direction='%s' priority='([0-9]+)'>%s</rule>", action, direction, match);
+	g_autoptr(GRegex) regex = g_regex_new(rule, 0, 0, NULL);
+	g_autoptr(GMatchInfo) found = NULL;
+	g_autofree char *priority = g_regex_match(regex, xml, 0, &found) ? g_match_info_fetch(found, 1) : NULL;
+
+	ck_assert_msg(priority != NULL, "no %s in %s", rule, xml);
+	return atoi(priority);
+}
+
+START_TEST(only_a_card_that_is_told_to_carries_ipv6_and_nothing_of_a_router)
+{
+	g_autofree char *name = network_filter_name("carrel-1", FILTER_BRIDGE_IPV6);
+	g_autofree char *xml = network_filter_xml(name, FILTER_BRIDGE_IPV6, NULL, 0);
+	g_autoptr(GPtrArray) protocols = xml_select(xml, "filter/rule/ipv6@protocol");
+	int icmp = priority_of(xml, "accept", "out", "<ipv6 protocol='icmpv6'/>");
+	int udp = priority_of(xml, "accept", "out", "<ipv6 protocol='udp'/>");
+
+	ck_assert_int_lt(priority_of(xml, "drop", "out", "<ipv6 protocol='icmpv6' type='134'/>"), icmp);
+	ck_assert_int_lt(priority_of(xml, "drop", "out", "<ipv6 protocol='icmpv6' type='137'/>"), icmp);
+	ck_assert_int_lt(priority_of(xml, "drop", "out", "<ipv6 protocol='udp' dstportstart='546'/>"), udp);
+	priority_of(xml, "accept", "in", "<ipv6/>");
+	/* Each names what it lets out: fragments other than the first are none of it. */
+	ck_assert_uint_eq(protocols->len, 7);
+	for (FilterKind kind = 0; kind < FILTER_N_KINDS; kind++) {
+		g_autofree char *other = network_filter_xml("carrel-1", kind, "10.32.4.1", 22);
+
+		ck_assert(strstr(other, "ipv6") == NULL || kind == FILTER_BRIDGE_IPV6);
+	}
 }
 END_TEST
 
@@ -453,6 +492,7 @@ main(void)
 	tcase_add_test(tcase, without_a_network_there_is_no_card);
 	tcase_add_loop_test(tcase, every_filter_begins_with_who_may_send_and_ends_with_nobody, 0, FILTER_N_KINDS);
 	tcase_add_test(tcase, only_desktops_of_a_nat_network_are_kept_from_their_own_subnet);
+	tcase_add_test(tcase, only_a_card_that_is_told_to_carries_ipv6_and_nothing_of_a_router);
 	tcase_add_loop_test(tcase, what_a_bridge_cannot_do_is_refused_with_the_reason, 0, G_N_ELEMENTS(bridges));
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
