@@ -83,21 +83,26 @@ add_own_subnet(Rules *rules, const char *host, guint prefix)
 	add(rules, "out", "drop", to_others);
 }
 
-/* What its protocol is, the kernel sees behind extension headers, but not in a fragment other than the first.
- * What no rule accepts is dropped, and so are those: a packet in pieces, of which only the first was looked
- * into, is never whole again. Nor does anything pass of which another host might know better than the kernel
- * what it is (RFC 7113). */
+/* The kernel sees behind extension headers what a packet is, but not in a fragment other than the first, nor in
+ * a first one that ends before that. All that is not seen to be one of these is dropped, and so are those, and
+ * what another host might know better than the kernel how to read (RFC 7113). */
 static void
 add_ipv6(Rules *rules)
 {
-	static const char *const accepted[] = {"icmpv6", "udp", "tcp", "esp"};
+	static const char *const accepted[] = {
+	        /* all but a router's advertisements (134), redirects (137) and renumbering (138) */
+	        "protocol='icmpv6' type='0' typeend='133'",
+	        "protocol='icmpv6' type='135' typeend='136'",
+	        "protocol='icmpv6' type='139' typeend='255'",
+	        /* all but what goes to a DHCP client, which does not look from which port */
+	        "protocol='udp' dstportstart='0' dstportend='545'",
+	        "protocol='udp' dstportstart='547' dstportend='65535'",
+	        "protocol='tcp'",
+	        "protocol='esp'",
+	};
 
-	add(rules, "out", "drop", "<ipv6 protocol='icmpv6' type='134'/>"); /* router advertisement */
-	add(rules, "out", "drop", "<ipv6 protocol='icmpv6' type='137'/>"); /* redirect */
-	/* To a DHCP client, which does not look from which port. */
-	add(rules, "out", "drop", "<ipv6 protocol='udp' dstportstart='546'/>");
 	for (gsize i = 0; i < G_N_ELEMENTS(accepted); i++) {
-		g_autofree char *match = g_strdup_printf("<ipv6 protocol='%s'/>", accepted[i]);
+		g_autofree char *match = g_strdup_printf("<ipv6 %s/>", accepted[i]);
 
 		add(rules, "out", "accept", match);
 	}
