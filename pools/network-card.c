@@ -16,7 +16,7 @@ filter_of(const PoolFile *file)
 	case POOL_NETWORK_ISOLATED:
 		return file->dhcp ? FILTER_ISOLATED : FILTER_CLOSED;
 	default:
-		return FILTER_BRIDGE;
+		return file->ipv6 ? FILTER_BRIDGE_IPV6 : FILTER_BRIDGE;
 	}
 }
 

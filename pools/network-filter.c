@@ -8,7 +8,7 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
-static const char *const kind_words[FILTER_N_KINDS] = {"nat", "bridge", "isolated", "closed"};
+static const char *const kind_words[FILTER_N_KINDS] = {"nat", "bridge", "bridge-ipv6", "isolated", "closed"};
 
 char *
 network_filter_name(const char *instance, FilterKind kind)
@@ -83,6 +83,32 @@ add_own_subnet(Rules *rules, const char *host, guint prefix)
 	add(rules, "out", "drop", to_others);
 }
 
+/* The kernel sees behind extension headers what a packet is, but not in a fragment other than the first, nor in
+ * a first one that ends before that. All that is not seen to be one of these is dropped, and so are those, and
+ * what another host might know better than the kernel how to read (RFC 7113). */
+static void
+add_ipv6(Rules *rules)
+{
+	static const char *const accepted[] = {
+	        /* all but a router's advertisements (134), redirects (137) and renumbering (138) */
+	        "protocol='icmpv6' type='0' typeend='133'",
+	        "protocol='icmpv6' type='135' typeend='136'",
+	        "protocol='icmpv6' type='139' typeend='255'",
+	        /* all but what goes to a DHCP client, which does not look from which port */
+	        "protocol='udp' dstportstart='0' dstportend='545'",
+	        "protocol='udp' dstportstart='547' dstportend='65535'",
+	        "protocol='tcp'",
+	        "protocol='esp'",
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(accepted); i++) {
+		g_autofree char *match = g_strdup_printf("<ipv6 %s/>", accepted[i]);
+
+		add(rules, "out", "accept", match);
+	}
+	add(rules, "in", "accept", "<ipv6/>");
+}
+
 static void
 add_rules(Rules *rules, FilterKind kind, const char *host, guint prefix)
 {
@@ -94,12 +120,15 @@ add_rules(Rules *rules, FilterKind kind, const char *host, guint prefix)
 		add_question_for_address(rules, "$IP", "");
 		add(rules, "in", "accept", "<ip protocol='udp' srcportstart='67' dstportstart='68'/>");
 	} else if (kind != FILTER_CLOSED) {
-		add(rules, "out", "drop", "<ip protocol='udp' srcportstart='67'/>");
+		/* To a DHCP client, which does not look from which port. */
+		add(rules, "out", "drop", "<ip protocol='udp' dstportstart='68'/>");
 		if (kind == FILTER_NAT)
 			add_own_subnet(rules, host, prefix);
 		add(rules, "out", "accept", "<ip srcipaddr='$IP'/>");
 		add(rules, "in", "accept", "<ip/>");
 	}
+	if (kind == FILTER_BRIDGE_IPV6)
+		add_ipv6(rules);
 	add(rules, "inout", "drop", "<mac/>");
 }
 

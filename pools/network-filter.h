@@ -7,11 +7,12 @@
 #include <libvirt/libvirt.h>
 
 /* All of them let a card send by its own MAC address only; ARP and IPv4 by the address that a DHCP server
- * gave it, and by none before; no answers of a DHCP server; and nothing else at all: no IPv6, no VLAN tags,
- * no spanning tree. */
+ * gave it, and by none before; no answers of a DHCP server; and nothing else at all: no VLAN tags, no
+ * spanning tree, and no IPv6 but where it is said. */
 typedef enum {
 	FILTER_NAT,    /* also nothing to other addresses of the desktops' own subnet than the host's there */
 	FILTER_BRIDGE, /* Mode=bridge and vlan: no more than that */
+	FILTER_BRIDGE_IPV6, /* also IPv6 by any address, but nothing that only a router or a DHCP server sends */
 	FILTER_ISOLATED, /* IPv4 for asking for an address only */
 	FILTER_CLOSED,   /* nothing, either way */
 	FILTER_N_KINDS,

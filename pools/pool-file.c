@@ -210,6 +210,7 @@ static const Setting table[] = {
 	{"Network", "Bridge", SETTING_NAME, AT(bridge), .check = check_bridge},
 	{"Network", "Vlan", SETTING_INT, AT(vlan), "0", 0, 4094},
 	{"Network", "Dhcp", SETTING_BOOL, AT(dhcp), "yes"},
+	{"Network", "Ipv6", SETTING_BOOL, AT(ipv6), "no"},
 	{"Network", "RateUp", SETTING_RATE, AT(rate_up), "0", 0, RATE_MAX, .check = check_rate},
 	{"Network", "RateDown", SETTING_RATE, AT(rate_down), "0", 0, RATE_MAX, .check = check_rate},
 	{NULL},
@@ -329,6 +330,9 @@ check_network(const PoolFile *file, const char *path, GPtrArray **faults)
 		pool_file_add_fault(faults, path, "Network/Mode", "vlan needs the VLAN's number, 1 to 4094, in Vlan=");
 	if (file->mode != POOL_NETWORK_VLAN && file->vlan != 0)
 		pool_file_add_fault(faults, path, "Network/Vlan", "has no effect with Mode=%s: remove it, or set Mode=vlan", mode);
+	if (!on_bridge && file->ipv6)
+		pool_file_add_fault(faults, path, "Network/Ipv6",
+			"cannot be carried with Mode=%s: remove it, or set Mode=bridge or vlan, where the bridge's own network has it", mode);
 	if (file->mode != POOL_NETWORK_ISOLATED && !file->dhcp)
 		pool_file_add_fault(faults, path, "Network/Dhcp",
 			"has no effect with Mode=%s: remove it, or set Mode=isolated. Elsewhere a desktop may use no address but one "
@@ -622,8 +626,8 @@ pool_kind_word(int kind)
 char *
 pool_file_hardware(const PoolFile *file)
 {
-	g_autofree char *network = g_strdup_printf("%s %s %" G_GINT64_FORMAT " %d %" G_GINT64_FORMAT " %" G_GINT64_FORMAT, mode_words[file->mode],
-		file->bridge ? file->bridge : "", file->vlan, file->dhcp, file->rate_up, file->rate_down);
+	g_autofree char *network = g_strdup_printf("%s %s %" G_GINT64_FORMAT " %d %" G_GINT64_FORMAT " %" G_GINT64_FORMAT "%s", mode_words[file->mode],
+		file->bridge ? file->bridge : "", file->vlan, file->dhcp, file->rate_up, file->rate_down, file->ipv6 ? " ipv6" : "");
 
 	return g_strdup_printf("%s %s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s %s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT
 			       " %s %s %d %d %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s%s",

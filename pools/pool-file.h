@@ -59,6 +59,7 @@ typedef struct {
 	char *bridge; /* Mode=bridge and vlan: the host's bridge */
 	gint64 vlan;  /* Mode=vlan: its number */
 	gboolean dhcp; /* Mode=isolated: desktops get an address */
+	gboolean ipv6; /* Mode=bridge and vlan: it is carried */
 	gint64 rate_up, rate_down; /* bits a second that a desktop may send, receive; 0: no limit */
 } PoolFile;
 

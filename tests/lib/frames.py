@@ -1,5 +1,5 @@
 """Ethernet frames, by hand: what a guest sends, and what a host's interface shows. Formats: RFC 826 (ARP), 791, 768, 792, 2131
-(DHCP), 1035 (DNS), 4861 (router advertisements), IEEE 802.1Q."""
+(DHCP), 1035 (DNS), 4861 (neighbours and routers), 8200 (IPv6), IEEE 802.1Q."""
 # SPDX-License-Identifier: GPL-2.0-or-later
 import os
 import socket
@@ -55,22 +55,55 @@ def syn(to, source, source_ip, to_ip, port, note):
     return ipv4(to, source, source_ip, to_ip, 6, body[:16] + struct.pack(">H", checksum(pseudo + body)) + body[18:])
 
 
-def ipv6(to, source, source_ip, to_ip, payload):
-    """ICMPv6."""
-    addresses = socket.inet_pton(socket.AF_INET6, source_ip) + socket.inet_pton(socket.AF_INET6, to_ip)
-    total = checksum(addresses + struct.pack(">II", len(payload), 58) + payload)
-    head = struct.pack(">IHBB", 6 << 28, len(payload), 58, 255) + addresses
-    return ethernet(to, source, 0x86DD, head + payload[:2] + struct.pack(">H", total) + payload[4:])
+ICMPV6, UDP, OPTIONS, FRAGMENT, HOP_BY_HOP = 58, 17, 60, 44, 0
 
 
-def router_advertisement(source, note):
-    # an option of an experimental kind (RFC 4727) carries the note
-    option = b"\xfd\x03" + note.ljust(22, b"\0")
-    return ipv6(bytes.fromhex("333300000001"), source, "fe80::1", "ff02::1", struct.pack(">BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + option)
+def address6(text):
+    return socket.inet_pton(socket.AF_INET6, text)
 
 
-def ping6(to, source, source_ip, to_ip, note):
-    return ipv6(to, source, source_ip, to_ip, struct.pack(">BBHHH", 128, 0, 0, 7, 1) + note)
+def with_checksum(protocol, source_ip, to_ip, payload):
+    at = 2 if protocol == ICMPV6 else 6
+    total = checksum(address6(source_ip) + address6(to_ip) + struct.pack(">II", len(payload), protocol) + payload)
+    return payload[:at] + struct.pack(">H", total) + payload[at + 2:]
+
+
+def ipv6(source, source_ip, to_ip, protocol, payload, to=None):
+    """@to: where it is not the multicast address's own."""
+    head = struct.pack(">IHBB", 6 << 28, len(payload), protocol, 255) + address6(source_ip) + address6(to_ip)
+    return ethernet(to or b"\x33\x33" + address6(to_ip)[12:], source, 0x86DD, head + payload)
+
+
+def icmp6(kind, body, source_ip, to_ip):
+    return with_checksum(ICMPV6, source_ip, to_ip, struct.pack(">BBH", kind, 0, 0) + body)
+
+
+def note_option(note):
+    """For neighbour discovery, of an experimental kind (RFC 4727); 24 bytes."""
+    return b"\xfd\x03" + note.ljust(22, b"\0")
+
+
+def router_advertisement(*notes):
+    """Without a header."""
+    return icmp6(134, struct.pack(">BBHII", 64, 0, 1800, 0, 0) + b"".join(map(note_option, notes)), "fe80::1", "ff02::1")
+
+
+def options_header(protocol, note=b""):
+    """Of destination or hop-by-hop options, of an experimental kind to be passed over; 24 bytes."""
+    return bytes([protocol, 2, 0x1E, 20]) + note.ljust(20, b"\0")
+
+
+def fragment_header(protocol, offset, more):
+    return struct.pack(">BBHI", protocol, 0, offset | more, 0xC0FFEE)
+
+
+def udp6(source, source_ip, to_ip, from_port, to_port, note):
+    payload = with_checksum(UDP, source_ip, to_ip, struct.pack(">HHHH", from_port, to_port, 8 + len(note), 0) + note)
+    return ipv6(source, source_ip, to_ip, UDP, payload)
+
+
+def ping6(source, source_ip, to_ip, note, to=None):
+    return ipv6(source, source_ip, to_ip, ICMPV6, icmp6(128, struct.pack(">HH", 7, 1) + note, source_ip, to_ip), to)
 
 
 def tagged(frame, vlan):
@@ -132,4 +165,5 @@ class Watch:
         self.socket.send(frame)
 
     def close(self):
+        self.on_frame = None
         self.socket.close()

@@ -382,6 +382,10 @@ static const struct {
 		"carrel-1-bridge", NULL, "12500"},
 	{{.mode = POOL_NETWORK_VLAN, .bridge = (char *)"br0", .vlan = 4094, .dhcp = TRUE}, "bridge", NULL, "br0", NULL, "4094",
 		"carrel-1-bridge", NULL, NULL},
+	{{.mode = POOL_NETWORK_BRIDGE, .bridge = (char *)"br0", .dhcp = TRUE, .ipv6 = TRUE}, "bridge", NULL, "br0", NULL, NULL,
+		"carrel-1-bridge-ipv6", NULL, NULL},
+	{{.mode = POOL_NETWORK_VLAN, .bridge = (char *)"br0", .vlan = 1, .dhcp = TRUE, .ipv6 = TRUE}, "bridge", NULL, "br0", NULL, "1",
+		"carrel-1-bridge-ipv6", NULL, NULL},
 	{{.mode = POOL_NETWORK_ISOLATED, .dhcp = TRUE}, "network", "carrel-1-isolated", NULL, "yes", NULL, "carrel-1-isolated", NULL, NULL},
 	{{.mode = POOL_NETWORK_ISOLATED}, "network", "carrel-1-isolated", NULL, "yes", NULL, "carrel-1-closed", NULL, NULL},
 };
@@ -439,6 +443,46 @@ START_TEST(only_desktops_of_a_nat_network_are_kept_from_their_own_subnet)
 
 	ck_assert_ptr_nonnull(strstr(nat, "<rule action='drop' direction='out' priority='8'><ip dstipaddr='10.32.4.1' dstipmask='22'/>"));
 	ck_assert_ptr_null(strstr(bridge, "dstipmask"));
+}
+END_TEST
+
+/* By a rule for @protocol with that attribute, or the range that begins and ends with it. */
+static gboolean
+lets_out_ipv6(const char *xml, const char *protocol, const char *from, const char *to, int number)
+{
+	g_autofree char *rule = g_strdup_printf("<rule action='accept' direction='out' priority='[0-9]+'>"
+						"<ipv6 protocol='%s'(?: %s='([0-9]+)' %s='([0-9]+)')?/>",
+		protocol, from, to);
+	g_autoptr(GRegex) regex = g_regex_new(rule, 0, 0, NULL);
+	g_autoptr(GMatchInfo) found = NULL;
+
+	for (g_regex_match(regex, xml, 0, &found); g_match_info_matches(found); g_match_info_next(found, NULL)) {
+		g_autofree char *first = g_match_info_fetch(found, 1);
+		g_autofree char *last = g_match_info_fetch(found, 2);
+
+		if (first == NULL || *first == '\0' || (atoi(first) <= number && number <= atoi(last)))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+START_TEST(only_a_card_that_is_told_to_carries_ipv6_and_nothing_of_a_router)
+{
+	g_autofree char *name = network_filter_name("carrel-1", FILTER_BRIDGE_IPV6);
+	g_autofree char *xml = network_filter_xml(name, FILTER_BRIDGE_IPV6, NULL, 0);
+
+	for (int type = 0; type < 256; type++)
+		ck_assert_int_eq(lets_out_ipv6(xml, "icmpv6", "type", "typeend", type), type != 134 && type != 137 && type != 138);
+	for (int port = 500; port < 600; port++)
+		ck_assert_int_eq(lets_out_ipv6(xml, "udp", "dstportstart", "dstportend", port), port != 546);
+	/* Each names what it lets out: fragments other than the first are none of it. */
+	ck_assert_ptr_nonnull(strstr(xml, "direction='in' priority='16'><ipv6/>"));
+	ck_assert_ptr_null(strstr(strstr(xml, "<ipv6/>") + 1, "<ipv6/>"));
+	for (FilterKind kind = 0; kind < FILTER_N_KINDS; kind++) {
+		g_autofree char *other = network_filter_xml("carrel-1", kind, "10.32.4.1", 22);
+
+		ck_assert(strstr(other, "ipv6") == NULL || kind == FILTER_BRIDGE_IPV6);
+	}
 }
 END_TEST
 
@@ -511,6 +555,7 @@ main(void)
 	tcase_add_test(tcase, without_a_network_there_is_no_card);
 	tcase_add_loop_test(tcase, every_filter_begins_with_who_may_send_and_ends_with_nobody, 0, FILTER_N_KINDS);
 	tcase_add_test(tcase, only_desktops_of_a_nat_network_are_kept_from_their_own_subnet);
+	tcase_add_test(tcase, only_a_card_that_is_told_to_carries_ipv6_and_nothing_of_a_router);
 	tcase_add_loop_test(tcase, what_a_bridge_cannot_do_is_refused_with_the_reason, 0, G_N_ELEMENTS(bridges));
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
