@@ -420,8 +420,8 @@ check_kept_disk(Desktop *desktop, gboolean there)
 	desktop->disk_gone = !there;
 	if (!there)
 		g_warning("the disk of %s was removed while it is used: what is in it is lost as soon as it is off. Save it first: "
-			  "virsh blockcopy %s vda --wait --finish --transient-job --dest FILE",
-			desktop->row->id, desktop->domain);
+			  "virsh blockcopy %s vda --shallow --wait --finish --transient-job --dest FILE; then stop it, and give FILE the name %s.qcow2",
+			desktop->row->id, desktop->domain, desktop->row->id);
 	desktop_mark(desktop);
 }
 
