@@ -12,6 +12,7 @@ from pool_books import Broken
 from test_libvirtd import libvirt
 
 PEOPLE = [f"person{i}" for i in range(3 if GUESTS else 9)]
+SOUGHT = () if GUESTS else ("line", "mine")  # more than the others
 STRANGER = """<domain type='{type}'><name>{name}</name><uuid>{uuid}</uuid><metadata>
 <carrel:desktop xmlns:carrel='https://carrel.invalid/1' instance='{instance}' pool='one' id='{id}' config='x' template=''/></metadata>
 <memory unit='MiB'>32</memory><vcpu>1</vcpu><os><type arch='x86_64'>hvm</type></os></domain>"""
@@ -64,7 +65,7 @@ class People(World):
         self.books.promised(pool, person, desktop, asked_at)
 
     def claim(self):
-        pool, person = self.a_pool(), self.random.choice(PEOPLE)
+        pool, person = self.random.choice([*self.pools, *SOUGHT]), self.random.choice(PEOPLE)
         self.ask_for(f"claim {pool} {person}", pool, person)
 
     def come_back(self):
@@ -179,8 +180,9 @@ class People(World):
             self.books.must_go |= mine
 
     def drain(self):
-        pool = self.a_pool()
-        drained = self.random.random() < 0.25  # mostly they are open, or little would happen
+        closed = [name for name, pool in self.pools.items() if pool["drained"]]
+        drained = not closed or self.random.random() < 0.25  # mostly they are open, or little would happen
+        pool = self.a_pool() if drained else self.random.choice(closed)
         if self.must(f"drain {pool} {'yes' if drained else 'no'}") == "ok":
             self.pools[pool]["drained"] = drained
 
@@ -215,9 +217,10 @@ class Admin(People):
 
     def drop_in(self):
         """What stands beside a pool's file counts before it; and goes again."""
-        name = self.a_pool()
+        lying = [name for name, pool in self.pools.items() if pool["dropped_in"]]
+        name = self.random.choice(lying) if lying and self.random.random() < 0.6 else self.a_pool()
         pool = self.pools[name]
-        if pool["dropped_in"] and self.random.random() < 0.6:
+        if pool["dropped_in"]:
             pool["dropped_in"] = {}
         else:
             what = self.random.choice(["max", "memory", "version", *(["queue"] if name in ("line", "mine") else []),
