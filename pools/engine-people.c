@@ -44,6 +44,8 @@ choose_spare(Engine *engine, const Pool *pool)
 	return best;
 }
 
+static void serve_waiting(Engine *engine, Pool *pool);
+
 static gboolean
 assign_row(Desktop *desktop, const char *user, GError **error)
 {
@@ -181,6 +183,7 @@ engine_claim(Engine *engine, const char *name, const char *user, GError **error)
 	if (!check_pool(engine, pool, name, error))
 		return NULL;
 	pool->claims++;
+	serve_waiting(engine, pool);
 	spare = choose_spare(engine, pool);
 	if (spare == NULL) {
 		g_autofree char *image = NULL;
@@ -424,6 +427,15 @@ give_spares(Engine *engine, Pool *pool, GPtrArray *waiting)
 			return;
 		g_ptr_array_remove_index(waiting, i);
 	}
+}
+
+/* Who waits goes before who comes, also when a spare came up a moment ago. */
+static void
+serve_waiting(Engine *engine, Pool *pool)
+{
+	g_autoptr(GPtrArray) waiting = list_waiting(engine, pool->name);
+
+	give_spares(engine, pool, waiting);
 }
 
 guint
