@@ -2,7 +2,7 @@
 // The browser's rows of first-frame: from the press of Open to a painted picture, and from a reload of the viewer to one. Times are
 // taken in the page. Arguments: INSTANCE.JSON ROUNDS. Prints rows of a Markdown table.
 import { readFileSync } from 'node:fs';
-import { launch, person, picture, waitFor, waitState } from '../lib/browser.mjs';
+import { launch, person, picture, waitFor, waitState, visit } from '../lib/browser.mjs';
 
 const instance = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const rounds = Number(process.argv[3] ?? 5);
@@ -21,7 +21,7 @@ const untilConnected = (page) => page.evaluate(() => new Promise((done) => {
 for (let round = 0; round < rounds; round++) {
 	const context = await person(browser, instance.portal);
 	const page = await context.newPage();
-	await page.goto('/');
+	await visit(page, '/');
 	await waitState(page, 'signed-out');
 	await page.fill('#user', user.name);
 	await page.fill('#password', user.password);

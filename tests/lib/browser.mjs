@@ -41,6 +41,22 @@ export async function person(browser, url, more = {}) {
 	return context;
 }
 
+/**
+ * Opens a page, and loads it anew where nothing comes of it, as a person would: Chromium drops requests whenever a network interface of
+ * the host comes or goes, and desktops bring some.
+ * @param {import('playwright-core').Page} page
+ * @param {string} path
+ */
+export async function visit(page, path) {
+	for (let tries = 3; tries > 0; tries--) {
+		await page.goto(path);
+		const came = page.waitForFunction(() => document.body.dataset.state, null, { timeout: 10_000 });
+		if (await came.then(() => true, () => false))
+			return;
+	}
+	throw new Error(`${path} stays blank`);
+}
+
 const shots = process.env.CARREL_SHOTS;
 
 /**

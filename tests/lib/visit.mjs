@@ -2,18 +2,18 @@
 // A person's visit in Chromium: sign in, open the desktop of the first pool, use it a little, sign out.
 //   node visit.mjs PORTAL USER PASSWORD
 // Its status is 0, or 77 when Chromium is not here.
-import { check, launch, person, picture, shot, waitFor, waitState } from './browser.mjs';
+import { check, launch, person, picture, shot, waitFor, waitState, visit } from './browser.mjs';
 
 const [portal, user, password] = process.argv.slice(2);
 const browser = await launch();
 try {
 	const page = await (await person(browser, portal)).newPage();
-	await page.goto('/');
+	await visit(page, '/');
 	await page.fill('#user', user);
 	await page.fill('#password', password);
 	await page.press('#password', 'Enter');
 	await waitState(page, 'portal');
-	await page.goto('/#/open/office');
+	await visit(page, '/#/open/office');
 	await waitState(page, 'connected', 120_000);
 	await waitFor('a picture', 30_000, async () => ((await picture(page))?.colours ?? 0) > 3);
 	await page.mouse.move(300, 300);

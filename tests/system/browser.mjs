@@ -12,7 +12,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { check, launch, person, picture, runSteps, shot, skip, stateOf, waitFor, waitState } from '../lib/browser.mjs';
+import { check, launch, person, picture, runSteps, shot, skip, stateOf, waitFor, waitState, visit } from '../lib/browser.mjs';
 
 const top = process.env.CARREL_TOP ?? join(dirname(fileURLToPath(import.meta.url)), '../..');
 const file = process.argv[2] ?? process.env.CARREL_INSTANCE ?? join(top, '_run/instance.json');
@@ -127,7 +127,7 @@ const inward = 'from the desktop: é € 漢';
 /** @type {[string, () => Promise<void>][]} */
 const steps = [
 	['a wrong password is told', async () => {
-		await page.goto('/');
+		await visit(page, '/');
 		await waitState(page, 'signed-out');
 		await shot(page, 'sign-in');
 		await signIn('certainly wrong');
