@@ -106,8 +106,8 @@ compare(Engine *engine, const Pool *pool, const PoolFile *file, GStrvBuilder *li
 	PoolCounts counts = pool_counts(engine, pool);
 
 	if (*differences == '\0') {
-		if (pool->fault || !pool->present)
-			add(lines, pool->name, pool->fault ? "its file is good again" : "is back");
+		if (pool->fault)
+			add(lines, pool->name, "its file is good again");
 		return;
 	}
 	add(lines, pool->name, "%s", differences);
@@ -136,7 +136,7 @@ preview_file(Engine *engine, const char *path, GStrvBuilder *lines, GStrvBuilder
 	}
 	if (file == NULL)
 		add(lines, name, pool && pool->file ? "its file has faults: it would stay as it is" : "its file has faults: there would be no such pool");
-	else if (pool == NULL || pool->file == NULL)
+	else if (pool == NULL || pool->file == NULL || !pool->present)
 		add(lines, name, "would be added, with %" G_GINT64_FORMAT " desktop%s kept ready", file->spare, file->spare == 1 ? "" : "s");
 	else
 		compare(engine, pool, file, lines);
