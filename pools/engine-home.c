@@ -10,7 +10,9 @@
 
 #define ID_DIGITS 16
 #define PLUG_DEADLINE_MS 60000
-#define MOUNT_S	   90 /* a file system that was not unmounted is checked before; from its being plugged in to the agent's word */
+/* From its being plugged in to the agent's word. The agent has deadlines of its own for each step, minutes for a check or for the first copy:
+ * a VM that ended in the middle of one would be what damages the files. */
+#define MOUNT_S	   600
 #define RELEASE_S  20
 #define RETRY_S	   1
 

@@ -67,16 +67,22 @@ hand_out(Desktop *desktop)
 	plan_pool_soon(desktop->engine, desktop->row->pool);
 }
 
+static void
+say_unable(const Pool *pool, GError **error)
+{
+	g_set_error(error, CARREL_ERROR, CARREL_ERROR_CONFIG, "the pool %s can make no desktop: %s", pool->name,
+		pool->obstacle	? pool->obstacle
+		: pool->fault	? pool->fault
+				: "its host is not known yet");
+}
+
 static gboolean
 may_order(Engine *engine, const Pool *pool, GError **error)
 {
 	PoolCounts counts = pool_counts(engine, pool);
 
 	if (!counts.able) {
-		g_set_error(error, CARREL_ERROR, CARREL_ERROR_CONFIG, "the pool %s can make no desktop: %s", pool->name,
-			pool->obstacle	? pool->obstacle
-			: pool->fault	? pool->fault
-					: "its host is not known yet");
+		say_unable(pool, error);
 		return FALSE;
 	}
 	if (!decide_may_claim(&counts)) {
@@ -119,12 +125,18 @@ people_say_held(const Desktop *desktop, GError **error)
 static gboolean
 start(Desktop *desktop, Pool *pool, GError **error)
 {
+	const Engine *engine = desktop->engine;
+
 	if (desktop->hold) {
 		people_say_held(desktop, error);
 		return FALSE;
 	}
 	if (desktop->busy)
 		return TRUE;
+	if (pool->file == NULL || engine->facts == NULL) {
+		say_unable(pool, error);
+		return FALSE;
+	}
 	if (!desktops_move(desktop->engine->store, desktop->row, DESKTOP_STARTING, DESKTOP_INTENT_START, "", engine_now(), error))
 		return FALSE;
 	effect_start(desktop, pool);

@@ -171,7 +171,7 @@ forget_failures(Engine *engine, const char *pool)
 static void
 plan_homes(Engine *engine, const char *pool)
 {
-	g_autoptr(GPtrArray) desktops = list(engine, pool);
+	const GPtrArray *desktops = desktops_of_pool(engine, pool);
 
 	for (guint i = 0; i < desktops->len; i++)
 		home_plan(desktops->pdata[i]);

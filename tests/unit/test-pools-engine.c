@@ -451,6 +451,23 @@ START_TEST(entitlement_is_by_user_and_group)
 }
 END_TEST
 
+/* Nothing is known of its hardware then. */
+START_TEST(a_kept_desktop_is_not_started_while_its_pools_file_never_was_good)
+{
+	g_autofree char *file = g_build_filename(folder, "pools.d", "office.pool", NULL);
+	g_autoptr(DesktopRow) row = desktops_insert(store, "office", "none@1", "anna", TRUE, 1000, NULL);
+	g_autoptr(GError) error = NULL;
+
+	move(row, DESKTOP_ASSIGNED);
+	move(row, DESKTOP_OFF);
+	ck_assert(g_file_set_contents(file, "[Pool]\nKind=persistent\n", -1, NULL));
+	start();
+	ck_assert_ptr_null(engine_claim(engine, "office", "anna", &error));
+	ck_assert(g_error_matches(error, CARREL_ERROR, CARREL_ERROR_CONFIG));
+	ck_assert_str_eq(engine_desktop_of(engine, "office", "anna")->state, "off");
+}
+END_TEST
+
 START_TEST(draining_survives_a_restart_and_hands_nothing_out)
 {
 	g_autoptr(GError) error = NULL;
@@ -616,6 +633,7 @@ main(void)
 	tcase_add_test(tcase, a_claim_makes_a_desktop_where_there_is_none);
 	tcase_add_test(tcase, a_table_that_contradicts_itself_hands_nothing_out);
 	tcase_add_test(tcase, entitlement_is_by_user_and_group);
+	tcase_add_test(tcase, a_kept_desktop_is_not_started_while_its_pools_file_never_was_good);
 	tcase_add_test(tcase, draining_survives_a_restart_and_hands_nothing_out);
 	tcase_add_test(tcase, what_is_held_is_neither_started_nor_thrown_away);
 	tcase_add_loop_test(tcase, what_runs_or_is_nobodys_to_keep_is_not_held, 0, 2);
