@@ -218,18 +218,15 @@ make_volumes(virStoragePoolPtr storage, const VmPlace *place, const DomainSpec *
 
 /* The schema says no more than that something is wrong; who reads the document without it often says what. */
 static void
-set_refusal(virConnectPtr connection, const char *xml, GError **error)
+set_schema_error(virConnectPtr connection, const char *xml, GError **error)
 {
-	g_autofree char *arguments = NULL;
-	gboolean by_schema = virGetLastErrorCode() == VIR_ERR_XML_INVALID_SCHEMA;
+	g_autofree char *arguments = virConnectDomainXMLToNative(connection, "qemu-argv", xml, 0);
 
-	if (by_schema)
-		arguments = virConnectDomainXMLToNative(connection, "qemu-argv", xml, 0);
 	if (arguments)
 		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_CONFIG,
 			"[Desktop] Xml= has an element or an attribute that libvirt does not know");
 	else
-		host_set_error(error, by_schema ? "[Desktop] Xml=" : "starting it");
+		host_set_error(error, "[Desktop] Xml=");
 }
 
 /* @fresh: with a new overlay. An earlier call may have made it after all, when nobody waited for that call any longer. */
@@ -254,8 +251,8 @@ create(virConnectPtr connection, const VmPlace *place, const DomainSpec *spec, g
 		return NULL;
 	domain = virDomainCreateXML(connection, xml, flags);
 	if (domain == NULL) {
-		if (spec->devices)
-			set_refusal(connection, xml, error);
+		if (virGetLastErrorCode() == VIR_ERR_XML_INVALID_SCHEMA)
+			set_schema_error(connection, xml, error);
 		else
 			network_set_error(spec->network, "starting it", error);
 		if (fresh)
