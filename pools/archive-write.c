@@ -296,6 +296,21 @@ check_free(const char *file, gboolean replace, GError **error)
 	return FALSE;
 }
 
+/* Its name, too, is on the disk then: who hears that the desktop is in the file may remove the desktop. */
+static gboolean
+put_in_place(const Writer *writer, const char *partial, GError **error)
+{
+	g_autofree char *folder = g_path_get_dirname(writer->file);
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	gboolean ok = fd >= 0 && rename(partial, writer->file) == 0 && fsync(fd) == 0;
+
+	if (!ok)
+		archive_set_errno(error, writer->file);
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
 static gboolean
 write_aside(Writer *writer, gboolean replace, const Archive *about, const char *disk, const Image *image, GError **error)
 {
@@ -307,11 +322,9 @@ write_aside(Writer *writer, gboolean replace, const Archive *about, const char *
 		archive_set_errno(error, partial);
 		return FALSE;
 	}
-	if (put_all(writer, about, disk, image, error) && check_free(writer->file, replace, error)) {
-		if (rename(partial, writer->file) == 0)
-			return TRUE;
-		archive_set_errno(error, writer->file);
-	}
+	if (put_all(writer, about, disk, image, error) && check_free(writer->file, replace, error) &&
+		put_in_place(writer, partial, error))
+		return TRUE;
 	g_unlink(partial);
 	return FALSE;
 }
