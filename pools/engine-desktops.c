@@ -275,6 +275,8 @@ carry_out(Desktop *desktop, LifeAction action)
 		break;
 	case LIFE_AGAIN:
 		desktop->begun = FALSE;
+		if (desktop->row->state == DESKTOP_STARTING)
+			people_start_again(desktop);
 		break;
 	case LIFE_DESTROY:
 		if (desktop->busy || home_release(desktop))

@@ -143,6 +143,21 @@ start(Desktop *desktop, Pool *pool, GError **error)
 	return TRUE;
 }
 
+void
+people_start_again(Desktop *desktop)
+{
+	Pool *pool = pools_find(desktop->engine, desktop->row->pool);
+	g_autoptr(GError) error = NULL;
+
+	if (pool && pool->file && desktop->engine->facts) {
+		effect_start(desktop, pool);
+		return;
+	}
+	if (pool)
+		say_unable(pool, &error);
+	desktop_apply(desktop, LIFE_BROKEN, error ? error->message : "its pool has no file any more");
+}
+
 static gboolean
 check_pool(Engine *engine, const Pool *pool, const char *name, GError **error)
 {

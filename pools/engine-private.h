@@ -151,6 +151,7 @@ void home_forget(Desktop *desktop);	 /* nothing of the desktop is left: another 
 
 /* engine-people.c: who gets which desktop, and who waits for one */
 Desktop *people_find(Engine *engine, const char *id); /* also by the id that its person waited with; NULL: none */
+void people_start_again(Desktop *desktop); /* it is starting, and nobody is at it any more */
 void people_say_held(const Desktop *desktop, GError **error); /* BUSY */
 guint people_plan(Engine *engine, Pool *pool, guint boots_free); /* how many boots it began */
 void people_place(Engine *engine, const Desktop *desktop, guint *place, guint *waiting); /* in the queue; 0: not in it */

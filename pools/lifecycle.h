@@ -33,7 +33,7 @@ typedef enum {
 	LIFE_NOTHING,
 	LIFE_WATCH,   /* it runs: open its port, wait for its agent */
 	LIFE_RESUME,  /* let it run */
-	LIFE_AGAIN,   /* it waits to be begun once more */
+	LIFE_AGAIN,   /* it is begun once more: started, or cloned when its turn comes */
 	LIFE_DESTROY, /* VM and disk */
 	LIFE_FORGET,  /* delete the row */
 } LifeAction;

@@ -90,20 +90,17 @@ class People(World):
         if any(desktop not in self.books.handed_out for desktop in self.books.leases.values()):
             self.empty_queue = True
 
-    def end(self, word):
-        _, desktop = self.a_lease()
-        if desktop is None:
-            return
+    def end(self, word, desktop):
         answer = self.command(f"{word} {desktop}")
         if answer is None or answer == "ok":
             self.books.may_go.add(desktop)
         if answer == "ok" and desktop not in self.books.kept:
             self.books.must_go.add(desktop)
-        return desktop, answer
+        return answer
 
     def reset(self):
-        desktop, answer = self.end("reset") or (None, None)
-        if answer == "ok" and desktop in self.books.kept and desktop not in self.books.discarded:
+        _, desktop = self.a_lease()
+        if desktop and self.end("reset", desktop) == "ok" and desktop in self.books.kept and desktop not in self.books.discarded:
             raise Broken(f"{desktop} is kept, and was reset")
 
     def stop(self):
@@ -112,7 +109,7 @@ class People(World):
         if desktop in self.books.made_to_keep:
             self.stop_kept(desktop)
         elif desktop:
-            self.end("stop")
+            self.end("stop", desktop)
 
     def stop_kept(self, desktop):
         answer = self.command(f"stop {desktop}")
@@ -167,7 +164,7 @@ class People(World):
         spares = sorted(set(self.before) - set(self.books.leases.values()))
         if spares:
             desktop = self.random.choice(spares)
-            if self.command(f"reset {desktop}") != "error":
+            if not (self.command(f"reset {desktop}") or "").startswith("error"):
                 self.books.may_go.add(desktop)
 
     def release(self):

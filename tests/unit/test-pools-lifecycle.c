@@ -51,8 +51,10 @@ keeps_what_is_kept(const Life *life, LifeEvent event, const LifeStep *step)
 	gboolean theirs = life->kept && life->used &&
 			  (life->state == DESKTOP_ASSIGNED || life->state == DESKTOP_OFF || life->state == DESKTOP_STARTING);
 
+	/* Begun again: one that starts does so with the disk that it has, any other would have a new one. */
 	return !theirs || event == LIFE_DISCARDED ||
-	       (step->action != LIFE_DESTROY && step->action != LIFE_FORGET && step->action != LIFE_AGAIN &&
+	       (step->action != LIFE_DESTROY && step->action != LIFE_FORGET &&
+		       !(step->action == LIFE_AGAIN && life->state != DESKTOP_STARTING) &&
 		       !(step->moves && (step->to == DESKTOP_RESETTING || step->to == DESKTOP_FAILED)));
 }
 
