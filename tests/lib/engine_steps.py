@@ -114,6 +114,7 @@ class People(World):
     def stop_kept(self, desktop):
         answer = self.command(f"stop {desktop}")
         self.books.may_go.add(desktop)
+        self.books.stopped.add(desktop)
         if answer == "ok" and desktop in self.books.kept:
             self.books.must_run.discard(desktop)
             self.books.must_be_off.add(desktop)

@@ -1,8 +1,12 @@
 """Searches the memory of running processes for secrets. Needs root."""
 # SPDX-License-Identifier: GPL-2.0-or-later
 import base64
+import bisect
 import os
 import secrets
+import subprocess
+import tempfile
+import threading
 
 from processes import command
 
@@ -54,37 +58,83 @@ def blocks(memory, start, end, size=65536):
         yield end - len(run), bytes(run)
 
 
+class _Search:
+    """grep -F, which looks for hundreds of needles in one pass over what it is given."""
+
+    def __init__(self, wanted):
+        """@wanted: needle to name."""
+        self.wanted = wanted
+        self.given, self.starts, self.where = 0, [], []  # of each block: its place in the whole, and (process, mapping, address)
+        self.needles = tempfile.NamedTemporaryFile()
+        self.needles.write(b"\n".join(wanted) + b"\n")
+        self.needles.flush()
+        self.grep = subprocess.Popen(["grep", "-aobF", "-f", self.needles.name], env={**os.environ, "LC_ALL": "C"},
+                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.found = []
+        self.reader = threading.Thread(target=lambda: self.found.extend(self.grep.stdout.read().splitlines()))
+        self.reader.start()
+
+    def look(self, block, process, mapping, address):
+        self.starts.append(self.given)
+        self.where.append((process, mapping, address))
+        self.grep.stdin.write(block + b"\n")  # so that nothing is found that begins in one block and ends in the next
+        self.given += len(block) + 1
+
+    def end(self):
+        """(name, process, mapping, address) of each find."""
+        self.grep.stdin.close()
+        self.reader.join()
+        if self.grep.wait() > 1:
+            raise OSError("grep failed")
+        self.needles.close()
+        for line in self.found:
+            at, needle = line.split(b":", 1)
+            i = bisect.bisect_right(self.starts, int(at)) - 1
+            process, mapping, address = self.where[i]
+            yield self.wanted[needle], process, mapping, address + int(at) - self.starts[i]
+
+
+def in_files(marks, paths):
+    """Which of @paths have one of @marks in them, as holders()."""
+    with tempfile.NamedTemporaryFile() as wanted:
+        wanted.write(b"\n".join(needle for secret in marks.values() for needle in needles(secret)) + b"\n")
+        wanted.flush()
+        grep = subprocess.run(["xargs", "-0", "grep", "-aoHF", "-f", wanted.name], input="\0".join([os.devnull, *paths]), text=True,
+                              errors="replace", stdout=subprocess.PIPE, env={**os.environ, "LC_ALL": "C"}, check=False)
+    return grep.stdout.splitlines()
+
+
 def holders(marks, pids):
     """Where @marks (name to secret) are in the memory of @pids: lines of text, and an empty list when they are nowhere."""
-    wanted = [(name, needle) for name, secret in marks.items() for needle in needles(secret)]
-    found = []
+    search = _Search({needle: name for name, secret in marks.items() for needle in needles(secret)})
     for pid in pids:
         try:
-            memory, name = os.open(f"/proc/{pid}/mem", os.O_RDONLY), command(pid)
+            memory = os.open(f"/proc/{pid}/mem", os.O_RDONLY)
         except (FileNotFoundError, ProcessLookupError):
             continue  # it ended meanwhile, and its memory with it
         try:
             for start, end, mapping in mappings(pid):
                 for at, block in blocks(memory, start, end):
-                    found += _search(block, wanted, at, f"{name} ({pid}), {mapping}")
+                    search.look(block, pid, mapping, at)
         except (FileNotFoundError, ProcessLookupError):
             continue
         finally:
             os.close(memory)
-    return found
+    return [f"{name} in {_said(pid)}, {mapping} at {at:#x}: {_excerpt(pid, at)}" for name, pid, mapping, at in search.end()]
 
 
-def _search(block, wanted, start, where):
-    found = []
-    for name, needle in wanted:
-        at, end_of_last = block.find(needle), -1
-        while at >= 0:
-            if at != end_of_last:
-                found.append(f"{name} in {where} at {start + at:#x}: {_excerpt(block, at)}")
-            end_of_last = at + len(needle)
-            at = block.find(needle, end_of_last)
-    return found
+def _said(pid):
+    try:
+        return f"{command(pid)} ({pid})"
+    except (FileNotFoundError, ProcessLookupError):
+        return f"({pid}, which has ended)"
 
 
-def _excerpt(block, at):
-    return bytes(c if 32 <= c < 127 else ord(".") for c in block[max(0, at - 64):at + 96]).decode()
+def _excerpt(pid, at):
+    """What is there now."""
+    try:
+        with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+            memory.seek(at - 64)
+            return bytes(c if 32 <= c < 127 else ord(".") for c in memory.read(160)).decode()
+    except (OSError, ValueError):
+        return "gone meanwhile"

@@ -111,6 +111,7 @@ class Books:
         self.kept_strangers = set()
         self.turns = {}
         self.must_be_off, self.must_run = set(), set()
+        self.stopped = set()       # kept desktops that somebody stopped: they may take a while to be off
         self.earlier, self.last, self.unordered = {}, {}, set()  # of check_order(): tables; pools whose files change
 
     def promised(self, pool, person, desktop, asked_at):
@@ -186,7 +187,7 @@ class Books:
                 raise Broken(f"the VM {uuid} is {name}'s by its name, and {by_uuid[uuid]}'s by the table")
         for desktop in self.leases.values():
             row = table.get(desktop)
-            if desktop in self.seen_running and desktop not in self.may_go and (row is None or row["uuid"] not in now.domains):
+            if desktop in self.seen_running - self.may_go - self.stopped and (row is None or row["uuid"] not in now.domains):
                 raise Broken(f"the VM of {desktop} ended under its person")
         for desktop in (self.kept - self.discarded & set(table)) | self.kept_strangers:
             if desktop not in now.kept:
@@ -302,5 +303,6 @@ class Books:
         self.leases = held
         self.seen_running = {desktop for desktop in held.values() if table[desktop]["state"] == "assigned"}
         self.may_go, self.must_go, self.asked, self.unordered = set(), set(), set(), set()
+        self.stopped = {desktop for desktop in self.stopped if desktop in table and table[desktop]["state"] != "off"}
         self.discarded -= set(held.values())  # nobody heard it
         self.nobody_knows()
