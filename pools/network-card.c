@@ -60,7 +60,7 @@ add_rate(GString *xml, const char *direction, guint64 bits)
 {
 	if (bits > 0)
 		g_string_append_printf(xml, "<%s average='%" G_GUINT64_FORMAT "'/>", direction,
-		        MAX(bits / BITS_OF_KILOBYTE, 1));
+			MAX(bits / BITS_OF_KILOBYTE, 1));
 }
 
 static void
@@ -69,10 +69,10 @@ add_source(GString *xml, const NetworkCard *card)
 	/* Isolated from the bridge's other ports: nothing goes from desktop to desktop below the filters
 	 * either. */
 	g_autofree char *source = card->network
-	        ? g_markup_printf_escaped(
+		? g_markup_printf_escaped(
 	                  "<interface type='network'><source network='%s'/><port isolated='yes'/>",
 	                  card->network)
-	        : g_markup_printf_escaped("<interface type='bridge'><source bridge='%s'/>", card->bridge);
+		: g_markup_printf_escaped("<interface type='bridge'><source bridge='%s'/>", card->bridge);
 
 	g_string_append(xml, source);
 	if (card->vlan > 0)

@@ -33,7 +33,7 @@ uuid_of(const char *name)
 	g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, name, -1);
 
 	return g_strdup_printf(
-	        "%.8s-%.4s-4%.3s-8%.3s-%.12s", digest, digest + 8, digest + 12, digest + 15, digest + 18);
+		"%.8s-%.4s-4%.3s-8%.3s-%.12s", digest, digest + 8, digest + 12, digest + 15, digest + 18);
 }
 
 typedef struct {
@@ -46,7 +46,7 @@ static void
 add(Rules *rules, const char *direction, const char *action, const char *match)
 {
 	g_string_append_printf(rules->xml, "<rule action='%s' direction='%s' priority='%u'>%s</rule>", action,
-	        direction, ++rules->priority, match);
+		direction, ++rules->priority, match);
 }
 
 /* What all share: a card is who it is. What is sent by another's hardware address is dropped before anything
@@ -65,7 +65,7 @@ static void
 add_question_for_address(Rules *rules, const char *from, const char *to)
 {
 	g_autofree char *match = g_strdup_printf(
-	        "<ip srcipaddr='%s'%s protocol='udp' srcportstart='68' dstportstart='67'/>", from, to);
+		"<ip srcipaddr='%s'%s protocol='udp' srcportstart='68' dstportstart='67'/>", from, to);
 
 	add(rules, "out", "accept", match);
 }
@@ -75,7 +75,7 @@ add_own_subnet(Rules *rules, const char *host, guint prefix)
 {
 	g_autofree char *to_host = g_markup_printf_escaped("<ip srcipaddr='$IP' dstipaddr='%s'/>", host);
 	g_autofree char *to_others =
-	        g_markup_printf_escaped("<ip dstipaddr='%s' dstipmask='%u'/>", host, prefix);
+		g_markup_printf_escaped("<ip dstipaddr='%s' dstipmask='%u'/>", host, prefix);
 
 	/* Sent to the host's hardware address, a packet for a neighbour would be routed to it: the ports'
 	 * isolation ends at layer 2. */
@@ -90,15 +90,15 @@ static void
 add_ipv6(Rules *rules)
 {
 	static const char *const accepted[] = {
-	        /* all but a router's advertisements (134), redirects (137) and renumbering (138) */
-	        "protocol='icmpv6' type='0' typeend='133'",
-	        "protocol='icmpv6' type='135' typeend='136'",
-	        "protocol='icmpv6' type='139' typeend='255'",
-	        /* all but what goes to a DHCP client, which does not look from which port */
-	        "protocol='udp' dstportstart='0' dstportend='545'",
-	        "protocol='udp' dstportstart='547' dstportend='65535'",
-	        "protocol='tcp'",
-	        "protocol='esp'",
+		/* all but a router's advertisements (134), redirects (137) and renumbering (138) */
+		"protocol='icmpv6' type='0' typeend='133'",
+		"protocol='icmpv6' type='135' typeend='136'",
+		"protocol='icmpv6' type='139' typeend='255'",
+		/* all but what goes to a DHCP client, which does not look from which port */
+		"protocol='udp' dstportstart='0' dstportend='545'",
+		"protocol='udp' dstportstart='547' dstportend='65535'",
+		"protocol='tcp'",
+		"protocol='esp'",
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(accepted); i++) {
@@ -137,7 +137,7 @@ network_filter_xml(const char *name, FilterKind kind, const char *host, guint pr
 {
 	g_autofree char *uuid = uuid_of(name);
 	g_autofree char *head =
-	        g_markup_printf_escaped("<filter name='%s' chain='root'><uuid>%s</uuid>", name, uuid);
+		g_markup_printf_escaped("<filter name='%s' chain='root'><uuid>%s</uuid>", name, uuid);
 	Rules rules = {g_string_new(head), 0};
 
 	add_rules(&rules, kind, host, prefix);
@@ -179,10 +179,10 @@ network_filter_ensure(
 		return TRUE; /* libvirt's test driver has no filters, and no guests */
 	if (filter == NULL) {
 		host_set_error(error,
-		        "the filter of the desktops' network cards, without which they get none "
-		        "(Debian: libvirt-daemon-driver-nwfilter and iptables, which brings ebtables; carrel "
-		        "doctor says "
-		        "what is missing)");
+			"the filter of the desktops' network cards, without which they get none "
+			"(Debian: libvirt-daemon-driver-nwfilter and iptables, which brings ebtables; carrel "
+			"doctor says "
+			"what is missing)");
 		return FALSE;
 	}
 	virNWFilterFree(filter);

@@ -74,7 +74,7 @@ static char *
 dotted(guint32 address)
 {
 	return g_strdup_printf(
-	        "%u.%u.%u.%u", address >> 24, address >> 16 & 255, address >> 8 & 255, address & 255);
+		"%u.%u.%u.%u", address >> 24, address >> 16 & 255, address >> 8 & 255, address & 255);
 }
 
 /* Leases are short: every desktop has a new MAC address, and thousands may come and go in a day. */
@@ -86,9 +86,9 @@ network_xml(const NetworkCard *card, const char *bridge, const Subnet *subnet)
 	g_autofree char *first = dotted(subnet->address + 2);
 	g_autofree char *last = dotted(subnet->address + (1u << (32 - subnet->prefix)) - 2);
 	g_autofree char *head = g_markup_printf_escaped(
-	        "<name>%s</name><bridge name='%s' stp='off' delay='0'/>", card->network, bridge);
+		"<name>%s</name><bridge name='%s' stp='off' delay='0'/>", card->network, bridge);
 	g_autofree char *address =
-	        g_markup_printf_escaped("<ip address='%s' prefix='%u'><dhcp><range start='%s' end='%s'>"
+		g_markup_printf_escaped("<ip address='%s' prefix='%u'><dhcp><range start='%s' end='%s'>"
 	                                "<lease expiry='15' unit='minutes'/></range></dhcp></ip>",
 	                host, subnet->prefix, first, last);
 
@@ -137,8 +137,8 @@ create(virConnectPtr connection, const NetworkCard *card, GError **error)
 	add_networks_of_libvirt(connection, used);
 	if (!subnet_choose(used, seed, &subnet)) {
 		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_EXHAUSTED,
-		        "no address range in 10.0.0.0/8 is free on this host for the network of the "
-		        "desktops: use Mode=bridge or none");
+			"no address range in 10.0.0.0/8 is free on this host for the network of the "
+			"desktops: use Mode=bridge or none");
 		return NULL;
 	}
 	bridge = g_strdup_printf("cr%08x", seed);
@@ -146,8 +146,8 @@ create(virConnectPtr connection, const NetworkCard *card, GError **error)
 	network = virNetworkCreateXML(connection, xml);
 	if (network == NULL)
 		host_set_error(error,
-		        "the network of the desktops (libvirt needs dnsmasq and the kernel's nftables or "
-		        "iptables for it)");
+			"the network of the desktops (libvirt needs dnsmasq and the kernel's nftables or "
+			"iptables for it)");
 	return network;
 }
 
@@ -176,13 +176,13 @@ ensure_network(virConnectPtr connection, const NetworkCard *card, GError **error
 		return FALSE;
 	if (host == NULL || prefix == NULL) {
 		g_set_error(error, CARREL_ERROR, CARREL_ERROR_FAILED,
-		        "libvirt's network %s has no address: who changed it? Remove it "
-		        "(virsh net-destroy), and it is made anew",
-		        card->network);
+			"libvirt's network %s has no address: who changed it? Remove it "
+			"(virsh net-destroy), and it is made anew",
+			card->network);
 		return FALSE;
 	}
 	return network_filter_ensure(
-	        connection, card->filter, host, (guint)g_ascii_strtoull(prefix, NULL, 10), error);
+		connection, card->filter, host, (guint)g_ascii_strtoull(prefix, NULL, 10), error);
 }
 
 /* libvirt gives the kernel the VLAN's number whether or not the bridge looks at it: on one that does not, the
@@ -193,18 +193,18 @@ why_no_vlan(const NetworkCard *card, const char *folder, gulong libvirt_version)
 	g_autofree char *file = g_build_filename(folder, "vlan_filtering", NULL);
 	g_autofree char *filtering = NULL;
 	g_autofree char *instead = g_strdup_printf(
-	        "or make a bridge with the interface of VLAN %u in it, and use Mode=bridge", card->vlan);
+		"or make a bridge with the interface of VLAN %u in it, and use Mode=bridge", card->vlan);
 
 	if (libvirt_version < VLAN_MIN)
 		return g_strdup_printf("libvirt puts no card into a VLAN of a Linux bridge before its "
 		                       "version 11.0: upgrade it, %s",
-		        instead);
+			instead);
 	if (g_file_get_contents(file, &filtering, NULL, NULL) && *filtering == '1')
 		return NULL;
 	return g_strdup_printf(
-	        "the bridge %s does not look at VLANs: ip link set %s type bridge vlan_filtering 1, and put "
-	        "VLAN %u on its uplink (bridge vlan add); %s",
-	        card->bridge, card->bridge, card->vlan, instead);
+		"the bridge %s does not look at VLANs: ip link set %s type bridge vlan_filtering 1, and put "
+		"VLAN %u on its uplink (bridge vlan add); %s",
+		card->bridge, card->bridge, card->vlan, instead);
 }
 
 char *
@@ -215,13 +215,13 @@ network_why_no_bridge(const NetworkCard *card, const char *classes, gulong libvi
 
 	if (!g_file_test(interface, G_FILE_TEST_EXISTS))
 		return g_strdup_printf(
-		        "there is no bridge %s on this host: make it, or name another in Bridge=",
-		        card->bridge);
+			"there is no bridge %s on this host: make it, or name another in Bridge=",
+			card->bridge);
 	/* Open vSwitch has VLANs, but passes by the host's filters. */
 	if (!g_file_test(folder, G_FILE_TEST_IS_DIR))
 		return g_strdup_printf("%s is not a bridge of Linux's own: on no other can desktops be kept "
 		                       "from pretending to be others",
-		        card->bridge);
+			card->bridge);
 	return card->vlan > 0 ? why_no_vlan(card, folder, libvirt_version) : NULL;
 }
 
@@ -262,11 +262,11 @@ network_set_error(const NetworkCard *card, const char *what, GError **error)
 	static const struct {
 		const char *word, *advice;
 	} hints[] = {
-	        {"(tc ",
+		{"(tc ",
 	                "RateUp= and RateDown= need the kernel's traffic control: its modules sch_htb, "
 	                "sch_sfq, sch_ingress, cls_fw, cls_u32 "
 	                "and act_police"},
-	        {"ebtables",
+		{"ebtables",
 	                "the filter of its network card needs ebtables, and the kernel's nf_tables of "
 	                "bridges or ebtables"},
 	};
@@ -278,7 +278,7 @@ network_set_error(const NetworkCard *card, const char *what, GError **error)
 			advice = hints[i].advice;
 	}
 	g_autofree char *both = g_strdup_printf(
-	        "%s%s%s%s", what, advice ? " (" : "", advice ? advice : "", advice ? ")" : "");
+		"%s%s%s%s", what, advice ? " (" : "", advice ? advice : "", advice ? ")" : "");
 
 	host_set_error(error, both);
 }

@@ -6,6 +6,7 @@
 #include "broker/common/settings.h"
 #include "pools/calendar.h"
 #include "pools/images.h"
+#include "pools/pool-file-private.h"
 #include "pools/xml-fragment.h"
 
 #include <net/if.h>
@@ -18,15 +19,14 @@
 #define NAME_MAX_CHARS 32
 #define DROP_IN_SUFFIX ".conf"
 #define DROP_INS_MAX   100
-#define GRACE	       "15min"
-#define GRACE_S	       (15 * 60)
+#define GRACE	       "15min" /* POOL_GRACE_S */
 /* Screens tell of input every two seconds, and people read. */
 #define IDLE_MIN_S 10
 #define RATE_MIN 64000
 #define RATE_MAX (G_GINT64_CONSTANT(100) * 1000 * 1000 * 1000)
 
 static const char *const kind_words[] = {"floating", "persistent", "lab", NULL};
-static const char *const reset_words[] = {"never", "logout", "disconnect", "schedule", NULL};
+const char *const pool_reset_words[] = {"never", "logout", "disconnect", "schedule", NULL};
 static const char *const instant_words[] = {"auto", "no", NULL};
 static const char *const accel_words[] = {"auto", "kvm", "tcg", NULL};
 static const char *const os_words[] = {"auto", "linux", "windows", NULL};
@@ -34,7 +34,7 @@ static const char *const firmware_words[] = {"bios", "uefi", "uefi-secure", NULL
 static const char *const clipboard_words[] = {"both", "to-desktop", "from-desktop", "off", NULL};
 static const char *const usb_words[] = {"off", "on", NULL};
 static const char *const transfer_words[] = {"off", "both", "to-desktop", "from-desktop", NULL};
-static const char *const mode_words[] = {"nat", "bridge", "vlan", "isolated", "none", NULL};
+const char *const pool_mode_words[] = {"nat", "bridge", "vlan", "isolated", "none", NULL};
 
 static gboolean
 check_image(const void *field, char **why)
@@ -177,7 +177,7 @@ static const Setting table[] = {
 	{"Pool", "Max", SETTING_INT, AT(max), "10", 1, 10000},
 	{"Pool", "Queue", SETTING_INT, AT(queue), "100", 0, 10000},
 	{"Pool", "Schedule", SETTING_LIST, AT(schedule), .check = check_schedule},
-	{"Pool", "Reset", SETTING_ENUM, AT(reset), "logout", .words = reset_words},
+	{"Pool", "Reset", SETTING_ENUM, AT(reset), "logout", .words = pool_reset_words},
 	{"Pool", "ResetAt", SETTING_LIST, AT(reset_at), .check = check_reset_at},
 	{"Pool", "Grace", SETTING_DURATION, AT(grace), GRACE, 10, 30 * 86400},
 	{"Pool", "Snapshots", SETTING_INT, AT(snapshots), "0", 0, 16},
@@ -206,7 +206,7 @@ static const Setting table[] = {
 	{"Policy", "IdleDisconnect", SETTING_DURATION, AT(idle_disconnect), "0", 0, 30 * 86400, .named = TRUE, .check = check_idle},
 	{"Policy", "SessionLimit", SETTING_DURATION, AT(session_limit), "0", 0, 30 * 86400, .named = TRUE},
 	{"Policy", "Extend", SETTING_DURATION, AT(extend), "0", 0, 30 * 86400, .named = TRUE},
-	{"Network", "Mode", SETTING_ENUM, AT(mode), "nat", .words = mode_words},
+	{"Network", "Mode", SETTING_ENUM, AT(mode), "nat", .words = pool_mode_words},
 	{"Network", "Bridge", SETTING_NAME, AT(bridge), .check = check_bridge},
 	{"Network", "Vlan", SETTING_INT, AT(vlan), "0", 0, 4094},
 	{"Network", "Dhcp", SETTING_BOOL, AT(dhcp), "yes"},
@@ -303,128 +303,6 @@ pool_file_add_fault(GPtrArray **faults, const char *path, const char *key, const
 	g_ptr_array_add(*faults, fault);
 }
 
-/* A key that has a fault already holds its fallback: nothing may be concluded from that. */
-static gboolean
-is_sound(GPtrArray *faults, const char *key)
-{
-	for (guint i = 0; faults && i < faults->len; i++) {
-		if (g_strcmp0(((SettingsFault *)faults->pdata[i])->key, key) == 0)
-			return FALSE;
-	}
-	return TRUE;
-}
-
-static void
-check_network(const PoolFile *file, const char *path, GPtrArray **faults)
-{
-	const char *mode = mode_words[file->mode];
-	gboolean on_bridge = file->mode == POOL_NETWORK_BRIDGE || file->mode == POOL_NETWORK_VLAN;
-
-	if (!is_sound(*faults, "Network/Mode"))
-		return;
-	if (on_bridge && file->bridge == NULL && is_sound(*faults, "Network/Bridge"))
-		pool_file_add_fault(faults, path, "Network/Mode", "%s needs the name of a bridge of this host in Bridge=", mode);
-	if (!on_bridge && file->bridge != NULL)
-		pool_file_add_fault(faults, path, "Network/Bridge", "has no effect with Mode=%s: remove it, or set Mode=bridge or vlan", mode);
-	if (file->mode == POOL_NETWORK_VLAN && file->vlan == 0 && is_sound(*faults, "Network/Vlan"))
-		pool_file_add_fault(faults, path, "Network/Mode", "vlan needs the VLAN's number, 1 to 4094, in Vlan=");
-	if (file->mode != POOL_NETWORK_VLAN && file->vlan != 0)
-		pool_file_add_fault(faults, path, "Network/Vlan", "has no effect with Mode=%s: remove it, or set Mode=vlan", mode);
-	if (!on_bridge && file->ipv6)
-		pool_file_add_fault(faults, path, "Network/Ipv6",
-			"cannot be carried with Mode=%s: remove it, or set Mode=bridge or vlan, where the bridge's own network has it", mode);
-	if (file->mode != POOL_NETWORK_ISOLATED && !file->dhcp)
-		pool_file_add_fault(faults, path, "Network/Dhcp",
-			"has no effect with Mode=%s: remove it, or set Mode=isolated. Elsewhere a desktop may use no address but one "
-			"that it was given by DHCP",
-			mode);
-	if (file->mode == POOL_NETWORK_NONE && (file->rate_up != 0 || file->rate_down != 0))
-		pool_file_add_fault(faults, path, file->rate_up != 0 ? "Network/RateUp" : "Network/RateDown",
-			"has no effect with Mode=none: remove it");
-}
-
-/* Desktops kept ready, and how many there may be. */
-static void
-check_numbers(const PoolFile *file, const char *path, GPtrArray **faults)
-{
-	gint64 most = is_sound(*faults, "Pool/Schedule") ? calendar_spare_max((const char *const *)file->schedule) : -1;
-
-	if (file->spare <= file->max && file->spare + file->parked > file->max && is_sound(*faults, "Pool/Parked") &&
-		is_sound(*faults, "Pool/Max"))
-		pool_file_add_fault(faults, path, "Pool/Parked",
-			"%" G_GINT64_FORMAT " parked desktops beside Spare=%" G_GINT64_FORMAT
-			" are more than Max=%" G_GINT64_FORMAT " allows in all",
-			file->parked, file->spare, file->max);
-	if (file->spare > file->max && is_sound(*faults, "Pool/Spare") && is_sound(*faults, "Pool/Max"))
-		pool_file_add_fault(faults, path, "Pool/Spare",
-			"%" G_GINT64_FORMAT " desktops kept ready are more than Max=%" G_GINT64_FORMAT " allows in all",
-			file->spare, file->max);
-	if (most > file->max && is_sound(*faults, "Pool/Max"))
-		pool_file_add_fault(faults, path, "Pool/Schedule",
-			"%" G_GINT64_FORMAT " desktops kept ready are more than Max=%" G_GINT64_FORMAT " allows in all", most,
-			file->max);
-}
-
-static gboolean
-limits_somebody(const PoolFile *file)
-{
-	for (guint i = 0; i < file->exceptions->len; i++) {
-		const SettingsSection *exception = file->exceptions->pdata[i];
-
-		if (((const PoolFile *)exception->target)->session_limit > 0)
-			return TRUE;
-	}
-	return file->session_limit > 0;
-}
-
-/* What a Reset= does not go by is refused, so that nobody believes that it does. */
-static void
-check_times(const PoolFile *file, const char *path, GPtrArray **faults)
-{
-	const char *reset = reset_words[file->reset];
-	gboolean sound = is_sound(*faults, "Pool/Reset");
-
-	if (sound && file->reset == POOL_RESET_SCHEDULE && file->reset_at[0] == NULL && is_sound(*faults, "Pool/ResetAt"))
-		pool_file_add_fault(faults, path, "Pool/Reset", "schedule needs times in ResetAt=");
-	if (sound && file->reset != POOL_RESET_SCHEDULE && file->reset_at[0] != NULL)
-		pool_file_add_fault(faults, path, "Pool/ResetAt", "has no effect with Reset=%s: remove it, or set Reset=schedule", reset);
-	if (sound && file->reset != POOL_RESET_DISCONNECT && file->grace != GRACE_S)
-		pool_file_add_fault(faults, path, "Pool/Grace", "has no effect with Reset=%s: remove it, or set Reset=disconnect", reset);
-	if (file->extend > 0 && !limits_somebody(file) && is_sound(*faults, "Policy/SessionLimit"))
-		pool_file_add_fault(faults, path, "Policy/Extend", "has no effect without a limit: remove it, or set SessionLimit=");
-}
-
-/* What no single key can be blamed for. */
-static void
-check_together(const PoolFile *file, const char *path, GPtrArray **faults)
-{
-	check_numbers(file, path, faults);
-	check_times(file, path, faults);
-	if (file->parked > 0 && file->instant == POOL_INSTANT_NO && is_sound(*faults, "Pool/Parked") && is_sound(*faults, "Pool/Instant"))
-		pool_file_add_fault(faults, path, "Pool/Parked",
-			"desktops that boot cannot be parked: remove it, or set Instant=auto");
-	check_network(file, path, faults);
-}
-
-/* What a kind of desktop makes of the other keys. */
-static void
-check_kind(const PoolFile *file, const char *path, GPtrArray **faults)
-{
-	if (!is_sound(*faults, "Pool/Kind"))
-		return;
-	if (file->kind == POOL_PERSISTENT && file->parked > 0)
-		pool_file_add_fault(faults, path, "Pool/Parked", "persistent desktops boot, so none can be parked: remove it");
-	if (file->home > 0 && file->snapshots > 0)
-		pool_file_add_fault(faults, path, "Pool/Snapshots",
-			"cannot be taken beside Home=: a desktop that goes back would damage the disk that does not. Remove one of them");
-	if (file->kind == POOL_LAB && file->reset == POOL_RESET_NEVER)
-		pool_file_add_fault(faults, path, "Pool/Reset", "a lab begins each session clean: set logout, disconnect or schedule");
-	if (file->kind == POOL_LAB && file->mode != POOL_NETWORK_ISOLATED && file->mode != POOL_NETWORK_NONE && is_sound(*faults, "Network/Mode"))
-		pool_file_add_fault(faults, path, "Network/Mode", "%s lets a lab out: set Mode=isolated or none", mode_words[file->mode]);
-	if (file->kind == POOL_PERSISTENT && file->home > 0)
-		pool_file_add_fault(faults, path, "Pool/Home", "a persistent desktop is its person's with all that is in it: remove it, or set Kind=floating");
-}
-
 /* Nobody and no group has this name. */
 static void
 check_exceptions(const PoolFile *file, const char *path, GPtrArray **faults)
@@ -466,7 +344,7 @@ pool_file_read(const char *path, GPtrArray **faults)
 			NAME_MAX_CHARS);
 	check_exceptions(file, path, faults);
 	if (file->image != NULL || *faults == NULL)
-		check_together(file, path, faults), check_kind(file, path, faults);
+		pool_file_check(file, path, faults);
 	if (*faults != NULL) {
 		settings_sort_faults(*faults);
 		return NULL;
@@ -626,7 +504,7 @@ pool_kind_word(int kind)
 char *
 pool_file_hardware(const PoolFile *file)
 {
-	g_autofree char *network = g_strdup_printf("%s %s %" G_GINT64_FORMAT " %d %" G_GINT64_FORMAT " %" G_GINT64_FORMAT "%s", mode_words[file->mode],
+	g_autofree char *network = g_strdup_printf("%s %s %" G_GINT64_FORMAT " %d %" G_GINT64_FORMAT " %" G_GINT64_FORMAT "%s", pool_mode_words[file->mode],
 		file->bridge ? file->bridge : "", file->vlan, file->dhcp, file->rate_up, file->rate_down, file->ipv6 ? " ipv6" : "");
 
 	return g_strdup_printf("%s %s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s %s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT
