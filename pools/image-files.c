@@ -368,27 +368,44 @@ follow_builder(GSubprocess *builder, ImageProgress progress, void *data, GError 
 	return FALSE;
 }
 
+static void G_GNUC_NULL_TERMINATED
+add_all(GPtrArray *words, ...)
+{
+	va_list list;
+	char *word;
+
+	va_start(list, words);
+	while ((word = va_arg(list, char *)) != NULL)
+		g_ptr_array_add(words, word);
+	va_end(list);
+}
+
 Image *
 image_build(const char *images, const char *builder, const char *agent_folder, const char *name, const char *suite,
-	ImageProgress progress, void *data, GError **error)
+	char *const *packages, ImageProgress progress, void *data, GError **error)
 {
 	int lock = -1;
 	g_autofree char *aside = make_aside(images, name, &lock, error);
 	g_autofree char *version = NULL, *log = NULL;
 	g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE);
 	g_autoptr(GSubprocess) process = NULL;
+	g_autoptr(GPtrArray) argv = g_ptr_array_new();
 	Image *image = NULL;
 
 	if (aside == NULL)
 		return NULL;
 	version = next_version(images, name);
-	const char *argv[] = {builder, "--output", aside, "--agent-dir", agent_folder, "--name", name, "--version", version,
-		suite ? "--suite" : NULL, suite, NULL};
+	add_all(argv, builder, "--output", aside, "--agent-dir", agent_folder, "--name", name, "--version", version, NULL);
+	if (suite)
+		add_all(argv, "--suite", suite, NULL);
+	for (; packages && *packages; packages++)
+		add_all(argv, "--package", *packages, NULL);
+	g_ptr_array_add(argv, NULL);
 
 	/* A builder that outlives us keeps the lock. */
 	if (lock >= 0)
 		g_subprocess_launcher_take_fd(launcher, lock, BUILDER_LOCK_FD);
-	process = g_subprocess_launcher_spawnv(launcher, argv, error);
+	process = g_subprocess_launcher_spawnv(launcher, (const char *const *)argv->pdata, error);
 	if (process && follow_builder(process, progress, data, error))
 		image = put_in_place(images, aside, name, error);
 	/* The builder's log stays for whoever wants to know why there is no image. */

@@ -62,9 +62,9 @@ Image *image_import(const char *images, const char *file, const char *name, cons
 	void *data, GError **error);
 
 /* Has @builder (packaging/image/build-image) make a new version of @name with the agent that lies in @agent_folder.
- * @suite: a Debian code name, or NULL for the builder's own choice. */
+ * @suite: a Debian code name, or NULL for the builder's own choice. @packages: more of Debian's, ended by NULL; NULL: none. */
 Image *image_build(const char *images, const char *builder, const char *agent_folder, const char *name, const char *suite,
-	ImageProgress progress, void *data, GError **error);
+	char *const *packages, ImageProgress progress, void *data, GError **error);
 
 /* A new version of @name: has @fill put image.ini and the files that it names into the folder @aside, and looks at them as above. */
 typedef gboolean (*ImageFill)(const char *aside, const char *version, void *data, GError **error);

@@ -14,10 +14,11 @@
 
 #define BUILDER "packaging/image/build-image"
 
-static char *suite, *title;
+static char *suite, *title, **packages;
 
 static const GOptionEntry build_options[] = {
 	{"suite", 0, 0, G_OPTION_ARG_STRING, &suite, "Debian release to make it of", "CODENAME"},
+	{"package", 0, 0, G_OPTION_ARG_STRING_ARRAY, &packages, "One more Debian package in it; may be given more than once", "NAME"},
 	{NULL},
 };
 
@@ -175,7 +176,7 @@ run_build(CliContext *context, char **args)
 			conf->programs));
 	signal(SIGINT, leave_to_builder);
 	signal(SIGHUP, leave_to_builder);
-	return report_new(conf, image_build(conf->images, builder, agent, name, suite, cli_show_progress, NULL, &error), error);
+	return report_new(conf, image_build(conf->images, builder, agent, name, suite, packages, cli_show_progress, NULL, &error), error);
 }
 
 static int

@@ -1,6 +1,8 @@
 """A person at a desktop, through an Rfb client: opens a terminal, types commands, and reads their answers by the colours
 that they paint. What a test sees this way went from a key to the guest and back as pixels."""
 # SPDX-License-Identifier: GPL-2.0-or-later
+import base64
+import os
 import time
 
 from instance import Failure
@@ -74,6 +76,16 @@ def paints(client, colour, condition="true", seconds=GUEST_S):
 def run(client, command):
     """Types a command into the open terminal, and waits until the shell has run it."""
     paints(client, "blue", f"printf '\\033[0m\\033[2J' && {command}")
+
+
+def tell(client, command):
+    """What a command prints in the guest: by way of the clipboard. Typed again where nothing comes of it, as paints() does."""
+    for _ in range(3):
+        mark = base64.b16encode(os.urandom(6)).decode()
+        run(client, f"(echo {mark}; {command}) | xclip -selection clipboard")
+        if see(client, lambda: (client.clipboard or "").startswith(mark), 30):
+            return client.clipboard.split("\n", 1)[1].strip()
+    raise Failure(f"the guest did not say what “{command}” prints")
 
 
 def answers(client, seconds=10):

@@ -137,9 +137,9 @@ class Portal:
         wait_for(f"the agent of {desktop}", lambda: self.desktop(desktop).get("agent"), timeout, 0.2)
 
 
-def carrel(*words, status=0):
+def carrel(*words, status=0, seconds=120):
     """Runs the CLI against the instance; its standard output."""
-    done = subprocess.run([os.path.join(BUILD, "carrel"), "--config", instance()["config"], *words], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([os.path.join(BUILD, "carrel"), "--config", instance()["config"], *words], capture_output=True, text=True, timeout=seconds)
     if status is not None and done.returncode != status:
         raise Failure(f"carrel {' '.join(words)}: status {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout

@@ -312,7 +312,7 @@ START_TEST(a_build_removes_what_a_killed_one_left_and_nothing_that_is_being_made
 	ck_assert(g_file_set_contents(log, "why", -1, NULL));
 	lock = open(busy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_int_eq(flock(lock, LOCK_EX), 0);
-	ck_assert_ptr_null(image_build(images, "/bin/false", "/nowhere", "desk", NULL, NULL, NULL, &error));
+	ck_assert_ptr_null(image_build(images, "/bin/false", "/nowhere", "desk", NULL, NULL, NULL, NULL, &error));
 	ck_assert_ptr_nonnull(error);
 	ck_assert_int_eq(run("test \"$(ls -A '%s/desk')\" = .tmp-busy", images), 0);
 	close(lock);

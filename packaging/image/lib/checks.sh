@@ -26,6 +26,8 @@ check_arguments()
 	esac
 	[[ $name =~ ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$ ]] || die "“$name” cannot be an image's name: letters, digits, . _ - only"
 	[[ $version =~ ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$ ]] || die "“$version” cannot be a version: letters, digits, . _ - only"
+	[[ $packages =~ ^([a-z0-9][a-z0-9+.-]*(,[a-z0-9][a-z0-9+.-]*)*)?$ ]] ||
+		die "“$packages” cannot be packages' names: small letters, digits, + . - only, one --package each"
 	[[ $disk_size =~ ^[1-9][0-9]*[MG]$ ]] || die "“$disk_size” cannot be a disk's size: a number with M or G, such as 8G"
 	if [ ! -x "$agent_dir/carrel-agent" ] && [ ! -x "$agent_dir/sbin/carrel-agent" ]; then
 		die "there is no carrel-agent in $agent_dir: build Carrel first (make) and name its build folder"
