@@ -64,6 +64,9 @@ def paints(client, colour, condition="true", seconds=GUEST_S):
     """Has the shell paint the terminal when a condition holds, and waits for it. Typed again while nothing comes of it: a
     terminal that is still starting loses what is typed before it has the focus."""
     deadline = time.monotonic() + seconds
+    if share(client, colour) > PAINTED:  # of an earlier one
+        client.type("printf '\\033[0m\\033[2J\\033[H'\n", 0.01)
+        see(client, lambda: share(client, colour) <= PAINTED, seconds)
     codes = ";".join(map(str, COLOURS[colour]))
     while time.monotonic() < deadline:
         press(client, CONTROL, ord("c"))
