@@ -65,6 +65,15 @@ check_changed(int changed, const DesktopRow *row, GError **error)
 	return FALSE;
 }
 
+/* Of what is nobody's and not kept, all that a host's end leaves is an overlay, and the engine removes those that no row knows. Refilling a
+ * pool must not hold up those who sign in. */
+static void
+write_loosely(Store *store, const DesktopRow *row)
+{
+	if (row->user == NULL && !row->kept)
+		store_may_lose(store);
+}
+
 /* -1: the database failed. There is one writer, so nobody takes it meanwhile. */
 static gint64
 next_turn(Store *store, GError **error)
@@ -98,11 +107,13 @@ desktops_insert(Store *store, const char *pool, const char *image, const char *u
 	row->kept = kept;
 	row->created = row->changed = now;
 	row->turn = next_turn(store, error);
-	if (row->turn < 0 ||
-		store_run(store, error,
-			"INSERT INTO desktops (id, pool, state, intent, uuid, user, image, created, changed, kept, turn)"
-			" VALUES (?1, ?2, 'cloning', 'clone', ?3, ?4, ?5, ?6, ?6, ?7, ?8)",
-			"sssssiii", row->id, pool, row->uuid, user, image, now, (gint64)kept, row->turn) < 0)
+	if (row->turn < 0)
+		return NULL;
+	write_loosely(store, row);
+	if (store_run(store, error,
+		    "INSERT INTO desktops (id, pool, state, intent, uuid, user, image, created, changed, kept, turn)"
+		    " VALUES (?1, ?2, 'cloning', 'clone', ?3, ?4, ?5, ?6, ?6, ?7, ?8)",
+		    "sssssiii", row->id, pool, row->uuid, user, image, now, (gint64)kept, row->turn) < 0)
 		return NULL;
 	return g_steal_pointer(&row);
 }
@@ -187,6 +198,7 @@ desktops_move(Store *store, DesktopRow *row, DesktopState to, DesktopIntent inte
 			state_words[row->state], state_words[to]);
 		return FALSE;
 	}
+	write_loosely(store, row);
 	changed = store_run(store, error,
 		"UPDATE desktops SET state = ?1, intent = ?2, note = nullif(coalesce(?3, note), ''), changed = ?4,"
 		" assigned = CASE ?1 WHEN 'assigned' THEN ?4 ELSE assigned END WHERE id = ?5 AND state = ?6",
@@ -229,7 +241,10 @@ desktops_assign(Store *store, DesktopRow *row, DesktopState to, const char *user
 gboolean
 desktops_set_intent(Store *store, DesktopRow *row, DesktopIntent intent, GError **error)
 {
-	int changed = store_run(store, error, "UPDATE desktops SET intent = ?1 WHERE id = ?2 AND state = ?3", "sss",
+	int changed;
+
+	write_loosely(store, row);
+	changed = store_run(store, error, "UPDATE desktops SET intent = ?1 WHERE id = ?2 AND state = ?3", "sss",
 		intent_words[intent], row->id, state_words[row->state]);
 
 	if (!check_changed(changed, row, error))
@@ -241,7 +256,10 @@ desktops_set_intent(Store *store, DesktopRow *row, DesktopIntent intent, GError 
 gboolean
 desktops_set_agent(Store *store, DesktopRow *row, gboolean agent, GError **error)
 {
-	int changed = store_run(store, error,
+	int changed;
+
+	write_loosely(store, row);
+	changed = store_run(store, error,
 		"UPDATE desktops SET agent = ?1, note = CASE WHEN ?1 THEN NULL ELSE note END WHERE id = ?2 AND state = ?3",
 		"iss", (gint64)(agent ? 1 : 0), row->id, state_words[row->state]);
 
@@ -287,6 +305,7 @@ desktops_set_homed(Store *store, DesktopRow *row, GError **error)
 gboolean
 desktops_delete(Store *store, const DesktopRow *row, GError **error)
 {
+	write_loosely(store, row);
 	return check_changed(store_run(store, error, "DELETE FROM desktops WHERE id = ?1 AND state = ?2", "ss", row->id,
 				     state_words[row->state]),
 		row, error);

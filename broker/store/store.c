@@ -14,6 +14,7 @@ struct Store {
 	gboolean full;          /* the last write found the disk full: said once, not each time */
 	guint depth;            /* of nested transactions */
 	gboolean failed;        /* an inner one was rolled back */
+	gboolean loose;         /* store_may_lose: the next write */
 };
 
 static void
@@ -203,21 +204,33 @@ store_reset(sqlite3_stmt *statement)
 	sqlite3_clear_bindings(statement);
 }
 
+void
+store_may_lose(Store *store)
+{
+	store->loose = TRUE;
+}
+
 int
 store_run(Store *store, GError **error, const char *sql, const char *types, ...)
 {
 	sqlite3_stmt *statement = store_prepare(store, sql, error);
 	StoreStep step;
+	gboolean loose = store->loose && store->depth == 0;
 	va_list args;
 
+	store->loose = FALSE;
 	if (statement == NULL)
 		return -1;
 	va_start(args, types);
 	bind_list(statement, types, args);
 	va_end(args);
+	if (loose)
+		run_script(store, "PRAGMA synchronous = NORMAL", NULL);
 	do
 		step = store_step(store, statement, error);
 	while (step == STORE_ROW);
+	if (loose)
+		run_script(store, "PRAGMA synchronous = FULL", NULL);
 	if (step == STORE_FAILED)
 		return -1;
 	if (store->full && !sqlite3_stmt_readonly(statement)) {

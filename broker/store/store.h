@@ -28,6 +28,10 @@ void store_reset(sqlite3_stmt *statement);
 /* Prepare, bind, step to the end, reset. Result: rows changed, -1 on failure. */
 int store_run(Store *store, GError **error, const char *sql, const char *types, ...);
 
+/* The next store_run does not wait for the disk. With the host's power it may be lost, but nothing that was written before it, nor may
+ * it be missing where something later is there. The end of a process loses nothing. Of no effect within a transaction. */
+void store_may_lose(Store *store);
+
 /* Nested calls join the outer transaction. store_commit returns FALSE (and has rolled back) on failure. */
 gboolean store_begin(Store *store, GError **error);
 gboolean store_commit(Store *store, GError **error);

@@ -4,11 +4,26 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "broker/common/error.h"
 #include "broker/store/desktops.h"
 
 static Store *store;
+static guint syncs; /* of files, by SQLite */
+
+int
+fsync(int fd)
+{
+	syncs++;
+	return 0;
+}
+
+int
+fdatasync(int fd)
+{
+	return fsync(fd);
+}
 
 static void
 set_up(void)
@@ -132,6 +147,44 @@ START_TEST(a_note_stays_until_there_is_another_or_the_agent_speaks)
 }
 END_TEST
 
+static guint
+syncs_since(guint *before)
+{
+	guint n = syncs - *before;
+
+	*before = syncs;
+	return n;
+}
+
+START_TEST(what_is_a_persons_or_kept_waits_for_the_disk_and_nothing_else)
+{
+	g_autofree char *folder = g_dir_make_tmp("carrel-store-XXXXXX", NULL);
+	g_autofree char *file = g_build_filename(folder, "carrel.db", NULL);
+	g_autofree char *command = g_strdup_printf("rm -rf '%s'", folder);
+	g_autoptr(DesktopRow) spare = NULL, kept = NULL;
+	guint before;
+
+	store_close(store);
+	store = store_open(file, NULL);
+	ck_assert(store_set_meta(store, "a", "first write", NULL)); /* makes the file of what follows */
+	before = syncs;
+	spare = insert(NULL);
+	ck_assert(desktops_move(store, spare, DESKTOP_READY, DESKTOP_INTENT_NONE, NULL, 101, NULL));
+	ck_assert(desktops_set_agent(store, spare, TRUE, NULL));
+	ck_assert_uint_eq(syncs_since(&before), 0);
+	ck_assert(store_set_meta(store, "a", "b", NULL));
+	ck_assert_uint_eq(syncs_since(&before), 1);
+	ck_assert(desktops_assign(store, spare, DESKTOP_ASSIGNED, "anna", 102, NULL));
+	ck_assert_uint_eq(syncs_since(&before), 1);
+	ck_assert(desktops_move(store, spare, DESKTOP_RESETTING, DESKTOP_INTENT_DESTROY, NULL, 103, NULL));
+	ck_assert(desktops_delete(store, spare, NULL));
+	ck_assert_uint_eq(syncs_since(&before), 2);
+	kept = desktops_insert(store, "mine", "desk@1", NULL, TRUE, 104, NULL);
+	ck_assert_uint_eq(syncs_since(&before), 1);
+	ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -144,6 +197,7 @@ main(void)
 	tcase_add_test(tcase, a_desktop_is_assigned_once);
 	tcase_add_test(tcase, a_person_has_one_desktop_of_a_pool);
 	tcase_add_test(tcase, a_used_desktop_never_becomes_ready_again);
+	tcase_add_test(tcase, what_is_a_persons_or_kept_waits_for_the_disk_and_nothing_else);
 	tcase_add_test(tcase, a_note_stays_until_there_is_another_or_the_agent_speaks);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
