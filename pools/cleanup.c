@@ -54,7 +54,7 @@ clear_rows(virConnectPtr connection, const VmPlace *place, Store *store, Cleanup
 			if (row->state != DESKTOP_OFF &&
 				!desktops_move(store, row, DESKTOP_OFF, DESKTOP_INTENT_NONE, NULL, g_get_real_time() / G_USEC_PER_SEC, error))
 				return FALSE;
-		} else if ((row->kept && !vm_destroy(connection, place, row->id, NULL, TRUE, error)) ||
+		} else if ((row->kept && !vm_destroy(connection, place, row->id, row->uuid, TRUE, error)) ||
 			   !desktops_delete(store, row, error)) {
 			return FALSE;
 		}

@@ -181,6 +181,16 @@ add_network(GString *xml, const DomainSpec *spec)
 }
 
 char *
+domain_tpm_xml(const char *instance, const char *id, const char *uuid)
+{
+	return g_markup_printf_escaped(
+		"<domain type='qemu'><name>" DOMAIN_NAME_PREFIX "%s</name><uuid>%s</uuid><metadata><carrel:desktop xmlns:carrel='" DOMAIN_METADATA_URI
+		"' instance='%s' id='%s'/></metadata><memory unit='MiB'>1</memory><os><type arch='x86_64' machine='q35'>hvm</type></os><devices>"
+		"<tpm model='tpm-crb'><backend type='emulator' version='2.0' persistent_state='yes'/></tpm></devices></domain>",
+		id, uuid, instance, id);
+}
+
+char *
 domain_home_xml(const char *path)
 {
 	return g_markup_printf_escaped("<disk type='file' device='disk'><driver name='qemu' type='qcow2' cache='writeback' discard='unmap'/>"

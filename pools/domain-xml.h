@@ -50,6 +50,9 @@ typedef struct {
 /* Free with g_free. */
 char *domain_xml(const DomainSpec *spec);
 
+/* A VM that is never started, with the identity of one that has a TPM: by it libvirt finds what it keeps for that. Free with g_free. */
+char *domain_tpm_xml(const char *instance, const char *id, const char *uuid);
+
 /* The disk of a person, to be plugged in. Free with g_free. */
 char *domain_home_xml(const char *path);
 

@@ -81,6 +81,7 @@ static void
 clone_succeeded(Desktop *desktop)
 {
 	desktop->begun = TRUE;
+	templates_prove(desktop->engine, desktop->template);
 	desktop_apply(desktop, desktop->parking ? LIFE_PARKED : LIFE_SEEN, NULL);
 	desktop->parking = FALSE;
 }

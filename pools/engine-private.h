@@ -176,6 +176,7 @@ const char *templates_whole(Engine *engine, const Pool *pool, const char *image)
 gboolean templates_is_making(Engine *engine, const Pool *pool);
 void templates_plan(Engine *engine); /* begins what is wanted, removes what is not */
 void templates_blame(Engine *engine, const char *key, const char *why); /* a clone of it failed */
+void templates_prove(Engine *engine, const char *key); /* a clone of it was loaded; NULL: of none */
 void templates_check(Engine *engine); /* are all that are whole what was frozen? */
 gboolean templates_have(Engine *engine, const char *uuid); /* one that is being made has this VM */
 void templates_compare(Engine *engine, const VmList *list, guint64 clock); /* with what runs */

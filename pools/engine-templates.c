@@ -14,7 +14,7 @@
 #define BOOT_DEADLINE_MS 60000
 #define FREEZE_DEADLINE_MS 180000 /* writes as much as the guest uses */
 #define REMOVE_DEADLINE_MS 60000
-#define BLAME_MAX 3 /* failed clones in a row, and it is made anew */
+#define BLAME_MAX 3 /* failed clones in a row, and it is made anew: at once, where it is the first that was tried */
 #define KEEP_S 600  /* one that is not wanted: a file that is edited twice need not cost two */
 
 typedef enum { STAGE_NONE, STAGE_BOOTING, STAGE_RESTING, STAGE_FREEZING, STAGE_WHOLE } Stage;
@@ -25,6 +25,7 @@ typedef struct {
 	Stage stage;
 	gboolean busy; /* a call to libvirt about it is under way */
 	gboolean removing;
+	gboolean proven; /* a clone of it was loaded */
 	guint64 touched; /* engine->clock when the last one ended */
 	AgentLink *link;
 	guint wait_id;
@@ -196,6 +197,7 @@ add(Engine *engine, const char *key)
 	template->engine = engine;
 	template->key = g_strdup(key);
 	template->stage = template_was_frozen(engine->place, key) ? STAGE_WHOLE : STAGE_NONE;
+	template->proven = template->stage == STAGE_WHOLE; /* to an earlier process */
 	g_hash_table_insert(engine->templates, template->key, template);
 	is_sound(template);
 	return template;
@@ -235,7 +237,8 @@ on_frozen(void *data, const GError *error, void *engine_data)
 	}
 	forget_vm(template);
 	template->stage = STAGE_WHOLE;
-	template->failures = template->blames = 0;
+	template->proven = FALSE;
+	template->blames = 0;
 	g_clear_pointer(&template->trouble, g_free);
 	g_message("template %s of %s is frozen: desktops are cloned from it", template->key, template->image);
 	plan_soon(engine);
@@ -478,13 +481,25 @@ templates_blame(Engine *engine, const char *key, const char *why)
 	g_free(template->trouble);
 	template->trouble = g_strdup_printf("clones of it failed: %s", why);
 	template->blames++;
-	if (template->blames < BLAME_MAX || template->busy)
+	/* What QEMU wrote is not always what it can read (10.0: “Missing section footer” of virtio-gpu, one time in some tens). */
+	if ((template->proven && template->blames < BLAME_MAX) || template->busy)
 		return;
 	template->blames = 0;
 	template->failures++;
 	template->retry_us = g_get_monotonic_time() + decide_retry_s(template->failures + 4) * G_USEC_PER_SEC;
 	g_warning("template %s is made anew", key);
 	throw_away(template);
+}
+
+void
+templates_prove(Engine *engine, const char *key)
+{
+	Template *template = find(engine, key);
+
+	if (template == NULL || template->stage != STAGE_WHOLE)
+		return;
+	template->proven = TRUE;
+	template->failures = template->blames = 0;
 }
 
 void

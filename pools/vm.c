@@ -442,6 +442,21 @@ vm_end(virDomainPtr domain, GError **error)
 	return FALSE;
 }
 
+/* libvirt removes what it keeps of a TPM with a domain's definition only, which no desktop of ours has. One that is left, because we were
+ * killed in between, is ours by its metadata and comes here again. Whether there was a TPM nobody knows any more. */
+static void
+forget_tpm(virConnectPtr connection, const VmPlace *place, const char *desktop, const char *uuid)
+{
+	g_autofree char *xml = domain_tpm_xml(place->instance, desktop, uuid);
+	g_autoptr(virDomain) domain = NULL;
+
+	if (g_strcmp0(virConnectGetType(connection), "QEMU") != 0)
+		return;
+	domain = virDomainDefineXML(connection, xml);
+	if (domain == NULL || (virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_TPM) < 0 && virDomainUndefine(domain) < 0))
+		g_message("what libvirt keeps of the TPM of %s, if it had one, could not be removed: %s", desktop, virGetLastErrorMessage());
+}
+
 gboolean
 vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, const char *uuid, gboolean kept, GError **error)
 {
@@ -464,6 +479,8 @@ vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, 
 			(description && !vm_end(domain, error)))
 			return FALSE;
 	}
+	if (kept && uuid)
+		forget_tpm(connection, place, desktop, uuid);
 	storage = vm_find_storage(connection, place, kept);
 	if (storage == NULL && virGetLastErrorCode() != VIR_ERR_NO_STORAGE_POOL) {
 		host_set_error(error, place->folder);

@@ -2,6 +2,7 @@
 that they paint. What a test sees this way went from a key to the guest and back as pixels."""
 # SPDX-License-Identifier: GPL-2.0-or-later
 import base64
+import itertools
 import os
 import time
 
@@ -9,7 +10,9 @@ from instance import Failure
 from ways_in import by_browser
 
 CONTROL, ALT, RETURN = 0xFFE3, 0xFFE9, 0xFF0D
-COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
+# Red, green and blue, of the palette that terminals have. Each in its turn, so that what an earlier one left on the screen, in another
+# window perhaps, proves nothing. None is 0 or 255, as the byte between two pixels is.
+COLOURS = itertools.cycle(itertools.permutations((95, 135, 175, 215), 3))
 # A terminal's part of the screen, and no icon's.
 PAINTED = 0.05
 # Under emulation programs start slowly, and other desktops may boot beside.
@@ -26,13 +29,13 @@ def see(client, condition, seconds):
 
 
 def share(client, colour):
-    """Which part of the picture has this colour."""
-    red, green, blue = COLOURS[colour]
-    pixels = client.pixels
-    step = 4 * 7  # every seventh will do
-    found = sum(1 for at in range(0, len(pixels), step)
-                if pixels[at] == blue and pixels[at + 1] == green and pixels[at + 2] == red)
-    return found * step / max(1, len(pixels))
+    """Which part of the picture has this colour: (red, green, blue)."""
+    return client.pixels.count(bytes(reversed(colour))) * 4 / max(1, len(client.pixels))
+
+
+def is_painted(client, like=None):
+    """Does it show what was painted last, by @client or by @like?"""
+    return share(client, (like or client).painted) > PAINTED
 
 
 def press(client, *keysyms):
@@ -53,39 +56,37 @@ def terminal(client):
         press(client, CONTROL, ALT, ord("t"))
         see(client, lambda: False, 3)
         try:
-            paints(client, "green", seconds=15)
+            paints(client, seconds=15)
             return
         except Failure:
             if time.monotonic() > deadline:
                 raise
 
 
-def paints(client, colour, condition="true", seconds=GUEST_S):
+def paints(client, condition="true", seconds=GUEST_S):
     """Has the shell paint the terminal when a condition holds, and waits for it. Typed again while nothing comes of it: a
     terminal that is still starting loses what is typed before it has the focus."""
     deadline = time.monotonic() + seconds
-    if share(client, colour) > PAINTED:  # of an earlier one
-        client.type("printf '\\033[0m\\033[2J\\033[H'\n", 0.01)
-        see(client, lambda: share(client, colour) <= PAINTED, seconds)
-    codes = ";".join(map(str, COLOURS[colour]))
+    client.painted = next(COLOURS)
+    codes = ";".join(map(str, client.painted))
     while time.monotonic() < deadline:
         press(client, CONTROL, ord("c"))
         client.type(f"{condition} && printf '\\033[48;2;{codes}m\\033[2J\\033[H'\n", 0.01)
-        if see(client, lambda: share(client, colour) > PAINTED, min(12, max(1, deadline - time.monotonic()))):
+        if see(client, lambda: is_painted(client), min(12, max(1, deadline - time.monotonic()))):
             return
-    raise Failure(f"no {colour} terminal after {seconds} s of typing “{condition} && …”")
+    raise Failure(f"the terminal was not painted within {seconds} s of typing “{condition} && …”")
 
 
 def run(client, command):
     """Types a command into the open terminal, and waits until the shell has run it."""
-    paints(client, "blue", f"printf '\\033[0m\\033[2J' && {command}")
+    paints(client, f"printf '\\033[0m\\033[2J' && {command}")
 
 
 def tell(client, command):
     """What a command prints in the guest: by way of the clipboard. Typed again where nothing comes of it, as paints() does."""
     for _ in range(3):
         mark = base64.b16encode(os.urandom(6)).decode()
-        run(client, f"(echo {mark}; {command}) | xclip -selection clipboard")
+        run(client, f"(echo {mark}; {command}) 2>&1 | xclip -selection clipboard")
         if see(client, lambda: (client.clipboard or "").startswith(mark), 30):
             return client.clipboard.split("\n", 1)[1].strip()
     raise Failure(f"the guest did not say what “{command}” prints")

@@ -22,6 +22,7 @@ import zlib
 
 RAW, COPY, CURSOR, DESKTOP_SIZE, EXT_DESKTOP_SIZE, QEMU_KEY, CONTINUOUS, FENCE = 0, 1, -239, -223, -308, -258, -313, -312
 EXT_CLIPBOARD = struct.unpack(">i", b"\xc0\xa1\xe5\xce")[0]
+MESSAGE_S = 20
 TEXT, CAPS, REQUEST, PEEK, NOTIFY, PROVIDE = 1, 1 << 24, 1 << 25, 1 << 26, 1 << 27, 1 << 28
 
 
@@ -29,6 +30,7 @@ class Rfb:
     def __init__(self, sock, shared=True, encodings=None, version=b"RFB 003.008\n", timeout=10):
         self.sock, self.timeout = sock, timeout
         self.buffer = bytearray()
+        self.read_at = time.monotonic()
         self.clipboard = None       # the desktop's text, as last sent
         self.own_text = None        # ours, sent when asked for
         self.clipboard_caps = 0     # the server's
@@ -55,6 +57,7 @@ class Rfb:
             data = self.sock.recv(1 << 20)
             if not data:
                 raise ConnectionError("the server closed")
+            self.read_at = time.monotonic()
             self.buffer += data
         out = bytes(self.buffer[:n])
         del self.buffer[:n]
@@ -143,6 +146,13 @@ class Rfb:
     def message(self):
         """Reads one message. True if it was an update, after which the server waits for the next request."""
         kind = self._read(1)[0]
+        short, self.timeout = self.timeout, max(self.timeout, MESSAGE_S)  # what has begun is read to its end, or all that follows is garbage
+        try:
+            return self._rest_of(kind)
+        finally:
+            self.timeout = short
+
+    def _rest_of(self, kind):
         if kind == 0:
             return self._update()
         if kind == 2:

@@ -9,7 +9,7 @@ const browser = await launch();
 try {
 	const page = await (await person(browser, portal)).newPage();
 	await visit(page, '/');
-	await page.fill('#user', user);
+	await page.fill('#user', user, { timeout: 60_000 }); // the first page of a browser that has just been started
 	await page.fill('#password', password);
 	await page.press('#password', 'Enter');
 	await waitState(page, 'portal');
