@@ -392,6 +392,7 @@ const steps = [
 		await page.unroute('**/api/v1/me');
 		await press('Try again');
 		await waitState(page, 'portal');
+		await page.locator('.card .big').first().waitFor(); // the list is there; what is lost is what follows
 		fake.trouble = 'lost';
 		await openOffice();
 		await seen('The server does not answer');
