@@ -125,7 +125,7 @@ virStorageVolCreateXML(virStoragePoolPtr pool, const char *xml, unsigned flags)
 {
 	const char *target = getenv("CARREL_TEST_HYPERVISOR") ? strstr(xml, "<target>") : NULL;
 	g_autofree char *marked = target ? g_strdup_printf("%.*s<allocation>%d</allocation>%s", (int)(target - xml), xml,
-						   g_random_int_range(1, 1 << 28), target)
+						   g_random_int_range(1, 1 << 24), target) /* thousands of them must fit into its 100 GiB */
 					 : NULL;
 	virStorageVolPtr volume;
 
