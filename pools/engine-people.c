@@ -73,7 +73,18 @@ say_unable(const Pool *pool, GError **error)
 	g_set_error(error, CARREL_ERROR, CARREL_ERROR_CONFIG, "the pool %s can make no desktop: %s", pool->name,
 		pool->obstacle	? pool->obstacle
 		: pool->fault	? pool->fault
-				: "its host is not known yet");
+		: pool->file	? "its host is not known yet"
+				: "its file is gone");
+}
+
+/* Whatever its image is now: a desktop that is kept has its own. */
+static gboolean
+check_startable(const Engine *engine, const Pool *pool, GError **error)
+{
+	if (pool->file && engine->facts)
+		return TRUE;
+	say_unable(pool, error);
+	return FALSE;
 }
 
 static gboolean
@@ -133,11 +144,8 @@ start(Desktop *desktop, Pool *pool, GError **error)
 	}
 	if (desktop->busy)
 		return TRUE;
-	if (pool->file == NULL || engine->facts == NULL) {
-		say_unable(pool, error);
-		return FALSE;
-	}
-	if (!desktops_move(desktop->engine->store, desktop->row, DESKTOP_STARTING, DESKTOP_INTENT_START, "", engine_now(), error))
+	if (!check_startable(engine, pool, error) ||
+		!desktops_move(engine->store, desktop->row, DESKTOP_STARTING, DESKTOP_INTENT_START, "", engine_now(), error))
 		return FALSE;
 	effect_start(desktop, pool);
 	return TRUE;
@@ -149,13 +157,12 @@ people_start_again(Desktop *desktop)
 	Pool *pool = pools_find(desktop->engine, desktop->row->pool);
 	g_autoptr(GError) error = NULL;
 
-	if (pool && pool->file && desktop->engine->facts) {
+	if (pool == NULL)
+		desktop_apply(desktop, LIFE_BROKEN, "its pool is gone");
+	else if (!check_startable(desktop->engine, pool, &error))
+		desktop_apply(desktop, LIFE_BROKEN, error->message);
+	else
 		effect_start(desktop, pool);
-		return;
-	}
-	if (pool)
-		say_unable(pool, &error);
-	desktop_apply(desktop, LIFE_BROKEN, error ? error->message : "its pool has no file any more");
 }
 
 static gboolean

@@ -453,8 +453,11 @@ forget_tpm(virConnectPtr connection, const VmPlace *place, const char *desktop, 
 	if (g_strcmp0(virConnectGetType(connection), "QEMU") != 0)
 		return;
 	domain = virDomainDefineXML(connection, xml);
-	if (domain == NULL || (virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_TPM) < 0 && virDomainUndefine(domain) < 0))
-		g_message("what libvirt keeps of the TPM of %s, if it had one, could not be removed: %s", desktop, virGetLastErrorMessage());
+	if (domain == NULL)
+		g_debug("the TPM of %s: %s", desktop, virGetLastErrorMessage()); /* a host without swtpm, say, which keeps nothing */
+	else if (virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_TPM) < 0 && virDomainUndefine(domain) < 0)
+		g_warning("desktop %s: a definition of it is left, and its TPM's state perhaps: virsh undefine --tpm %s (%s)", desktop, uuid,
+			virGetLastErrorMessage());
 }
 
 gboolean
@@ -463,6 +466,7 @@ vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, 
 	g_autoptr(virDomain) domain = uuid ? virDomainLookupByUUIDString(connection, uuid) : NULL;
 	g_autoptr(virStoragePool) storage = NULL;
 	g_autofree char *agent = vm_agent_path(place, desktop);
+	gboolean defined = FALSE;
 
 	if (uuid && domain == NULL && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN) {
 		host_set_error(error, "looking it up");
@@ -478,8 +482,9 @@ vm_destroy(virConnectPtr connection, const VmPlace *place, const char *desktop, 
 		if (!vm_describe(domain, place->instance, &description, error) || !host_is_wanted(error) ||
 			(description && !vm_end(domain, error)))
 			return FALSE;
+		defined = description && virDomainIsPersistent(domain) == 1; /* by an admin, or by forget_tpm() */
 	}
-	if (kept && uuid)
+	if (uuid && (kept || defined))
 		forget_tpm(connection, place, desktop, uuid);
 	storage = vm_find_storage(connection, place, kept);
 	if (storage == NULL && virGetLastErrorCode() != VIR_ERR_NO_STORAGE_POOL) {

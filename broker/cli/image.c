@@ -163,6 +163,7 @@ run_build(CliContext *context, char **args)
 {
 	GError *error = NULL;
 	const Conf *conf = cli_conf(context, &error);
+	Image *image;
 	const char *name = *args ? *args : "debian-desktop";
 	g_autofree char *builder = conf ? find_builder(conf) : NULL;
 	g_autofree char *agent = conf ? find_agent_folder(conf) : NULL;
@@ -176,7 +177,8 @@ run_build(CliContext *context, char **args)
 			conf->programs));
 	signal(SIGINT, leave_to_builder);
 	signal(SIGHUP, leave_to_builder);
-	return report_new(conf, image_build(conf->images, builder, agent, name, suite, packages, cli_show_progress, NULL, &error), error);
+	image = image_build(conf->images, builder, agent, name, suite, packages, cli_show_progress, NULL, &error);
+	return report_new(conf, image, error);
 }
 
 static int
@@ -184,10 +186,12 @@ run_import(CliContext *context, char **args)
 {
 	GError *error = NULL;
 	const Conf *conf = cli_conf(context, &error);
+	Image *image;
 
 	if (conf == NULL)
 		return cli_fail(error);
-	return report_new(conf, image_import(conf->images, args[0], args[1], title, cli_show_progress, NULL, &error), error);
+	image = image_import(conf->images, args[0], args[1], title, cli_show_progress, NULL, &error);
+	return report_new(conf, image, error);
 }
 
 static char *

@@ -229,8 +229,9 @@ store_run(Store *store, GError **error, const char *sql, const char *types, ...)
 	do
 		step = store_step(store, statement, error);
 	while (step == STORE_ROW);
-	if (loose)
-		run_script(store, "PRAGMA synchronous = FULL", NULL);
+	/* Better no broker than one whose promises may be lost. */
+	if (loose && !run_script(store, "PRAGMA synchronous = FULL", NULL))
+		g_error("%s: it cannot be written durably any more", store->file);
 	if (step == STORE_FAILED)
 		return -1;
 	if (store->full && !sqlite3_stmt_readonly(statement)) {

@@ -48,6 +48,12 @@ class Rfb:
         self.request(incremental=False)
 
     # -- bytes -------------------------------------------------------------------------------------------------------
+    def _send(self, data):
+        try:
+            self.sock.sendall(data)
+        except ConnectionError as error:
+            raise ConnectionError(f"{error}; the server's last bytes were read {time.monotonic() - self.read_at:.1f} s ago") from error
+
     def _read(self, n):
         deadline = time.monotonic() + self.timeout
         while len(self.buffer) < n:
@@ -68,23 +74,23 @@ class Rfb:
 
     def _handshake(self, version, shared):
         self.server_version = self._read(12)
-        self.sock.sendall(version)
+        self._send(version)
         if version >= b"RFB 003.007\n":
             types = self._read(self._read(1)[0])
             if 1 not in types:
                 raise ConnectionError(f"security types {types!r}")
-            self.sock.sendall(b"\1")
+            self._send(b"\1")
             if version >= b"RFB 003.008\n" and self._unpack(">I")[0] != 0:
                 raise ConnectionError("refused")
         elif self._unpack(">I")[0] != 1:
             raise ConnectionError("refused")
-        self.sock.sendall(b"\1" if shared else b"\0")
+        self._send(b"\1" if shared else b"\0")
         width, height = self._unpack(">HH")
         self.server_format = self._read(16)
         self.name = self._read(self._unpack(">I")[0]).decode("utf-8", "replace")
         self._set_size(width, height)
         # 32 bits a pixel, 24 deep, little-endian, true colour: bytes blue, green, red, 0
-        self.sock.sendall(struct.pack(">BxxxBBBBHHHBBBxxx", 0, 32, 24, 0, 1, 255, 255, 255, 16, 8, 0))
+        self._send(struct.pack(">BxxxBBBBHHHBBBxxx", 0, 32, 24, 0, 1, 255, 255, 255, 16, 8, 0))
 
     def _set_size(self, width, height):
         if getattr(self, "size", None) != (width, height):
@@ -94,16 +100,16 @@ class Rfb:
 
     # -- what a person does -------------------------------------------------------------------------------------------
     def set_encodings(self, encodings):
-        self.sock.sendall(struct.pack(">BxH", 2, len(encodings)) + b"".join(struct.pack(">i", e) for e in encodings))
+        self._send(struct.pack(">BxH", 2, len(encodings)) + b"".join(struct.pack(">i", e) for e in encodings))
 
     def request(self, incremental=True):
-        self.sock.sendall(struct.pack(">BBHHHH", 3, incremental, 0, 0, *self.size))
+        self._send(struct.pack(">BBHHHH", 3, incremental, 0, 0, *self.size))
 
     def key_event(self, keysym, down, keycode=0):
         if keycode and self.qemu_keys:
-            self.sock.sendall(struct.pack(">BBHII", 255, 0, down, keysym, keycode))
+            self._send(struct.pack(">BBHII", 255, 0, down, keysym, keycode))
         else:
-            self.sock.sendall(struct.pack(">BBxxI", 4, down, keysym))
+            self._send(struct.pack(">BBxxI", 4, down, keysym))
 
     def key(self, keysym, keycode=0):
         self.key_event(keysym, 1, keycode)
@@ -116,7 +122,7 @@ class Rfb:
             time.sleep(delay)
 
     def pointer(self, x, y, buttons=0):
-        self.sock.sendall(struct.pack(">BBHH", 5, buttons, x, y))
+        self._send(struct.pack(">BBHH", 5, buttons, x, y))
 
     def click(self, x, y, button=1):
         self.pointer(x, y)
@@ -124,7 +130,7 @@ class Rfb:
         self.pointer(x, y)
 
     def resize(self, width, height):
-        self.sock.sendall(struct.pack(">BxHHBx", 251, width, height, 1) + struct.pack(">IHHHHI", 0, 0, 0, width, height, 0))
+        self._send(struct.pack(">BxHHBx", 251, width, height, 1) + struct.pack(">IHHHHI", 0, 0, 0, width, height, 0))
 
     def set_clipboard(self, text):
         """Puts text on the clipboard; the desktop gets it when it wants it (call update meanwhile)."""
@@ -133,10 +139,10 @@ class Rfb:
             self._send_clipboard(NOTIFY | TEXT)
         else:
             data = text.encode("latin-1", "replace")
-            self.sock.sendall(struct.pack(">BxxxI", 6, len(data)) + data)
+            self._send(struct.pack(">BxxxI", 6, len(data)) + data)
 
     def _send_clipboard(self, flags, data=b""):
-        self.sock.sendall(struct.pack(">BxxxiI", 6, -(4 + len(data)), flags) + data)
+        self._send(struct.pack(">BxxxiI", 6, -(4 + len(data)), flags) + data)
 
     def _provide(self):
         text = (self.own_text or "").replace("\n", "\r\n").encode() + b"\0"
@@ -167,7 +173,7 @@ class Rfb:
             _, flags, size = self._unpack(">3sIB")
             payload = self._read(size)
             if flags & 1 << 31:
-                self.sock.sendall(struct.pack(">BxxxIB", 248, flags & 7, size) + payload)
+                self._send(struct.pack(">BxxxIB", 248, flags & 7, size) + payload)
             return False
         raise ConnectionError(f"message type {kind}")
 
