@@ -243,15 +243,33 @@ resolve_template(Engine *engine, Pool *pool, const char *reference)
 	pool->key[DIGEST_CHARS] = '\0';
 }
 
+/* Of an image without a version of its own choice, the newest that is whole counts. That it is an older one than before nobody asked for. */
+static void
+say_step_back(const Engine *engine, const Pool *pool, const Image *before)
+{
+	g_autofree char *chosen = NULL, *reference = NULL, *was = NULL;
+
+	if (before == NULL || strcmp(before->name, pool->file->image) != 0 || image_compare_age(pool->image, before) <= 0)
+		return;
+	chosen = image_version_in_use(engine->images, before->name);
+	if (chosen)
+		return;
+	reference = image_reference(pool->image);
+	was = image_reference(before);
+	g_warning("the pool %s makes its desktops of %s from now on, an older version: %s is gone or damaged (carrel image list says what is "
+		  "wrong with it)",
+		pool->name, reference, was);
+}
+
 static void
 resolve(Engine *engine, Pool *pool)
 {
+	g_autoptr(Image) before = g_steal_pointer(&pool->image);
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GPtrArray) faults = NULL;
 	g_autofree char *reference = NULL, *hardware = NULL, *text = NULL;
 	gboolean kvm = pool_uses_kvm(engine, pool);
 
-	g_clear_pointer(&pool->image, image_free);
 	g_clear_pointer(&pool->config, g_free);
 	g_clear_pointer(&pool->obstacle, g_free);
 	g_clear_pointer(&pool->key, g_free);
@@ -260,6 +278,7 @@ resolve(Engine *engine, Pool *pool)
 		pool->obstacle = g_strdup(error->message);
 		return;
 	}
+	say_step_back(engine, pool, before);
 	faults = hardware_faults(pool->file, pool->image, engine->facts);
 	if (engine->facts_trouble)
 		pool->obstacle = g_strdup(engine->facts_trouble);

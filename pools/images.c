@@ -169,17 +169,23 @@ image_read(const char *folder, const char *name, const char *version, GError **e
 	return g_steal_pointer(&image);
 }
 
+int
+image_compare_age(const Image *x, const Image *y)
+{
+	g_autoptr(GDateTime) x_time = g_date_time_new_from_iso8601(x->created, NULL);
+	g_autoptr(GDateTime) y_time = g_date_time_new_from_iso8601(y->created, NULL);
+	int order = x_time && y_time ? g_date_time_compare(y_time, x_time) : 0;
+
+	return order != 0 ? order : strcmp(y->version, x->version);
+}
+
 static int
 compare_newest_first(gconstpointer a, gconstpointer b)
 {
 	const Image *x = *(Image *const *)a, *y = *(Image *const *)b;
 	int order = strcmp(x->name, y->name);
-	g_autoptr(GDateTime) x_time = g_date_time_new_from_iso8601(x->created, NULL);
-	g_autoptr(GDateTime) y_time = g_date_time_new_from_iso8601(y->created, NULL);
 
-	if (order == 0 && x_time && y_time)
-		order = g_date_time_compare(y_time, x_time);
-	return order != 0 ? order : strcmp(y->version, x->version);
+	return order != 0 ? order : image_compare_age(x, y);
 }
 
 static void

@@ -42,6 +42,9 @@ Image *image_read(const char *folder, const char *name, const char *version, GEr
  * named by image_use(). NOT_FOUND, or CONFIG. */
 Image *image_resolve(const char *images, const char *reference, GError **error);
 
+/* Of two versions of an image: negative where @x is the newer one, positive where it is the older one. */
+int image_compare_age(const Image *x, const Image *y);
+
 /* From now on NAME stands for VERSION (or, with NAME alone, for its newest). NOT_FOUND, CONFIG. */
 gboolean image_use(const char *images, const char *reference, GError **error);
 
