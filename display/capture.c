@@ -18,6 +18,7 @@
 #define LISTENER_PATH "/org/qemu/Display1/Listener"
 #define MAP_INTERFACE "org.qemu.Display1.Listener.Unix.Map"
 #define REGISTER_TIMEOUT_MS 5000
+#define REST_S		    10
 
 struct Capture {
 	const CaptureEvents *events;
@@ -27,13 +28,15 @@ struct Capture {
 	QemuDisplay1Listener *listener;
 	QemuDisplay1ListenerUnixMap *map;
 	Frame *frame;
+	Refine *refine;
 	Cursor cursor;
 	int map_fd; /* -1: pixels come in messages */
 	guint64 map_offset;
 	guint32 map_stride;
 	Damage reported; /* by UpdateMap, not yet read from map_fd */
-	Damage changed;  /* in the frame, not yet told */
+	Change changed;  /* in the frame, not yet told */
 	guint flush_id;
+	guint rest_id; /* 0: at rest */
 	gboolean started;
 };
 
@@ -61,27 +64,40 @@ on_flush(gpointer data)
 {
 	Capture *capture = data;
 	PixelSource source = {.fd = capture->map_fd, .offset = capture->map_offset, .stride = capture->map_stride};
-	Damage changed;
+	Change changed;
 	gboolean ok = TRUE;
 
 	capture->flush_id = 0;
-	for (guint i = 0; ok && capture->map_fd >= 0 && i < capture->reported.n; i++)
-		ok = refine_update(capture->frame, &source, &capture->reported.rects[i], &capture->changed);
+	if (capture->map_fd >= 0)
+		ok = refine_update(capture->refine, capture->frame, &source, &capture->reported, &capture->changed);
 	damage_clear(&capture->reported);
 	if (!ok) {
 		g_warning("QEMU's shared frame has shrunk under us: it is not read any more");
 		stop_mapping(capture);
 	}
 	changed = capture->changed;
-	damage_clear(&capture->changed);
-	if (changed.n > 0)
-		capture->events->on_damage(capture->frame, &changed, capture->data);
+	change_clear(&capture->changed);
+	if (!change_is_empty(&changed))
+		capture->events->on_change(capture->frame, &changed, capture->data);
+	return G_SOURCE_REMOVE;
+}
+
+/* Once after work began, and not again while nothing happens. */
+static gboolean
+on_rest(gpointer data)
+{
+	Capture *capture = data;
+
+	capture->rest_id = 0;
+	refine_rest(capture->refine);
 	return G_SOURCE_REMOVE;
 }
 
 static void
 schedule_flush(Capture *capture)
 {
+	if (capture->rest_id == 0)
+		capture->rest_id = g_timeout_add_seconds(REST_S, on_rest, capture);
 	if (capture->flush_id == 0)
 		capture->flush_id = g_idle_add_full(G_PRIORITY_DEFAULT + 10, on_flush, capture, NULL);
 }
@@ -90,7 +106,7 @@ schedule_flush(Capture *capture)
 static gboolean
 take_frame(Capture *capture, const PixelSource *source, int width, int height)
 {
-	Rect all = {0, 0, width, height};
+	Damage all = {{{0, 0, width, height}}, 1};
 	Frame *old = capture->frame;
 	gboolean is_new = old->width != width || old->height != height;
 	gboolean ok;
@@ -101,12 +117,12 @@ take_frame(Capture *capture, const PixelSource *source, int width, int height)
 			capture->frame = old;
 			return FALSE;
 		}
-		damage_clear(&capture->changed);
+		change_clear(&capture->changed);
 	}
 	damage_clear(&capture->reported);
-	ok = refine_update(capture->frame, source, &all, &capture->changed);
+	ok = refine_update(capture->refine, capture->frame, source, &all, &capture->changed);
 	if (is_new) {
-		damage_clear(&capture->changed);
+		change_clear(&capture->changed);
 		capture->events->on_resized(capture->frame, capture->data);
 		frame_free(old);
 	} else {
@@ -208,7 +224,9 @@ on_update(QemuDisplay1Listener *listener, GDBusMethodInvocation *invocation, int
 	/* One that reaches out of the frame is not QEMU's: it is dropped whole rather than cut. */
 	if (memcmp(&rect, &clipped, sizeof rect) == 0 && !rect_is_empty(&rect) &&
 		capture_check_pixels((guint)width, (guint)height, stride, format, size) == NULL) {
-		refine_update(capture->frame, &source, &rect, &capture->changed);
+		Damage reported = {{rect}, 1};
+
+		refine_update(capture->refine, capture->frame, &source, &reported, &capture->changed);
 		schedule_flush(capture);
 	}
 	qemu_display1_listener_complete_update(listener, invocation);
@@ -223,7 +241,7 @@ on_disable(QemuDisplay1Listener *listener, GDBusMethodInvocation *invocation, gp
 
 	stop_mapping(capture);
 	memset(capture->frame->pixels, 0, (gsize)all.width * (gsize)all.height * 4);
-	damage_add(&capture->changed, &all);
+	change_add_damage(&capture->changed, &all);
 	schedule_flush(capture);
 	say_started(capture, NULL);
 	qemu_display1_listener_complete_disable(listener, invocation);
@@ -360,6 +378,7 @@ capture_new(GDBusConnection *qemu, gboolean pixel_copy, const CaptureEvents *eve
 	capture->data = data;
 	capture->map_fd = -1;
 	capture->frame = frame_new(640, 480);
+	capture->refine = refine_new();
 	capture->cancellable = g_cancellable_new();
 	capture->listener = qemu_display1_listener_skeleton_new();
 	capture->map = qemu_display1_listener_unix_map_skeleton_new();
@@ -382,6 +401,8 @@ capture_free(Capture *capture)
 	g_object_unref(capture->map);
 	g_clear_object(&capture->connection);
 	stop_mapping(capture);
+	g_clear_handle_id(&capture->rest_id, g_source_remove);
+	refine_free(capture->refine);
 	frame_free(capture->frame);
 	g_free(capture->cursor.pixels);
 	g_free(capture);

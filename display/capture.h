@@ -5,7 +5,7 @@
 
 #include <gio/gio.h>
 
-#include "display/damage.h"
+#include "display/change.h"
 #include "display/frame.h"
 
 typedef struct Capture Capture;
@@ -19,7 +19,7 @@ typedef struct {
 typedef struct {
 	/* @frame is a new one; the one before it is freed after this returned. */
 	void (*on_resized)(const Frame *frame, void *data);
-	void (*on_damage)(const Frame *frame, const Damage *damage, void *data);
+	void (*on_change)(const Frame *frame, const Change *change, void *data);
 	void (*on_cursor)(const Cursor *cursor, void *data);
 	/* The guest put the pointer somewhere, or hid it. */
 	void (*on_pointer)(int x, int y, gboolean visible, void *data);

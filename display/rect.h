@@ -37,6 +37,16 @@ rect_union(const Rect *a, const Rect *b)
 	return (Rect){x1, y1, x2 - x1, y2 - y1};
 }
 
+/* Empty (0, 0, 0, 0) where they have nothing in common. */
+static inline Rect
+rect_intersect(const Rect *a, const Rect *b)
+{
+	int x1 = MAX(a->x, b->x), y1 = MAX(a->y, b->y);
+	int x2 = MIN(a->x + a->width, b->x + b->width), y2 = MIN(a->y + a->height, b->y + b->height);
+
+	return x2 <= x1 || y2 <= y1 ? (Rect){0} : (Rect){x1, y1, x2 - x1, y2 - y1};
+}
+
 static inline gboolean
 rect_contains(const Rect *a, const Rect *b)
 {

@@ -64,13 +64,13 @@ on_resized(const Frame *frame, void *data)
 }
 
 static void
-on_damage(const Frame *frame, const Damage *damage, void *data)
+on_change(const Frame *frame, const Change *change, void *data)
 {
 	Screen *screen = data;
 
-	vnc_damage(screen->vnc, damage);
+	vnc_change(screen->vnc, change);
 	if (screen->spice)
-		spice_damage(screen->spice, damage);
+		spice_change(screen->spice, change);
 }
 
 static void
@@ -99,7 +99,7 @@ on_started(const GError *error, void *data)
 	say_attached(data, error);
 }
 
-static const CaptureEvents capture_events = {on_resized, on_damage, on_cursor, on_pointer, on_started};
+static const CaptureEvents capture_events = {on_resized, on_change, on_cursor, on_pointer, on_started};
 
 static gboolean
 on_no_first_frame(gpointer data)

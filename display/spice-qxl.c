@@ -17,7 +17,7 @@ struct SpiceQxl {
 	QXLInstance instance; /* first: the library hands it back to us */
 	const Frame *frame;
 	guint32 *surface; /* the library draws into it */
-	Damage pending;
+	Change pending;
 	GAsyncQueue *draws, *cursors; /* Command; taken by the library's thread */
 	gint starved;		      /* atomic: pending waits for room in draws */
 	int room_fd;		      /* eventfd: the library's thread says that there is room */
@@ -179,6 +179,35 @@ static const QXLInterface interface = {
 /* ---- on the main loop ---- */
 
 static void
+push(SpiceQxl *qxl, Command *command, const Rect *rect, guint8 type)
+{
+	QXLDrawable *drawable = &command->drawable;
+
+	drawable->release_info.id = (uintptr_t)command;
+	drawable->bbox = (QXLRect){rect->y, rect->x, rect->y + rect->height, rect->x + rect->width};
+	drawable->clip.type = SPICE_CLIP_TYPE_NONE;
+	drawable->effect = QXL_EFFECT_OPAQUE;
+	for (int i = 0; i < 3; i++)
+		drawable->surfaces_dest[i] = -1;
+	drawable->mm_time = (guint32)(g_get_monotonic_time() / 1000);
+	drawable->type = type;
+	command->ext.cmd.type = QXL_CMD_DRAW;
+	command->ext.cmd.data = (uintptr_t)drawable;
+	g_async_queue_push(qxl->draws, command);
+}
+
+/* The client does it in the picture that it has. */
+static void
+copy(SpiceQxl *qxl, const Copy *copy)
+{
+	Command *command = g_new0(Command, 1);
+	Rect from = copy_source(copy);
+
+	command->drawable.u.copy_bits.src_pos = (QXLPoint){.x = from.x, .y = from.y};
+	push(qxl, command, &copy->to, QXL_COPY_BITS);
+}
+
+static void
 draw(SpiceQxl *qxl, const Rect *rect)
 {
 	Command *command = g_new0(Command, 1);
@@ -189,14 +218,6 @@ draw(SpiceQxl *qxl, const Rect *rect)
 	for (int y = 0; y < rect->height; y++)
 		memcpy(pixels + (gsize)y * width, frame_at(qxl->frame, rect->x, rect->y + y), (gsize)width * 4);
 	command->bytes = pixels;
-	drawable->release_info.id = (uintptr_t)command;
-	drawable->bbox = (QXLRect){rect->y, rect->x, rect->y + rect->height, rect->x + rect->width};
-	drawable->clip.type = SPICE_CLIP_TYPE_NONE;
-	drawable->effect = QXL_EFFECT_OPAQUE;
-	for (int i = 0; i < 3; i++)
-		drawable->surfaces_dest[i] = -1;
-	drawable->mm_time = (guint32)(g_get_monotonic_time() / 1000);
-	drawable->type = QXL_DRAW_COPY;
 	drawable->u.copy.rop_descriptor = SPICE_ROPD_OP_PUT;
 	drawable->u.copy.src_bitmap = (uintptr_t)&command->image;
 	drawable->u.copy.src_area = (QXLRect){.bottom = rect->height, .right = rect->width};
@@ -208,23 +229,29 @@ draw(SpiceQxl *qxl, const Rect *rect)
 	command->image.bitmap.format = SPICE_BITMAP_FMT_32BIT;
 	command->image.bitmap.stride = width * 4;
 	command->image.bitmap.data = (uintptr_t)pixels;
-	command->ext.cmd.type = QXL_CMD_DRAW;
-	command->ext.cmd.data = (uintptr_t)drawable;
-	g_async_queue_push(qxl->draws, command);
+	push(qxl, command, rect, QXL_DRAW_COPY);
 }
 
 static void
 draw_pending(SpiceQxl *qxl)
 {
 	gboolean drawn = FALSE;
+	Damage *damage = &qxl->pending.damage;
 
-	while (qxl->pending.n > 0 && g_async_queue_length(qxl->draws) < QUEUE_MAX) {
-		Rect rect = qxl->pending.rects[--qxl->pending.n];
+	/* Copies come first, all of them, for nothing is in the picture before that is not in the queue: they are small. */
+	if (g_async_queue_length(qxl->draws) < QUEUE_MAX) {
+		for (guint i = 0; i < qxl->pending.n_copies; i++)
+			copy(qxl, &qxl->pending.copies[i]);
+		drawn = qxl->pending.n_copies > 0;
+		qxl->pending.n_copies = 0;
+	}
+	while (damage->n > 0 && g_async_queue_length(qxl->draws) < QUEUE_MAX) {
+		Rect rect = damage->rects[--damage->n];
 
 		draw(qxl, &rect);
 		drawn = TRUE;
 	}
-	if (qxl->pending.n > 0)
+	if (!change_is_empty(&qxl->pending))
 		g_atomic_int_set(&qxl->starved, 1);
 	if (drawn)
 		spice_qxl_wakeup(&qxl->instance);
@@ -256,8 +283,8 @@ create_surface(SpiceQxl *qxl)
 	config->heads[0].width = (guint32)width;
 	config->heads[0].height = (guint32)height;
 	spice_qxl_monitors_config_async(&qxl->instance, (uintptr_t)config, 0, (uintptr_t)config);
-	damage_clear(&qxl->pending);
-	damage_add(&qxl->pending, &all);
+	change_clear(&qxl->pending);
+	change_add_damage(&qxl->pending, &all);
 	draw_pending(qxl);
 }
 
@@ -307,9 +334,9 @@ spice_qxl_device_set_frame(SpiceQxl *qxl, const Frame *frame)
 }
 
 void
-spice_qxl_device_damage(SpiceQxl *qxl, const Damage *damage)
+spice_qxl_device_change(SpiceQxl *qxl, const Change *change)
 {
-	damage_add_all(&qxl->pending, damage);
+	change_add(&qxl->pending, change);
 	draw_pending(qxl);
 }
 

@@ -16,6 +16,6 @@ void spice_qxl_device_free(SpiceQxl *qxl);
 
 /* The frame is borrowed until the next call of this. */
 void spice_qxl_device_set_frame(SpiceQxl *qxl, const Frame *frame);
-void spice_qxl_device_damage(SpiceQxl *qxl, const Damage *damage);
+void spice_qxl_device_change(SpiceQxl *qxl, const Change *change);
 void spice_qxl_device_set_cursor(SpiceQxl *qxl, const Cursor *cursor);
 void spice_qxl_device_set_pointer(SpiceQxl *qxl, int x, int y, gboolean visible);

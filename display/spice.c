@@ -303,9 +303,9 @@ spice_set_frame(Spice *spice, const Frame *frame)
 }
 
 void
-spice_damage(Spice *spice, const Damage *damage)
+spice_change(Spice *spice, const Change *change)
 {
-	spice_qxl_device_damage(spice->qxl, damage);
+	spice_qxl_device_change(spice->qxl, change);
 }
 
 void

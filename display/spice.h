@@ -27,7 +27,7 @@ void spice_free(Spice *spice);
 gboolean spice_add_client(Spice *spice, int fd, Client *client, GError **error);
 /* The frame is borrowed until the next call of this. */
 void spice_set_frame(Spice *spice, const Frame *frame);
-void spice_damage(Spice *spice, const Damage *damage);
+void spice_change(Spice *spice, const Change *change);
 void spice_set_cursor(Spice *spice, const Cursor *cursor);
 void spice_set_pointer(Spice *spice, int x, int y, gboolean visible);
 /* A message to the client from the guest's agent. */

@@ -90,10 +90,17 @@ vnc_screen_set_frame(VncScreen *screen, const Frame *frame)
 }
 
 void
-vnc_screen_damage(VncScreen *screen, const Damage *damage)
+vnc_screen_change(VncScreen *screen, const Change *change)
 {
-	for (guint i = 0; i < damage->n; i++) {
-		const Rect *rect = &damage->rects[i];
+	/* The library takes one copy a client that it has not sent; those before become pixels. */
+	for (guint i = 0; i < change->n_copies; i++) {
+		const Copy *copy = &change->copies[i];
+		const Rect *to = &copy->to;
+
+		rfbScheduleCopyRect(screen->rfb, to->x, to->y, to->x + to->width, to->y + to->height, copy->dx, copy->dy);
+	}
+	for (guint i = 0; i < change->damage.n; i++) {
+		const Rect *rect = &change->damage.rects[i];
 
 		rfbMarkRectAsModified(screen->rfb, rect->x, rect->y, rect->x + rect->width, rect->y + rect->height);
 	}

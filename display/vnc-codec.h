@@ -17,7 +17,7 @@ VncScreen *vnc_screen_new(const Frame *frame);
 void vnc_screen_free(VncScreen *screen); /* after all its codecs */
 /* A frame of another size, or elsewhere. */
 void vnc_screen_set_frame(VncScreen *screen, const Frame *frame);
-void vnc_screen_damage(VncScreen *screen, const Damage *damage);
+void vnc_screen_change(VncScreen *screen, const Change *change);
 void vnc_screen_set_cursor(VncScreen *screen, const Cursor *cursor);
 void vnc_screen_set_pointer(VncScreen *screen, int x, int y);
 

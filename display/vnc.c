@@ -144,9 +144,9 @@ vnc_set_frame(Vnc *vnc, const Frame *frame)
 }
 
 void
-vnc_damage(Vnc *vnc, const Damage *damage)
+vnc_change(Vnc *vnc, const Change *change)
 {
-	vnc_screen_damage(vnc->host.screen, damage);
+	vnc_screen_change(vnc->host.screen, change);
 	kick_all(vnc);
 }
 

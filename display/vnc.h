@@ -26,7 +26,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vnc, vnc_free)
 gboolean vnc_add_client(Vnc *vnc, int fd, Client *client, GError **error);
 /* The frame is borrowed until the next call of this. */
 void vnc_set_frame(Vnc *vnc, const Frame *frame);
-void vnc_damage(Vnc *vnc, const Damage *damage);
+void vnc_change(Vnc *vnc, const Change *change);
 void vnc_set_cursor(Vnc *vnc, const Cursor *cursor);
 void vnc_set_pointer(Vnc *vnc, int x, int y);
 /* Somebody here may have the desktop's text. */

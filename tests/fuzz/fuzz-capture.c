@@ -13,7 +13,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	g_autoptr(Frame) frame = frame_new(64, 48);
-	Damage damage = {.n = 0};
+	g_autoptr(Refine) refine = refine_new();
+	Change change = {.n_copies = 0};
 	guint32 numbers[8];
 
 	if (size < sizeof numbers)
@@ -30,6 +31,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (memcmp(&rect, &clipped, sizeof rect) != 0 || rect_is_empty(&rect) ||
 		capture_check_pixels((guint)rect.width, (guint)rect.height, numbers[2], numbers[3], size) != NULL)
 		return 0;
-	refine_update(frame, &source, &rect, &damage);
+	Damage reported = {{rect}, 1};
+
+	refine_update(refine, frame, &source, &reported, &change);
 	return 0;
 }

@@ -358,7 +358,7 @@ static void
 damage_frame(const uint8_t *data, size_t size)
 {
 	Rect rect = {0, 0, frame->width, frame->height};
-	Damage damage = {.n = 0};
+	Change change = {.n_copies = 0};
 
 	if (size >= 4)
 		rect = (Rect){data[0], data[1], data[2], data[3]};
@@ -367,8 +367,8 @@ damage_frame(const uint8_t *data, size_t size)
 		for (int x = rect.x; x < rect.x + rect.width; x++)
 			*frame_at(frame, x, y) = (guint32)(x * y) ^ (size > 4 ? data[4] : 0);
 	}
-	damage_add(&damage, &rect);
-	spice_damage(spice, &damage);
+	change_add_damage(&change, &rect);
+	spice_change(spice, &change);
 }
 
 /* What happens is in the low bits, on which connection in the high ones. */

@@ -101,7 +101,7 @@ static void
 damage_frame(Session *session, const uint8_t *data, size_t size)
 {
 	Rect rect = {0, 0, session->frame->width, session->frame->height};
-	Damage damage = {.n = 0};
+	Change change = {.n_copies = 0};
 
 	if (size >= 4)
 		rect = (Rect){data[0], data[1], data[2], data[3]};
@@ -110,8 +110,8 @@ damage_frame(Session *session, const uint8_t *data, size_t size)
 		for (int x = rect.x; x < rect.x + rect.width; x++)
 			*frame_at(session->frame, x, y) = size > 4 ? data[4 + (gsize)(x + y) % (size - 4)] * 0x10101u : (guint32)(x * y);
 	}
-	damage_add(&damage, &rect);
-	vnc_damage(session->vnc, &damage);
+	change_add_damage(&change, &rect);
+	vnc_change(session->vnc, &change);
 }
 
 static void

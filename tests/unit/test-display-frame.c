@@ -1,14 +1,13 @@
-/* Damage, refining and the checks of what QEMU sends. SPDX-License-Identifier: GPL-2.0-or-later */
+/* Damage, and the checks of what QEMU sends. SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "display/capture-check.h"
-#include "display/refine.h"
+#include "display/damage.h"
 
 static gboolean
 covers(const Damage *damage, int x, int y)
@@ -75,70 +74,6 @@ START_TEST(a_rectangle_of_a_peer_is_cut_to_the_frame)
 }
 END_TEST
 
-/* A file of rows with a gap behind each. */
-static int
-make_file(const guint32 *pixels, int width, int height, guint32 stride)
-{
-	int fd = memfd_create("test", MFD_CLOEXEC);
-
-	for (int y = 0; y < height; y++)
-		ck_assert_int_eq(pwrite(fd, pixels + (gsize)y * (gsize)width, (gsize)width * 4, 64 + y * (off_t)stride),
-			width * 4);
-	return fd;
-}
-
-START_TEST(only_what_differs_is_damage)
-{
-	enum { WIDTH = 300, HEIGHT = 100, STRIDE = WIDTH * 4 + 48 };
-	g_autoptr(Frame) frame = frame_new(WIDTH, HEIGHT);
-	g_autofree guint32 *pixels = g_new0(guint32, WIDTH * HEIGHT);
-	Rect all = {0, 0, WIDTH, HEIGHT};
-	Damage damage = {.n = 0};
-
-	pixels[40 * WIDTH + 250] = 1;
-	pixels[41 * WIDTH + 251] = 2;
-	PixelSource source = {.fd = make_file(pixels, WIDTH, HEIGHT, STRIDE), .offset = 64, .stride = STRIDE};
-
-	ck_assert(refine_update(frame, &source, &all, &damage));
-	ck_assert_mem_eq(frame->pixels, pixels, WIDTH * HEIGHT * 4);
-	ck_assert_uint_eq(damage.n, 1);
-	ck_assert_int_eq(damage.rects[0].x, 250);
-	ck_assert_int_eq(damage.rects[0].width, 2);
-	damage_clear(&damage);
-	ck_assert(refine_update(frame, &source, &all, &damage));
-	ck_assert_uint_eq(damage.n, 0);
-	close(source.fd);
-}
-END_TEST
-
-START_TEST(copied_pixels_are_taken_like_shared_ones)
-{
-	g_autoptr(Frame) frame = frame_new(4, 4);
-	guint32 pixels[2][3] = {{1, 2, 9}, {3, 4, 9}};
-	PixelSource source = {.fd = -1, .data = (const guint8 *)pixels, .stride = 12};
-	Damage damage = {.n = 0};
-
-	ck_assert(refine_update(frame, &source, &(Rect){1, 2, 2, 2}, &damage));
-	ck_assert_uint_eq(*frame_at(frame, 1, 2), 1);
-	ck_assert_uint_eq(*frame_at(frame, 2, 3), 4);
-	ck_assert_uint_eq(*frame_at(frame, 3, 3), 0);
-	ck_assert_uint_eq(damage.n, 1);
-}
-END_TEST
-
-START_TEST(memory_that_shrinks_under_us_is_an_error_and_no_signal)
-{
-	g_autoptr(Frame) frame = frame_new(64, 64);
-	g_autofree guint32 *pixels = g_new0(guint32, 64 * 64);
-	PixelSource source = {.fd = make_file(pixels, 64, 64, 256), .offset = 64, .stride = 256};
-	Damage damage = {.n = 0};
-
-	ck_assert_int_eq(ftruncate(source.fd, 4096), 0);
-	ck_assert(!refine_update(frame, &source, &(Rect){0, 0, 64, 64}, &damage));
-	close(source.fd);
-}
-END_TEST
-
 START_TEST(a_frame_must_lie_in_its_memory)
 {
 	const guint32 x8 = PIXMAN_FORMAT_X8R8G8B8;
@@ -170,9 +105,6 @@ main(void)
 	tcase_add_test(tcase, damage_covers_all_that_was_added_and_never_overflows);
 	tcase_add_test(tcase, neighbours_become_one_and_contained_ones_vanish);
 	tcase_add_test(tcase, a_rectangle_of_a_peer_is_cut_to_the_frame);
-	tcase_add_test(tcase, only_what_differs_is_damage);
-	tcase_add_test(tcase, copied_pixels_are_taken_like_shared_ones);
-	tcase_add_test(tcase, memory_that_shrinks_under_us_is_an_error_and_no_signal);
 	tcase_add_test(tcase, a_frame_must_lie_in_its_memory);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);

@@ -142,20 +142,20 @@ END_TEST
 START_TEST(a_change_outside_of_what_was_asked_for_is_waited_out)
 {
 	static const guint8 ask[] = {3, 1, 0, 0, 0, 0, 0, 8, 0, 8};
-	Damage damage = {.n = 1, .rects = {{32, 32, 8, 8}}};
+	Change change = {.damage = {.n = 1, .rects = {{32, 32, 8, 8}}}};
 	guint8 buffer[65536];
 
 	say(ask, sizeof ask);
 	while (read(end, buffer, sizeof buffer) > 0)
 		turn();
 	say(ask, sizeof ask);
-	vnc_screen_damage(host.screen, &damage);
+	vnc_screen_change(host.screen, &change);
 	vnc_client_kick(client);
 	/* It returns: there is nothing to do. */
 	turn();
 	ck_assert_int_lt(read(end, buffer, sizeof buffer), 0);
-	damage.rects[0].x = damage.rects[0].y = 0;
-	vnc_screen_damage(host.screen, &damage);
+	change.damage.rects[0].x = change.damage.rects[0].y = 0;
+	vnc_screen_change(host.screen, &change);
 	vnc_client_kick(client);
 	turn();
 	ck_assert_int_gt(read(end, buffer, sizeof buffer), 0);
