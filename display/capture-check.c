@@ -24,6 +24,8 @@ capture_check_map(guint32 offset, guint32 width, guint32 height, guint32 stride,
 {
 	const char *why = check_shape(width, height, stride, format);
 
+	if (why == NULL && offset % 4 != 0)
+		why = "its pixels are not aligned";
 	if (why == NULL && offset + (guint64)(height - 1) * stride + (guint64)width * 4 > file_size)
 		why = "it reaches beyond the end of its memory";
 	return why;

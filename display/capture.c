@@ -12,13 +12,13 @@
 #include "broker/common/error.h"
 #include "display/capture-check.h"
 #include "display/dbus/qemu.h"
+#include "display/guest-memory.h"
 #include "display/refine.h"
 
-#define CONSOLE_PATH  "/org/qemu/Display1/Console_0"
+#define CONSOLE_PATH "/org/qemu/Display1/Console_0"
 #define LISTENER_PATH "/org/qemu/Display1/Listener"
 #define MAP_INTERFACE "org.qemu.Display1.Listener.Unix.Map"
 #define REGISTER_TIMEOUT_MS 5000
-#define REST_S		    10
 
 struct Capture {
 	const CaptureEvents *events;
@@ -28,15 +28,12 @@ struct Capture {
 	QemuDisplay1Listener *listener;
 	QemuDisplay1ListenerUnixMap *map;
 	Frame *frame;
-	Refine *refine;
 	Cursor cursor;
-	int map_fd; /* -1: pixels come in messages */
-	guint64 map_offset;
-	guint32 map_stride;
-	Damage reported; /* by UpdateMap, not yet read from map_fd */
-	Change changed;  /* in the frame, not yet told */
+	GuestMemory *memory; /* NULL: pixels come in messages */
+	PixelSource source;  /* in memory */
+	Damage reported;     /* by UpdateMap, not yet read from memory */
+	Change changed;      /* in the frame, not yet told */
 	guint flush_id;
-	guint rest_id; /* 0: at rest */
 	gboolean started;
 };
 
@@ -52,9 +49,7 @@ say_started(Capture *capture, const GError *error)
 static void
 stop_mapping(Capture *capture)
 {
-	if (capture->map_fd >= 0)
-		close(capture->map_fd);
-	capture->map_fd = -1;
+	g_clear_pointer(&capture->memory, guest_memory_free);
 	damage_clear(&capture->reported);
 }
 
@@ -63,15 +58,13 @@ static gboolean
 on_flush(gpointer data)
 {
 	Capture *capture = data;
-	PixelSource source = {.fd = capture->map_fd, .offset = capture->map_offset, .stride = capture->map_stride};
 	Change changed;
-	gboolean ok = TRUE;
 
 	capture->flush_id = 0;
-	if (capture->map_fd >= 0)
-		ok = refine_update(capture->refine, capture->frame, &source, &capture->reported, &capture->changed);
+	if (capture->memory)
+		refine_update(capture->frame, &capture->source, &capture->reported, &capture->changed);
 	damage_clear(&capture->reported);
-	if (!ok) {
+	if (capture->memory && !guest_memory_is_whole(capture->memory)) {
 		g_warning("QEMU's shared frame has shrunk under us: it is not read any more");
 		stop_mapping(capture);
 	}
@@ -82,34 +75,20 @@ on_flush(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* Once after work began, and not again while nothing happens. */
-static gboolean
-on_rest(gpointer data)
-{
-	Capture *capture = data;
-
-	capture->rest_id = 0;
-	refine_rest(capture->refine);
-	return G_SOURCE_REMOVE;
-}
-
 static void
 schedule_flush(Capture *capture)
 {
-	if (capture->rest_id == 0)
-		capture->rest_id = g_timeout_add_seconds(REST_S, on_rest, capture);
 	if (capture->flush_id == 0)
 		capture->flush_id = g_idle_add_full(G_PRIORITY_DEFAULT + 10, on_flush, capture, NULL);
 }
 
-/* FALSE where memory is short, or the source is; the old frame stays in the first case. The new frame is filled before anybody sees it. */
+/* FALSE where memory is short: the old frame stays. The new frame is filled before anybody sees it. */
 static gboolean
 take_frame(Capture *capture, const PixelSource *source, int width, int height)
 {
 	Damage all = {{{0, 0, width, height}}, 1};
 	Frame *old = capture->frame;
 	gboolean is_new = old->width != width || old->height != height;
-	gboolean ok;
 
 	if (is_new) {
 		capture->frame = frame_new(width, height);
@@ -120,7 +99,7 @@ take_frame(Capture *capture, const PixelSource *source, int width, int height)
 		change_clear(&capture->changed);
 	}
 	damage_clear(&capture->reported);
-	ok = refine_update(capture->refine, capture->frame, source, &all, &capture->changed);
+	refine_update(capture->frame, source, &all, &capture->changed);
 	if (is_new) {
 		change_clear(&capture->changed);
 		capture->events->on_resized(capture->frame, capture->data);
@@ -129,7 +108,7 @@ take_frame(Capture *capture, const PixelSource *source, int width, int height)
 		schedule_flush(capture);
 	}
 	say_started(capture, NULL);
-	return ok;
+	return TRUE;
 }
 
 /* The descriptor that a message names, ours to close; -1 when there is none. */
@@ -144,12 +123,11 @@ take_fd(GUnixFDList *list, GVariant *handle)
 }
 
 static gboolean
-on_scanout_map(QemuDisplay1ListenerUnixMap *map, GDBusMethodInvocation *invocation, GUnixFDList *fds, GVariant *handle,
-	guint offset, guint width, guint height, guint stride, guint format, gpointer data)
+on_scanout_map(QemuDisplay1ListenerUnixMap *map, GDBusMethodInvocation *invocation, GUnixFDList *fds, GVariant *handle, guint offset,
+        guint width, guint height, guint stride, guint format, gpointer data)
 {
 	Capture *capture = data;
 	int fd = take_fd(fds, handle);
-	PixelSource source = {.fd = fd, .offset = offset, .stride = stride};
 	const char *why = "it came without memory";
 	struct stat status;
 
@@ -159,14 +137,15 @@ on_scanout_map(QemuDisplay1ListenerUnixMap *map, GDBusMethodInvocation *invocati
 	else if (fd >= 0)
 		why = capture_check_map(offset, width, height, stride, format, (guint64)status.st_size);
 	if (why == NULL) {
-		capture->map_fd = fd;
-		capture->map_offset = offset;
-		capture->map_stride = stride;
-		if (!take_frame(capture, &source, (int)width, (int)height))
-			why = "it could not be read";
-	} else if (fd >= 0) {
-		close(fd);
+		capture->memory = guest_memory_new(fd, offset, (gsize)(height - 1) * stride + (gsize)width * 4);
+		why = capture->memory ? NULL : "its memory cannot be mapped";
 	}
+	if (why == NULL) {
+		capture->source = (PixelSource){.pixels = guest_memory_bytes(capture->memory), .stride = stride / 4};
+		why = take_frame(capture, &capture->source, (int)width, (int)height) ? NULL : "memory is short";
+	}
+	if (fd >= 0)
+		close(fd);
 	if (why) {
 		g_warning("a frame of %ux%u, stride %u, format %#x is not shown: %s", width, height, stride, format, why);
 		stop_mapping(capture);
@@ -176,14 +155,13 @@ on_scanout_map(QemuDisplay1ListenerUnixMap *map, GDBusMethodInvocation *invocati
 }
 
 static gboolean
-on_update_map(QemuDisplay1ListenerUnixMap *map, GDBusMethodInvocation *invocation, int x, int y, int width, int height,
-	gpointer data)
+on_update_map(QemuDisplay1ListenerUnixMap *map, GDBusMethodInvocation *invocation, int x, int y, int width, int height, gpointer data)
 {
 	Capture *capture = data;
 	Rect rect = {x, y, width, height};
 
 	rect_clip(&rect, capture->frame->width, capture->frame->height);
-	if (capture->map_fd >= 0 && !rect_is_empty(&rect)) {
+	if (capture->memory && !rect_is_empty(&rect)) {
 		damage_add(&capture->reported, &rect);
 		schedule_flush(capture);
 	}
@@ -192,13 +170,12 @@ on_update_map(QemuDisplay1ListenerUnixMap *map, GDBusMethodInvocation *invocatio
 }
 
 static gboolean
-on_scanout(QemuDisplay1Listener *listener, GDBusMethodInvocation *invocation, guint width, guint height, guint stride,
-	guint format, GVariant *pixels, gpointer data)
+on_scanout(QemuDisplay1Listener *listener, GDBusMethodInvocation *invocation, guint width, guint height, guint stride, guint format,
+        GVariant *pixels, gpointer data)
 {
 	Capture *capture = data;
 	gsize size;
-	const guint8 *bytes = g_variant_get_fixed_array(pixels, &size, 1);
-	PixelSource source = {.fd = -1, .data = bytes, .stride = stride};
+	PixelSource source = {.pixels = g_variant_get_fixed_array(pixels, &size, 1), .stride = stride / 4};
 	const char *why = capture_check_pixels(width, height, stride, format, size);
 
 	stop_mapping(capture);
@@ -211,22 +188,21 @@ on_scanout(QemuDisplay1Listener *listener, GDBusMethodInvocation *invocation, gu
 }
 
 static gboolean
-on_update(QemuDisplay1Listener *listener, GDBusMethodInvocation *invocation, int x, int y, int width, int height,
-	guint stride, guint format, GVariant *pixels, gpointer data)
+on_update(QemuDisplay1Listener *listener, GDBusMethodInvocation *invocation, int x, int y, int width, int height, guint stride,
+        guint format, GVariant *pixels, gpointer data)
 {
 	Capture *capture = data;
 	gsize size;
-	const guint8 *bytes = g_variant_get_fixed_array(pixels, &size, 1);
-	PixelSource source = {.fd = -1, .data = bytes, .stride = stride};
+	PixelSource source = {g_variant_get_fixed_array(pixels, &size, 1), x, y, stride / 4};
 	Rect rect = {x, y, width, height}, clipped = rect;
 
 	rect_clip(&clipped, capture->frame->width, capture->frame->height);
 	/* One that reaches out of the frame is not QEMU's: it is dropped whole rather than cut. */
 	if (memcmp(&rect, &clipped, sizeof rect) == 0 && !rect_is_empty(&rect) &&
-		capture_check_pixels((guint)width, (guint)height, stride, format, size) == NULL) {
+	        capture_check_pixels((guint)width, (guint)height, stride, format, size) == NULL) {
 		Damage reported = {{rect}, 1};
 
-		refine_update(capture->refine, capture->frame, &source, &reported, &capture->changed);
+		refine_update(capture->frame, &source, &reported, &capture->changed);
 		schedule_flush(capture);
 	}
 	qemu_display1_listener_complete_update(listener, invocation);
@@ -259,8 +235,8 @@ on_mouse_set(QemuDisplay1Listener *listener, GDBusMethodInvocation *invocation, 
 }
 
 static gboolean
-on_cursor_define(QemuDisplay1Listener *listener, GDBusMethodInvocation *invocation, int width, int height, int hot_x,
-	int hot_y, GVariant *pixels, gpointer data)
+on_cursor_define(QemuDisplay1Listener *listener, GDBusMethodInvocation *invocation, int width, int height, int hot_x, int hot_y,
+        GVariant *pixels, gpointer data)
 {
 	Capture *capture = data;
 	gsize size;
@@ -271,8 +247,7 @@ on_cursor_define(QemuDisplay1Listener *listener, GDBusMethodInvocation *invocati
 		g_debug("a cursor of %dx%d is not shown: %s", width, height, why);
 	} else {
 		g_free(capture->cursor.pixels);
-		capture->cursor = (Cursor){width, height, CLAMP(hot_x, 0, width - 1), CLAMP(hot_y, 0, height - 1),
-			g_memdup2(bytes, size)};
+		capture->cursor = (Cursor){width, height, CLAMP(hot_x, 0, width - 1), CLAMP(hot_y, 0, height - 1), g_memdup2(bytes, size)};
 		capture->events->on_cursor(&capture->cursor, capture->data);
 	}
 	qemu_display1_listener_complete_cursor_define(listener, invocation);
@@ -297,7 +272,7 @@ export_listener(Capture *capture, gboolean pixel_copy)
 	g_signal_connect(capture->map, "handle-scanout-map", G_CALLBACK(on_scanout_map), capture);
 	g_signal_connect(capture->map, "handle-update-map", G_CALLBACK(on_update_map), capture);
 	if (!g_dbus_interface_skeleton_export(listener, capture->connection, LISTENER_PATH, &error) ||
-		(!pixel_copy && !g_dbus_interface_skeleton_export(map, capture->connection, LISTENER_PATH, &error)))
+	        (!pixel_copy && !g_dbus_interface_skeleton_export(map, capture->connection, LISTENER_PATH, &error)))
 		g_warning("cannot export the display listener: %s", error->message);
 }
 
@@ -329,8 +304,7 @@ static void
 on_registered(GObject *source, GAsyncResult *result, gpointer data)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GVariant) answer =
-		g_dbus_connection_call_with_unix_fd_list_finish(G_DBUS_CONNECTION(source), NULL, result, &error);
+	g_autoptr(GVariant) answer = g_dbus_connection_call_with_unix_fd_list_finish(G_DBUS_CONNECTION(source), NULL, result, &error);
 
 	if (answer == NULL && !g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
 		say_started(data, error);
@@ -356,15 +330,15 @@ register_listener(Capture *capture, GDBusConnection *qemu, gboolean pixel_copy, 
 	}
 	g_autoptr(GSocketConnection) stream = g_socket_connection_factory_create_connection(socket);
 
-	g_dbus_connection_call_with_unix_fd_list(qemu, NULL, CONSOLE_PATH, "org.qemu.Display1.Console",
-		"RegisterListener", g_variant_new("(h)", 0), NULL, G_DBUS_CALL_FLAGS_NONE, REGISTER_TIMEOUT_MS, fds,
-		capture->cancellable, on_registered, capture);
+	g_dbus_connection_call_with_unix_fd_list(qemu, NULL, CONSOLE_PATH, "org.qemu.Display1.Console", "RegisterListener",
+	        g_variant_new("(h)", 0), NULL, G_DBUS_CALL_FLAGS_NONE, REGISTER_TIMEOUT_MS, fds, capture->cancellable, on_registered,
+	        capture);
 	joining = g_new0(Joining, 1);
 	joining->capture = capture;
 	joining->pixel_copy = pixel_copy;
 	g_dbus_connection_new(G_IO_STREAM(stream), NULL,
-		G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING, NULL,
-		capture->cancellable, on_listener_connected, joining);
+	        G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING, NULL,
+	        capture->cancellable, on_listener_connected, joining);
 	return TRUE;
 }
 
@@ -376,9 +350,7 @@ capture_new(GDBusConnection *qemu, gboolean pixel_copy, const CaptureEvents *eve
 
 	capture->events = events;
 	capture->data = data;
-	capture->map_fd = -1;
 	capture->frame = frame_new(640, 480);
-	capture->refine = refine_new();
 	capture->cancellable = g_cancellable_new();
 	capture->listener = qemu_display1_listener_skeleton_new();
 	capture->map = qemu_display1_listener_unix_map_skeleton_new();
@@ -401,8 +373,6 @@ capture_free(Capture *capture)
 	g_object_unref(capture->map);
 	g_clear_object(&capture->connection);
 	stop_mapping(capture);
-	g_clear_handle_id(&capture->rest_id, g_source_remove);
-	refine_free(capture->refine);
 	frame_free(capture->frame);
 	g_free(capture->cursor.pixels);
 	g_free(capture);
@@ -423,5 +393,5 @@ capture_cursor(const Capture *capture)
 gboolean
 capture_is_shared(const Capture *capture)
 {
-	return capture->map_fd >= 0;
+	return capture->memory != NULL;
 }

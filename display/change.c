@@ -2,13 +2,15 @@
 #include "config.h"
 #include "display/change.h"
 
-/* What is damaged already moves along: where it goes the copy brings what is out of date. */
+/* What is damaged already moves along: where it goes the copy brings what is out of date, and where else the copy goes it brings what is
+ * not. */
 static void
 move_damage(Damage *damage, const Copy *copy)
 {
 	Damage before = *damage;
 	Rect from = copy_source(copy);
 
+	damage_subtract(damage, &copy->to);
 	for (guint i = 0; i < before.n; i++) {
 		Rect moved = rect_intersect(&before.rects[i], &from);
 

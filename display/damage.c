@@ -2,6 +2,9 @@
 #include "config.h"
 #include "display/damage.h"
 
+/* Unchanged pixels that cost less than a rectangle of its own does, to make, to send and to draw. */
+#define WASTE_MAX 256
+
 static void
 drop(Damage *damage, guint i)
 {
@@ -47,8 +50,8 @@ damage_add(Damage *damage, const Rect *rect)
 	for (guint i = 0; i < damage->n;) {
 		if (rect_contains(&damage->rects[i], &added))
 			return;
-		/* Touching or overlapping rectangles without waste become one, and that one may swallow others. */
-		if (waste(&damage->rects[i], &added) <= 0) {
+		/* Touching or overlapping rectangles become one, as do close ones, and that one may swallow others. */
+		if (waste(&damage->rects[i], &added) <= WASTE_MAX) {
 			added = rect_union(&damage->rects[i], &added);
 			drop(damage, i);
 			i = 0;
@@ -66,6 +69,35 @@ damage_add_all(Damage *damage, const Damage *other)
 {
 	for (guint i = 0; i < other->n; i++)
 		damage_add(damage, &other->rects[i]);
+}
+
+/* What of @rect is not @part, which lies in it. */
+static void
+add_rest(Damage *damage, const Rect *rect, const Rect *part)
+{
+	int right = rect->x + rect->width, bottom = rect->y + rect->height;
+	int part_right = part->x + part->width, part_bottom = part->y + part->height;
+
+	damage_add(damage, &(Rect){rect->x, rect->y, rect->width, part->y - rect->y});
+	damage_add(damage, &(Rect){rect->x, part_bottom, rect->width, bottom - part_bottom});
+	damage_add(damage, &(Rect){rect->x, part->y, part->x - rect->x, part->height});
+	damage_add(damage, &(Rect){part_right, part->y, right - part_right, part->height});
+}
+
+void
+damage_subtract(Damage *damage, const Rect *rect)
+{
+	Damage before = *damage;
+
+	damage_clear(damage);
+	for (guint i = 0; i < before.n; i++) {
+		Rect part = rect_intersect(&before.rects[i], rect);
+
+		if (rect_is_empty(&part))
+			damage_add(damage, &before.rects[i]);
+		else
+			add_rest(damage, &before.rects[i], &part);
+	}
 }
 
 void

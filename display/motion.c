@@ -37,7 +37,7 @@ typedef struct {
 static const guint32 *
 patch_at(const Patch *patch, int x, int y)
 {
-	return patch->pixels + (gsize)(y - patch->rect.y) * (gsize)patch->rect.width + (gsize)(x - patch->rect.x);
+	return patch->pixels + (gsize)(y - patch->rect.y) * patch->stride + (gsize)(x - patch->rect.x);
 }
 
 static gboolean

@@ -7,10 +7,11 @@
 #include "display/change.h"
 #include "display/frame.h"
 
-/* New pixels for a rectangle of the frame, rows without gaps. */
+/* New pixels for a rectangle of the frame. They may be others at each look: who can write them may be hostile. */
 typedef struct {
 	Rect rect;
 	const guint32 *pixels;
+	gsize stride; /* pixels from one row to the next */
 } Patch;
 
 /* Below this many pixels a copy saves nothing that is worth a search. */

@@ -2,9 +2,7 @@
 #include "config.h"
 #include "display/refine.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "display/motion.h"
 
@@ -15,16 +13,8 @@
 #define TILES_MAX (FRAME_SIDE_MAX / TILE)
 /* Unchanged tiles between two changed ones that make them two rectangles: a rectangle costs a client about as much. */
 #define GAP_TILES 4
-/* What one pread(2) brings at most: it should stay in the processor's cache until it has been compared. */
-#define READ_MAX (256 * 1024)
 /* Rows that are looked at to guess whether a rectangle was over-reported. */
 #define SAMPLE_ROWS 16
-
-struct Refine {
-	guint8 *buffer;  /* of READ_MAX and a row */
-	guint32 *pixels; /* the new pixels of all that was reported, for motion.h; NULL: at rest */
-	gsize pixels_max;
-};
 
 /* One band's changed columns. */
 typedef struct {
@@ -32,86 +22,11 @@ typedef struct {
 	guint8 tiles[TILES_MAX];
 } Band;
 
-Refine *
-refine_new(void)
-{
-	Refine *refine = g_new0(Refine, 1);
-
-	refine->buffer = g_malloc(READ_MAX + (gsize)FRAME_SIDE_MAX * 4);
-	return refine;
-}
-
-void
-refine_free(Refine *refine)
-{
-	if (refine == NULL)
-		return;
-	refine_rest(refine);
-	g_free(refine->buffer);
-	g_free(refine);
-}
-
-void
-refine_rest(Refine *refine)
-{
-	g_clear_pointer(&refine->pixels, g_free);
-	refine->pixels_max = 0;
-}
-
-/* ---- reading ---- */
-
-static gboolean
-read_all(int fd, guint8 *buffer, gsize size, guint64 offset)
-{
-	while (size > 0) {
-		ssize_t n = pread(fd, buffer, size, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return FALSE;
-		buffer += n;
-		size -= (gsize)n;
-		offset += (guint64)n;
-	}
-	return TRUE;
-}
-
-/* A run of a rectangle's rows, as read at once. */
-typedef struct {
-	const guint8 *bytes;
-	gsize stride;
-	int rows;
-} Rows;
-
-/* Reads rows from @y on, as many as go at once and belong to @rect. A wide rectangle is read with the gaps between its rows: fewer
- * calls are worth more than the bytes between. */
-static gboolean
-read_rows(Refine *refine, const PixelSource *source, const Rect *rect, int y, Rows *rows)
-{
-	gsize row_size = (gsize)rect->width * 4;
-	int left = rect->y + rect->height - y;
-
-	if (source->fd < 0) {
-		/* A message's bytes have no alignment of their own. */
-		memcpy(refine->buffer, source->data + (gsize)(y - rect->y) * source->stride, row_size);
-		*rows = (Rows){refine->buffer, row_size, 1};
-		return TRUE;
-	}
-	rows->rows = row_size * 2 >= source->stride ? MIN(left, MAX(1, (int)(READ_MAX / source->stride))) : 1;
-	rows->stride = source->stride;
-	rows->bytes = refine->buffer;
-	return read_all(source->fd, refine->buffer, (gsize)(rows->rows - 1) * source->stride + row_size,
-	        source->offset + (guint64)y * source->stride + (guint64)rect->x * 4);
-}
-
 static const guint32 *
-row_of(const Rows *rows, int i)
+source_at(const PixelSource *source, int x, int y)
 {
-	return (const guint32 *)(const void *)(rows->bytes + (gsize)i * rows->stride);
+	return source->pixels + (gsize)(y - source->y) * source->stride + (gsize)(x - source->x);
 }
-
-/* ---- comparing ---- */
 
 /* Takes @row over into the frame, and notes where it differs from what was there. */
 static void
@@ -126,9 +41,10 @@ compare_row(const Frame *frame, const guint32 *row, int x, int y, int width, Ban
 
 		if (memcmp(mine + at, row + at, (gsize)(end - at) * 4) == 0)
 			continue;
-		while (mine[first] == row[first])
+		/* Bounded: the row may be the same by now. */
+		while (first < end - 1 && mine[first] == row[first])
 			first++;
-		while (mine[last - 1] == row[last - 1])
+		while (last > first + 1 && mine[last - 1] == row[last - 1])
 			last--;
 		memcpy(mine + first, row + first, (gsize)(last - first) * 4);
 		band->tiles[tile] = 1;
@@ -231,69 +147,28 @@ end_comparison(Comparison *comparison, int y, Change *change)
 		damage_add_all(&change->damage, &comparison->damage);
 }
 
-static gboolean
-compare_source(Refine *refine, const Frame *frame, const PixelSource *source, const Rect *rect, Change *change)
+static void
+compare_source(const Frame *frame, const PixelSource *source, const Rect *rect, Change *change)
 {
 	Comparison comparison;
-	Rows rows = {0};
-	int y = rect->y;
 
 	begin_comparison(&comparison, rect);
-	while (y < rect->y + rect->height && read_rows(refine, source, rect, y, &rows)) {
-		for (int i = 0; i < rows.rows; i++, y++)
-			compare(&comparison, frame, row_of(&rows, i), y);
-	}
-	end_comparison(&comparison, y, change);
-	return y == rect->y + rect->height;
+	for (int y = rect->y; y < rect->y + rect->height; y++)
+		compare(&comparison, frame, source_at(source, rect->x, y), y);
+	end_comparison(&comparison, rect->y + rect->height, change);
 }
 
-/* ---- what was moved ---- */
-
-/* TRUE where it is not worth to look for motion: little, or the same as before for the most part. */
+/* It is not worth to look for motion: there is little, or it is the same as before for the most part. */
 static gboolean
-is_quiet(Refine *refine, const Frame *frame, const PixelSource *source, const Rect *rect)
+is_quiet(const Frame *frame, const PixelSource *source, const Rect *rect)
 {
 	int step = MAX(1, rect->height / SAMPLE_ROWS), seen = 0, changed = 0;
 
 	if (rect_area(rect) < MOTION_AREA_MIN)
 		return TRUE;
-	for (int y = rect->y + step / 2; y < rect->y + rect->height; y += step, seen++) {
-		Rect row = {rect->x, y, rect->width, 1};
-		PixelSource at = *source;
-		Rows rows = {0};
-
-		if (source->fd < 0)
-			at.data += (gsize)(y - rect->y) * source->stride;
-		if (!read_rows(refine, &at, &row, y, &rows))
-			return TRUE;
-		changed += memcmp(rows.bytes, frame_at(frame, rect->x, y), (gsize)rect->width * 4) != 0;
-	}
+	for (int y = rect->y + step / 2; y < rect->y + rect->height; y += step, seen++)
+		changed += memcmp(source_at(source, rect->x, y), frame_at(frame, rect->x, y), (gsize)rect->width * 4) != 0;
 	return changed * 4 < seen;
-}
-
-static gboolean
-make_room(Refine *refine, gsize pixels)
-{
-	if (pixels <= refine->pixels_max)
-		return TRUE;
-	g_free(refine->pixels);
-	refine->pixels = g_try_new(guint32, pixels);
-	refine->pixels_max = refine->pixels ? pixels : 0;
-	return refine->pixels != NULL;
-}
-
-static gboolean
-read_patch(Refine *refine, const PixelSource *source, const Rect *rect, guint32 *pixels)
-{
-	Rows rows = {0};
-
-	for (int y = rect->y; y < rect->y + rect->height;) {
-		if (!read_rows(refine, source, rect, y, &rows))
-			return FALSE;
-		for (int i = 0; i < rows.rows; i++, y++, pixels += rect->width)
-			memcpy(pixels, row_of(&rows, i), (gsize)rect->width * 4);
-	}
-	return TRUE;
 }
 
 static void
@@ -308,57 +183,33 @@ do_copy(const Frame *frame, const Copy *copy)
 	}
 }
 
+/* Before anything old is overwritten: where a window was is where its pixels are found. */
 static void
-compare_patch(const Frame *frame, const Patch *patch, Change *change)
+take_motion(const Frame *frame, const PixelSource *source, const Damage *reported, Change *change)
 {
-	const Rect *rect = &patch->rect;
-	Comparison comparison;
-
-	begin_comparison(&comparison, rect);
-	for (int y = rect->y; y < rect->y + rect->height; y++)
-		compare(&comparison, frame, patch->pixels + (gsize)(y - rect->y) * (gsize)rect->width, y);
-	end_comparison(&comparison, rect->y + rect->height, change);
-}
-
-/* All that is new is read before anything old is overwritten: where a window was is where its pixels are found. */
-static gboolean
-update_moved(Refine *refine, const Frame *frame, const PixelSource *source, const Damage *reported, Change *change)
-{
-	Patch patches[DAMAGE_RECTS_MAX] = {0};
-	guint32 *pixels = refine->pixels;
-	gboolean ok = TRUE;
-	guint n = 0;
+	Patch patches[DAMAGE_RECTS_MAX];
 	Copy copy;
 
-	for (; n < reported->n && ok; n++) {
-		patches[n] = (Patch){reported->rects[n], pixels};
-		ok = read_patch(refine, source, &patches[n].rect, pixels);
-		pixels += rect_area(&patches[n].rect);
+	for (guint i = 0; i < reported->n; i++) {
+		const Rect *rect = &reported->rects[i];
+
+		patches[i] = (Patch){*rect, source_at(source, rect->x, rect->y), source->stride};
 	}
-	n -= !ok;
-	if (motion_find(frame, patches, n, &copy)) {
-		do_copy(frame, &copy);
-		change_add_copy(change, &copy);
-	}
-	for (guint i = 0; i < n; i++)
-		compare_patch(frame, &patches[i], change);
-	return ok;
+	if (!motion_find(frame, patches, reported->n, &copy))
+		return;
+	do_copy(frame, &copy);
+	change_add_copy(change, &copy);
 }
 
-gboolean
-refine_update(Refine *refine, Frame *frame, const PixelSource *source, const Damage *reported, Change *change)
+void
+refine_update(const Frame *frame, const PixelSource *source, const Damage *reported, Change *change)
 {
-	gboolean quiet = TRUE, ok = TRUE;
-	gint64 area = 0;
+	gboolean quiet = TRUE;
 
-	for (guint i = 0; i < reported->n; i++) {
-		area += rect_area(&reported->rects[i]);
-		quiet = quiet && is_quiet(refine, frame, source, &reported->rects[i]);
-	}
-	/* Rectangles may overlap; but more than a frame's worth of them is not a desktop at work. */
-	if (!quiet && area <= (gint64)frame->width * frame->height && make_room(refine, (gsize)area))
-		return update_moved(refine, frame, source, reported, change);
-	for (guint i = 0; ok && i < reported->n; i++)
-		ok = compare_source(refine, frame, source, &reported->rects[i], change);
-	return ok;
+	for (guint i = 0; i < reported->n && quiet; i++)
+		quiet = is_quiet(frame, source, &reported->rects[i]);
+	if (!quiet)
+		take_motion(frame, source, reported, change);
+	for (guint i = 0; i < reported->n; i++)
+		compare_source(frame, source, &reported->rects[i], change);
 }

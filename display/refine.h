@@ -8,24 +8,13 @@
 #include "display/change.h"
 #include "display/frame.h"
 
-/* Where the guest's pixels are, in the frame's format. One of @fd and @data. */
+/* Where the guest's pixels are, in the frame's format. Whoever writes them may do so while they are read: each is looked at more than
+ * once, and what counts is what has come into the frame. */
 typedef struct {
-	/* A file that the guest's side can write and may even truncate at any time. It is read with pread(2), never
-	 * mapped: a mapping of a file that shrinks ends in SIGBUS, and QEMU's memfd carries no seal against that. */
-	int fd;             /* -1: none */
-	const guint8 *data; /* the pixel of (x, y) in the top left corner of the one rectangle that is reported */
-	guint64 offset;     /* bytes: of the pixel (0, 0) in @fd */
-	guint32 stride;     /* bytes */
+	const guint32 *pixels;
+	int x, y;     /* of the frame, that the first pixel is for */
+	gsize stride; /* pixels from one row to the next */
 } PixelSource;
 
-typedef struct Refine Refine;
-
-Refine *refine_new(void);
-void refine_free(Refine *refine);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Refine, refine_free)
-
-/* Copies @reported (which must lie in the frame) from @source, and adds what differs from before to @change.
- * FALSE when the file has no such bytes any more; what was read until then is in the frame and in @change. */
-gboolean refine_update(Refine *refine, Frame *frame, const PixelSource *source, const Damage *reported, Change *change);
-/* Lets go of memory that is only kept because more is likely to come at once. */
-void refine_rest(Refine *refine);
+/* Copies @reported (which must lie in the frame and in the source) from @source, and adds what differs from before to @change. */
+void refine_update(const Frame *frame, const PixelSource *source, const Damage *reported, Change *change);

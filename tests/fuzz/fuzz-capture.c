@@ -13,7 +13,6 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	g_autoptr(Frame) frame = frame_new(64, 48);
-	g_autoptr(Refine) refine = refine_new();
 	Change change = {.n_copies = 0};
 	guint32 numbers[8];
 
@@ -23,8 +22,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	data += sizeof numbers;
 	size -= sizeof numbers;
 	Rect rect = {(int)numbers[4], (int)numbers[5], (int)numbers[6], (int)numbers[7]}, clipped = rect;
-	PixelSource source = {.fd = -1, .data = data, .stride = numbers[2]};
-
 	capture_check_map(numbers[0], numbers[1], numbers[6], numbers[2], numbers[3], size);
 	capture_check_cursor(rect.width, rect.height, size);
 	rect_clip(&clipped, frame->width, frame->height);
@@ -33,6 +30,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	Damage reported = {{rect}, 1};
 
-	refine_update(refine, frame, &source, &reported, &change);
+	/* Messages' bytes are aligned. */
+	g_autofree guint32 *pixels = g_memdup2(data, size);
+	PixelSource source = {pixels, rect.x, rect.y, numbers[2] / 4};
+
+	refine_update(frame, &source, &reported, &change);
 	return 0;
 }

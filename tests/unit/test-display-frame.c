@@ -81,6 +81,7 @@ START_TEST(a_frame_must_lie_in_its_memory)
 	ck_assert_ptr_null(capture_check_map(0, 640, 480, 2560, x8, 2560 * 480));
 	ck_assert_ptr_null(capture_check_map(0, 640, 480, 4096, x8, 4096 * 479 + 2560));
 	ck_assert_ptr_nonnull(capture_check_map(4, 640, 480, 2560, x8, 2560 * 480));
+	ck_assert_ptr_nonnull(capture_check_map(2, 640, 480, 2560, x8, G_MAXUINT64));
 	ck_assert_ptr_nonnull(capture_check_map(0xffffffff, 640, 480, 2560, x8, 2560 * 480));
 	ck_assert_ptr_nonnull(capture_check_map(0, 0, 480, 2560, x8, G_MAXUINT64));
 	ck_assert_ptr_nonnull(capture_check_map(0, 8193, 480, 8193 * 4, x8, G_MAXUINT64));
