@@ -413,7 +413,7 @@ reader_begin(void)
 static GPtrArray *
 reader_end(Reader *reader, GKeyFile *keys, const Setting *table, void *target, gsize target_size, GPtrArray *sections)
 {
-	g_autoptr(GHashTable) places = reader->places;
+	G_GNUC_UNUSED g_autoptr(GHashTable) places = reader->places; /* freed at the end */
 	g_autoptr(GPtrArray) faults = reader->faults;
 
 	for (const Setting *setting = table; setting->group != NULL; setting++) {
