@@ -11,10 +11,10 @@ const FIRST_PICTURE_MS = 3000;
 const LOOK_MS = 15;
 
 /**
- * These two methods are not noVNC's public interface; vendor/novnc/README.md says to look at them with each new version.
+ * These methods are not noVNC's public interface; vendor/novnc/README.md says to look at them with each new version.
  * As they come they (1) size the guest in CSS pixels with a fraction, which is never equal to what the server then has, and
  * so is asked for again and again under a browser zoom; (2) have no say over sharpness; (3) insist when a guest took another
- * size than it was asked for.
+ * size than it was asked for, and (4) have everything sent to a page that is hidden.
  */
 class FollowingRFB extends RFB {
 	pixelRatio = 1;
@@ -42,6 +42,14 @@ class FollowingRFB extends RFB {
 		} finally {
 			this._asking = false;
 		}
+	}
+
+	/** While nobody sees the picture only a corner's changes are asked for; what else changes comes when somebody does. */
+	_updateContinuousUpdates() {
+		if (document.hidden && this._enabledContinuousUpdates)
+			RFB.messages.enableContinuousUpdates(this._sock, true, 0, 0, 1, 1);
+		else
+			super._updateContinuousUpdates();
 	}
 
 	/** Ask even if this size was asked for before: another client may have changed it since. */
@@ -86,6 +94,8 @@ export function openScreen({ mount, desktop, pixelRatio, deadlineMs, onConnect, 
 	// A stream that noVNC could not follow. 1002 is "protocol error".
 	rfb.addEventListener('disconnect', () => end(1002));
 	const deadline = setTimeout(() => close(1006), deadlineMs);
+	const onVisibility = () => rfb._updateContinuousUpdates();
+	document.addEventListener('visibilitychange', onVisibility);
 
 	/** @returns {HTMLCanvasElement | null} */
 	function picture() {
@@ -111,12 +121,17 @@ export function openScreen({ mount, desktop, pixelRatio, deadlineMs, onConnect, 
 			setTimeout(awaitPicture, LOOK_MS, until);
 	}
 
+	function finish() {
+		over = true;
+		clearTimeout(deadline);
+		document.removeEventListener('visibilitychange', onVisibility);
+	}
+
 	/** @param {number} code */
 	function end(code) {
 		if (over)
 			return;
-		over = true;
-		clearTimeout(deadline);
+		finish();
 		onLost(code);
 	}
 
@@ -148,8 +163,7 @@ export function openScreen({ mount, desktop, pixelRatio, deadlineMs, onConnect, 
 		},
 		/** Ends it from here, without onLost. */
 		leave() {
-			over = true;
-			clearTimeout(deadline);
+			finish();
 			rfb.disconnect();
 		},
 		/** The way is known to be dead although the socket does not know it yet. */
