@@ -12,6 +12,11 @@
 /* Commands that the library's thread has not taken yet. It stops taking them while the client's network is full; what
  * changes meanwhile is merged here, so that it never lags more than these behind. */
 #define QUEUE_MAX 8
+/* While no sound plays, the library has clients run their clock so many milliseconds late (MM_TIME_DELTA in its server/reds.h) and show
+ * each frame of what it streams when its time has come by that clock: nearly half a second late, and it streams whatever changes often
+ * enough, a dragged window too. What we stamp is that much older, less what the network's jitter needs. */
+#define CLOCK_LATE_MS 400
+#define JITTER_MS 50
 
 struct SpiceQxl {
 	QXLInstance instance; /* first: the library hands it back to us */
@@ -19,10 +24,11 @@ struct SpiceQxl {
 	guint32 *surface; /* the library draws into it */
 	Change pending;
 	GAsyncQueue *draws, *cursors; /* Command; taken by the library's thread */
-	gint starved;		      /* atomic: pending waits for room in draws */
-	int room_fd;		      /* eventfd: the library's thread says that there is room */
+	gint starved;                 /* atomic: pending waits for room in draws */
+	int room_fd;                  /* eventfd: the library's thread says that there is room */
 	guint room_id;
 	guint32 image_id;
+	gboolean sounds; /* the clients' clock is the sound's now */
 	void (*on_resize)(int width, int height, void *data);
 	void *data;
 };
@@ -70,8 +76,7 @@ set_compression_level(QXLInstance *instance, int level)
 static void
 get_init_info(QXLInstance *instance, QXLDevInitInfo *init)
 {
-	*init = (QXLDevInitInfo){.num_memslots_groups = 1, .num_memslots = 1, .memslot_gen_bits = 1, .memslot_id_bits = 1,
-		.n_surfaces = 1};
+	*init = (QXLDevInitInfo){.num_memslots_groups = 1, .num_memslots = 1, .memslot_gen_bits = 1, .memslot_id_bits = 1, .n_surfaces = 1};
 }
 
 static int
@@ -153,27 +158,27 @@ client_monitors_config(QXLInstance *instance, VDAgentMonitorsConfig *config)
 	SpiceQxl *qxl = qxl_of(instance);
 
 	if (config && config->num_of_monitors > 0 && config->monitors[0].width > 0 && config->monitors[0].height > 0)
-		qxl->on_resize((int)MIN(config->monitors[0].width, FRAME_SIDE_MAX),
-			(int)MIN(config->monitors[0].height, FRAME_SIDE_MAX), qxl->data);
+		qxl->on_resize((int)MIN(config->monitors[0].width, FRAME_SIDE_MAX), (int)MIN(config->monitors[0].height, FRAME_SIDE_MAX),
+		        qxl->data);
 	return 1;
 }
 
 static const QXLInterface interface = {
-	.base = {SPICE_INTERFACE_QXL, "Carrel", SPICE_INTERFACE_QXL_MAJOR, SPICE_INTERFACE_QXL_MINOR},
-	.attached_worker = attached_worker,
-	.set_compression_level = set_compression_level,
-	.get_init_info = get_init_info,
-	.get_command = get_command,
-	.req_cmd_notification = req_cmd_notification,
-	.release_resource = release_resource,
-	.get_cursor_command = get_cursor_command,
-	.req_cursor_notification = req_cursor_notification,
-	.notify_update = notify_update,
-	.flush_resources = flush_resources,
-	.async_complete = async_complete,
-	.update_area_complete = update_area_complete,
-	.set_client_capabilities = set_client_capabilities,
-	.client_monitors_config = client_monitors_config,
+        .base = {SPICE_INTERFACE_QXL, "Carrel", SPICE_INTERFACE_QXL_MAJOR, SPICE_INTERFACE_QXL_MINOR},
+        .attached_worker = attached_worker,
+        .set_compression_level = set_compression_level,
+        .get_init_info = get_init_info,
+        .get_command = get_command,
+        .req_cmd_notification = req_cmd_notification,
+        .release_resource = release_resource,
+        .get_cursor_command = get_cursor_command,
+        .req_cursor_notification = req_cursor_notification,
+        .notify_update = notify_update,
+        .flush_resources = flush_resources,
+        .async_complete = async_complete,
+        .update_area_complete = update_area_complete,
+        .set_client_capabilities = set_client_capabilities,
+        .client_monitors_config = client_monitors_config,
 };
 
 /* ---- on the main loop ---- */
@@ -189,7 +194,7 @@ push(SpiceQxl *qxl, Command *command, const Rect *rect, guint8 type)
 	drawable->effect = QXL_EFFECT_OPAQUE;
 	for (int i = 0; i < 3; i++)
 		drawable->surfaces_dest[i] = -1;
-	drawable->mm_time = (guint32)(g_get_monotonic_time() / 1000);
+	drawable->mm_time = (guint32)(g_get_monotonic_time() / 1000) - (qxl->sounds ? 0 : CLOCK_LATE_MS - JITTER_MS);
 	drawable->type = type;
 	command->ext.cmd.type = QXL_CMD_DRAW;
 	command->ext.cmd.data = (uintptr_t)drawable;
@@ -271,8 +276,12 @@ static void
 create_surface(SpiceQxl *qxl)
 {
 	gsize width = (gsize)qxl->frame->width, height = (gsize)qxl->frame->height;
-	QXLDevSurfaceCreate surface = {.width = (guint32)width, .height = (guint32)height, .stride = -(int)width * 4,
-		.type = QXL_SURF_TYPE_PRIMARY, .mouse_mode = TRUE, .format = SPICE_SURFACE_FMT_32_xRGB};
+	QXLDevSurfaceCreate surface = {.width = (guint32)width,
+	        .height = (guint32)height,
+	        .stride = -(int)width * 4,
+	        .type = QXL_SURF_TYPE_PRIMARY,
+	        .mouse_mode = TRUE,
+	        .format = SPICE_SURFACE_FMT_32_xRGB};
 	QXLMonitorsConfig *config = g_malloc0(sizeof *config + sizeof(QXLHead));
 	Rect all = {0, 0, (int)width, (int)height};
 
@@ -289,8 +298,7 @@ create_surface(SpiceQxl *qxl)
 }
 
 SpiceQxl *
-spice_qxl_device_new(SpiceServer *server, const Frame *frame, void (*on_resize)(int width, int height, void *data),
-	void *data)
+spice_qxl_device_new(SpiceServer *server, const Frame *frame, void (*on_resize)(int width, int height, void *data), void *data)
 {
 	SpiceQxl *qxl = g_new0(SpiceQxl, 1);
 
@@ -331,6 +339,12 @@ spice_qxl_device_set_frame(SpiceQxl *qxl, const Frame *frame)
 	g_clear_pointer(&qxl->surface, g_free);
 	qxl->frame = frame;
 	create_surface(qxl);
+}
+
+void
+spice_qxl_device_set_sounds(SpiceQxl *qxl, gboolean sounds)
+{
+	qxl->sounds = sounds;
 }
 
 void

@@ -9,13 +9,14 @@
 typedef struct SpiceQxl SpiceQxl;
 
 /* @on_resize: the client wishes its first monitor to have this size. */
-SpiceQxl *spice_qxl_device_new(SpiceServer *server, const Frame *frame,
-	void (*on_resize)(int width, int height, void *data), void *data);
+SpiceQxl *spice_qxl_device_new(SpiceServer *server, const Frame *frame, void (*on_resize)(int width, int height, void *data), void *data);
 /* After the server is destroyed: until then its thread uses what is freed here. */
 void spice_qxl_device_free(SpiceQxl *qxl);
 
 /* The frame is borrowed until the next call of this. */
 void spice_qxl_device_set_frame(SpiceQxl *qxl, const Frame *frame);
+/* Sound plays to the client: pictures are shown with it, rather than at once. */
+void spice_qxl_device_set_sounds(SpiceQxl *qxl, gboolean sounds);
 void spice_qxl_device_change(SpiceQxl *qxl, const Change *change);
 void spice_qxl_device_set_cursor(SpiceQxl *qxl, const Cursor *cursor);
 void spice_qxl_device_set_pointer(SpiceQxl *qxl, int x, int y, gboolean visible);
