@@ -12,7 +12,7 @@ typedef struct Capture Capture;
 
 typedef struct {
 	int width, height, hot_x, hot_y;
-	guint32 *pixels; /* a8r8g8b8, rows without gaps, not premultiplied */
+	guint32 *pixels; /* a8r8g8b8, rows without gaps; premultiplied, as Linux's drivers hand cursors on */
 } Cursor;
 
 /* What a capture tells its owner. All are called from the main loop, never from within a function below. */

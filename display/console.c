@@ -11,40 +11,52 @@
 #define RESIZE_DELAY_MS 100
 #define SIDE_MIN 200
 /* Tells the guest about 96 dots an inch. */
-#define MM_OF_PIXELS(n) ((guint16)((n) * 254 / 960))
+#define MM_OF_PIXELS(n) ((guint16)((n)*254 / 960))
 
 struct Console {
 	GDBusConnection *qemu;
 	int width, height;
 	guint resize_id, leds_id;
 	GCancellable *ended;
-	guint leds; /* bits of QEMU's QEMU_*_LOCK_LED */
+	guint leds;
+	void (*on_leds)(guint leds, void *data);
+	void *data;
 };
 
 static void
 call(Console *console, const char *interface, const char *method, GVariant *args)
 {
-	g_dbus_connection_call(console->qemu, NULL, CONSOLE_PATH, interface, method, args, NULL, G_DBUS_CALL_FLAGS_NONE,
-		-1, NULL, NULL, NULL);
+	g_dbus_connection_call(
+	        console->qemu, NULL, CONSOLE_PATH, interface, method, args, NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL, NULL);
 }
 
 static void
-on_keyboard_changed(GDBusConnection *qemu, const char *sender, const char *path, const char *interface, const char *signal,
-	GVariant *args, gpointer data)
+set_leds(Console *console, guint leds)
+{
+	if (console->leds == leds)
+		return;
+	console->leds = leds;
+	console->on_leds(leds, console->data);
+}
+
+static void
+on_keyboard_changed(GDBusConnection *qemu, const char *sender, const char *path, const char *interface, const char *signal, GVariant *args,
+        gpointer data)
 {
 	Console *console = data;
 	g_autoptr(GVariant) changed = NULL;
 	const char *name;
+	guint leds;
 
 	if (!g_variant_is_of_type(args, G_VARIANT_TYPE("(sa{sv}as)")))
 		return;
 	g_variant_get(args, "(&s@a{sv}as)", &name, &changed, NULL);
-	if (g_str_equal(name, KEYBOARD))
-		g_variant_lookup(changed, "Modifiers", "u", &console->leds);
+	if (g_str_equal(name, KEYBOARD) && g_variant_lookup(changed, "Modifiers", "u", &leds))
+		set_leds(console, leds);
 }
 
 static void
-on_leds(GObject *source, GAsyncResult *result, gpointer data)
+on_leds_read(GObject *source, GAsyncResult *result, gpointer data)
 {
 	g_autoptr(GVariant) value = NULL;
 	g_autoptr(GVariant) answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, NULL);
@@ -54,25 +66,27 @@ on_leds(GObject *source, GAsyncResult *result, gpointer data)
 		return;
 	g_variant_get(answer, "(v)", &value);
 	if (g_variant_is_of_type(value, G_VARIANT_TYPE_UINT32))
-		((Console *)data)->leds = g_variant_get_uint32(value);
+		set_leds(data, g_variant_get_uint32(value));
 }
 
 static void
 follow_leds(Console *console)
 {
-	console->leds_id = g_dbus_connection_signal_subscribe(console->qemu, NULL, "org.freedesktop.DBus.Properties",
-		"PropertiesChanged", CONSOLE_PATH, NULL, G_DBUS_SIGNAL_FLAGS_NONE, on_keyboard_changed, console, NULL);
+	console->leds_id = g_dbus_connection_signal_subscribe(console->qemu, NULL, "org.freedesktop.DBus.Properties", "PropertiesChanged",
+	        CONSOLE_PATH, NULL, G_DBUS_SIGNAL_FLAGS_NONE, on_keyboard_changed, console, NULL);
 	g_dbus_connection_call(console->qemu, NULL, CONSOLE_PATH, "org.freedesktop.DBus.Properties", "Get",
-		g_variant_new("(ss)", KEYBOARD, "Modifiers"), G_VARIANT_TYPE("(v)"), G_DBUS_CALL_FLAGS_NONE, -1,
-		console->ended, on_leds, console);
+	        g_variant_new("(ss)", KEYBOARD, "Modifiers"), G_VARIANT_TYPE("(v)"), G_DBUS_CALL_FLAGS_NONE, -1, console->ended,
+	        on_leds_read, console);
 }
 
 Console *
-console_new(GDBusConnection *qemu)
+console_new(GDBusConnection *qemu, void (*on_leds)(guint leds, void *data), void *data)
 {
 	Console *console = g_new0(Console, 1);
 
 	console->qemu = g_object_ref(qemu);
+	console->on_leds = on_leds;
+	console->data = data;
 	console->ended = g_cancellable_new();
 	follow_leds(console);
 	return console;
@@ -123,7 +137,7 @@ on_resize(gpointer data)
 
 	console->resize_id = 0;
 	call(console, "org.qemu.Display1.Console", "SetUIInfo",
-		g_variant_new("(qqiiuu)", MM_OF_PIXELS(width), MM_OF_PIXELS(height), 0, 0, (guint)width, (guint)height));
+	        g_variant_new("(qqiiuu)", MM_OF_PIXELS(width), MM_OF_PIXELS(height), 0, 0, (guint)width, (guint)height));
 	return G_SOURCE_REMOVE;
 }
 

@@ -21,7 +21,8 @@ typedef enum {
 
 typedef struct Console Console;
 
-Console *console_new(GDBusConnection *qemu);
+/* @on_leds: the guest has switched its Scroll (bit 0), Num (1) or Caps Lock (2). */
+Console *console_new(GDBusConnection *qemu, void (*on_leds)(guint leds, void *data), void *data);
 void console_free(Console *console);
 
 /* @qnum: QEMU's key number: the XT scan code, with 0x80 added where 0xe0 comes before it. */

@@ -3,32 +3,23 @@
 #include "display/outbox.h"
 
 #include <errno.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "broker/common/error.h"
-
-/* An empty outbox keeps this much memory, so that most frames need no new pages. */
+/* An empty outbox keeps this much memory, so that most updates need none. */
 #define KEEP_MAX (1024 * 1024)
 
 struct Outbox {
-	int fd;
-	off_t sent;
+	GByteArray *bytes;
+	gsize sent; /* of them */
+	gsize most; /* that it ever held */
 };
 
 Outbox *
-outbox_new(GError **error)
+outbox_new(void)
 {
-	int fd = memfd_create("outbox", MFD_CLOEXEC);
-	Outbox *outbox;
+	Outbox *outbox = g_new0(Outbox, 1);
 
-	if (fd < 0) {
-		g_set_error(error, CARREL_ERROR, CARREL_ERROR_FAILED, "memfd_create: %s", g_strerror(errno));
-		return NULL;
-	}
-	outbox = g_new0(Outbox, 1);
-	outbox->fd = fd;
+	outbox->bytes = g_byte_array_new();
 	return outbox;
 }
 
@@ -37,70 +28,47 @@ outbox_free(Outbox *outbox)
 {
 	if (outbox == NULL)
 		return;
-	close(outbox->fd);
+	g_byte_array_unref(outbox->bytes);
 	g_free(outbox);
 }
 
-int
-outbox_fd(const Outbox *outbox)
+GByteArray *
+outbox_bytes(Outbox *outbox)
 {
-	return outbox->fd;
-}
-
-gboolean
-outbox_append(Outbox *outbox, const void *bytes, gsize size)
-{
-	const guint8 *p = bytes;
-
-	while (size > 0) {
-		ssize_t n = write(outbox->fd, p, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return FALSE;
-		p += n;
-		size -= (gsize)n;
-	}
-	return TRUE;
+	return outbox->bytes;
 }
 
 gsize
 outbox_pending(const Outbox *outbox)
 {
-	off_t end = lseek(outbox->fd, 0, SEEK_CUR);
-
-	return end > outbox->sent ? (gsize)(end - outbox->sent) : 0;
+	return outbox->bytes->len - outbox->sent;
 }
 
 static void
-rewind_empty(Outbox *outbox)
+empty(Outbox *outbox)
 {
-	if (outbox->sent > KEEP_MAX && ftruncate(outbox->fd, 0) < 0)
-		g_debug("ftruncate of an outbox failed"); /* costs memory, nothing else */
-	lseek(outbox->fd, 0, SEEK_SET);
+	if (outbox->most > KEEP_MAX) {
+		g_byte_array_unref(outbox->bytes);
+		outbox->bytes = g_byte_array_new();
+		outbox->most = 0;
+	}
+	g_byte_array_set_size(outbox->bytes, 0);
 	outbox->sent = 0;
 }
 
-/* Not sendfile(2): a unix socket would keep references to the memfd's pages, and we write into them again while the peer
- * has not read them yet. */
 gboolean
 outbox_flush(Outbox *outbox, int socket)
 {
-	guint8 buffer[65536];
+	outbox->most = MAX(outbox->most, outbox->bytes->len);
+	while (outbox_pending(outbox) > 0) {
+		ssize_t n = send(socket, outbox->bytes->data + outbox->sent, outbox_pending(outbox), MSG_DONTWAIT | MSG_NOSIGNAL);
 
-	for (gsize pending = outbox_pending(outbox); pending > 0; pending = outbox_pending(outbox)) {
-		ssize_t n = pread(outbox->fd, buffer, MIN(pending, sizeof buffer), outbox->sent);
-
-		if (n <= 0)
-			return FALSE;
-		n = send(socket, buffer, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return errno == EAGAIN || errno == EWOULDBLOCK;
-		outbox->sent += n;
+		outbox->sent += (gsize)n;
 	}
-	rewind_empty(outbox);
+	empty(outbox);
 	return TRUE;
 }

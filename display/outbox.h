@@ -1,5 +1,4 @@
-/* Bytes that wait for a client's socket to take them. They are kept in a memfd, so that a library that insists on
- * writing into a descriptor, and on waiting until it has taken all, can write into this one: it never makes it wait.
+/* Bytes that wait for a client's socket to take them.
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
@@ -7,14 +6,12 @@
 
 typedef struct Outbox Outbox;
 
-Outbox *outbox_new(GError **error);
+Outbox *outbox_new(void);
 void outbox_free(Outbox *outbox);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Outbox, outbox_free)
 
-/* Write here, with write(2). It belongs to the outbox. */
-int outbox_fd(const Outbox *outbox);
-/* FALSE when the kernel had no memory. */
-gboolean outbox_append(Outbox *outbox, const void *bytes, gsize size);
+/* What waits is at its end: append to it. It belongs to the outbox, and is only to grow. */
+GByteArray *outbox_bytes(Outbox *outbox);
 /* What waits, in bytes. */
 gsize outbox_pending(const Outbox *outbox);
 /* Sends as much as @socket takes now without blocking. FALSE when it has failed (errno). */

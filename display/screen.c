@@ -148,6 +148,15 @@ sink_caps_lock(void *data)
 static const InputSink input_sink = {sink_key, sink_motion, sink_button, sink_caps_lock};
 
 static void
+on_leds(guint leds, void *data)
+{
+	Screen *screen = data;
+
+	if (screen->vnc)
+		vnc_set_leds(screen->vnc, leds);
+}
+
+static void
 say_input(void *data)
 {
 	Screen *screen = data;
@@ -292,7 +301,7 @@ screen_new(int console, const char *title, gboolean pixel_copy, const ScreenEven
 	screen->first_frame_id = g_timeout_add(FIRST_FRAME_MS, on_no_first_frame, screen);
 	screen->activity = activity_new(INPUT_PERIOD_MS, say_input, screen);
 	screen->mux = agent_mux_new(&mux_sink, screen);
-	screen->console = console_new(qemu);
+	screen->console = console_new(qemu, on_leds, screen);
 	screen->capture = capture_new(qemu, pixel_copy, &capture_events, screen);
 	screen->vnc = vnc_new(title, capture_frame(screen->capture), &input_sink, screen, &vnc_events, screen);
 	screen->port = agent_port_new(qemu, on_guest_message, on_port_open, screen);

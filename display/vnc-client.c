@@ -11,21 +11,23 @@
 #include "broker/common/error.h"
 #include "display/rfb-clipboard.h"
 #include "display/rfb-message.h"
+#include "display/vnc-pace.h"
 
-#define HANDSHAKE_S	 10
-#define READ_MAX	 (64 * 1024)
+#define HANDSHAKE_S 10
+#define READ_MAX (64 * 1024)
 /* A client whose socket takes nothing for so long is gone: its network has died without a word. */
-#define STALLED_S	 60
+#define STALLED_S 60
 /* What may wait for a slow client. Pictures are made one at a time, so this is clipboard text, of which the newest is dropped
  * then, and answers to what the client asked for: one that asks and asks and reads nothing has to go. */
-#define OUTBOX_MAX	 (64 * 1024 * 1024)
-/* Updates under way to a client that answers fences: enough for 60 a second at a round trip of 100 ms, and little enough
- * that what the person sees is not old. */
-#define FENCES_MAX	 6
+#define OUTBOX_MAX (64 * 1024 * 1024)
+/* SetDesktopSize's answer: "administratively prohibited" */
+#define SIZE_PROHIBITED 1
+#define FENCE_REQUEST (1u << 31)
+#define FENCE_BLOCK 3u
+#define FENCE_SYNC_NEXT 4u
 
-#define FENCE_REQUEST	 (1u << 31)
-#define FENCE_BLOCK	 3u
-#define FENCE_SYNC_NEXT	 4u
+/* The payload of the fences behind updates. */
+static const guint8 pace_mark = 1;
 
 typedef enum {
 	STATE_VERSION,
@@ -44,22 +46,19 @@ struct VncClient {
 	GByteArray *in;
 	gsize at; /* bytes of it that are done with */
 	Outbox *outbox;
-	VncCodec *codec;
+	VncUpdate *update; /* NULL until it has joined */
+	VncPace pace;
 	Input *input;
-	guint read_id, write_id, send_id, deadline_id;
-	gboolean asked; /* an update, at least once */
-	gboolean extended_clipboard, extended_mouse, qemu_keys, fence, continuous_known;
-	gboolean updated; /* a first update went out */
-	gboolean told_keys, told_mouse;
+	guint read_id, write_id, send_id, sharpen_id, deadline_id;
+	gboolean extended_clipboard, extended_mouse, fence, continuous_known;
 	gboolean continuous;
-	Rect continuous_rect;
-	guint fences; /* that we sent and that have not come back */
 	guint32 clipboard_caps;
 	guint32 unsolicited_max; /* bytes of text that the client takes unasked */
-	char *text;		 /* the guest's, announced and not yet asked for */
+	char *text;              /* the guest's, announced and not yet asked for */
 	gsize text_size;
 };
 
+static void kick(VncClient *vnc);
 static gboolean on_send(gpointer data);
 
 static void
@@ -78,42 +77,15 @@ put(VncClient *vnc, const void *bytes, gsize size)
 		return;
 	if (outbox_pending(vnc->outbox) + size > OUTBOX_MAX)
 		leave(vnc, "it asks for more than it reads");
-	else if (!outbox_append(vnc->outbox, bytes, size))
-		leave(vnc, "no memory for what it is to be sent");
 	else
-		vnc_client_kick(vnc);
+		g_byte_array_append(outbox_bytes(vnc->outbox), bytes, (guint)size);
+	kick(vnc);
 }
 
 static void
 put_array(VncClient *vnc, GByteArray *bytes)
 {
 	put(vnc, bytes->data, bytes->len);
-}
-
-/* A FramebufferUpdate of one rectangle without pixels: how a server says that it knows an extension. */
-static void
-put_pseudo_rect(VncClient *vnc, gint32 encoding)
-{
-	guint8 message[16] = {0, 0, 0, 1};
-	guint32 number = GUINT32_TO_BE((guint32)encoding);
-
-	memcpy(message + 12, &number, 4);
-	put(vnc, message, sizeof message);
-}
-
-/* Not before the first update of the library, which tells of the desktop's size: TigerVNC takes whatever update comes first for
- * its word on whether the desktop can be resized, and never asks again. */
-static void
-tell_extensions(VncClient *vnc)
-{
-	if (!vnc->updated)
-		return;
-	if (vnc->qemu_keys && !vnc->told_keys)
-		put_pseudo_rect(vnc, RFB_ENCODING_QEMU_KEY);
-	if (vnc->extended_mouse && !vnc->told_mouse)
-		put_pseudo_rect(vnc, RFB_ENCODING_EXTENDED_MOUSE_BUTTONS);
-	vnc->told_keys = vnc->qemu_keys;
-	vnc->told_mouse = vnc->extended_mouse;
 }
 
 static void
@@ -132,25 +104,20 @@ put_fence(VncClient *vnc, guint32 flags, const guint8 *payload, gsize size)
 static void
 join(VncClient *vnc)
 {
-	const Frame *frame = vnc->host->frame(vnc->host->data);
-	gsize title_size = strlen(vnc->host->title);
+	const VncView *view = &vnc->host->view;
+	gsize title_size = strlen(view->title);
 	guint32 be_title = GUINT32_TO_BE((guint32)title_size);
-	/* Size; then 32 bits a pixel, 24 deep, little-endian where we are, true colour, maxima and shifts. */
-	guint8 init[24] = {(guint8)(frame->width >> 8), (guint8)frame->width, (guint8)(frame->height >> 8),
-		(guint8)frame->height, 32, 24, G_BYTE_ORDER == G_BIG_ENDIAN, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0};
-	g_autoptr(GError) error = NULL;
+	guint8 init[24] = {(guint8)(view->frame->width >> 8), (guint8)view->frame->width, (guint8)(view->frame->height >> 8),
+	        (guint8)view->frame->height};
 
+	rfb_pixel_format_write(&rfb_own_format, init + 4);
 	memcpy(init + 20, &be_title, 4);
-	vnc->codec = vnc_codec_new(vnc->host->screen, vnc->outbox, &error);
-	if (vnc->codec == NULL) {
-		g_warning("%s", error->message);
-		leave(vnc, "it could not be served");
-		return;
-	}
+	vnc->update = vnc_update_new(view);
+	vnc_pace_init(&vnc->pace);
 	g_clear_handle_id(&vnc->deadline_id, g_source_remove);
 	vnc->state = STATE_NORMAL;
 	put(vnc, init, sizeof init);
-	put(vnc, vnc->host->title, title_size);
+	put(vnc, view->title, title_size);
 	vnc->host->on_joined(vnc, vnc->host->data);
 }
 
@@ -187,49 +154,32 @@ shake_hands(VncClient *vnc)
 	return 1;
 }
 
-/* Hands the library a list without what it would answer otherwise than we do. */
 static void
 take_encodings(VncClient *vnc, const RfbMessage *message)
 {
-	g_autoptr(GByteArray) list = g_byte_array_new();
 	g_autoptr(GByteArray) caps = g_byte_array_new();
-	gboolean keys = FALSE, mouse = FALSE, clipboard = FALSE, fence = FALSE, continuous = FALSE;
-	guint8 head[4] = {2};
-	guint n;
+	const RfbEncodings *encodings;
 
-	g_byte_array_append(list, head, sizeof head);
-	for (guint i = 0; i < message->encodings.n; i++) {
-		gint32 encoding = rfb_message_encoding(message, i);
-
-		keys |= encoding == RFB_ENCODING_QEMU_KEY;
-		mouse |= encoding == RFB_ENCODING_EXTENDED_MOUSE_BUTTONS;
-		clipboard |= encoding == RFB_ENCODING_EXTENDED_CLIPBOARD;
-		fence |= encoding == RFB_ENCODING_FENCE;
-		continuous |= encoding == RFB_ENCODING_CONTINUOUS_UPDATES;
-		if (encoding != RFB_ENCODING_EXTENDED_CLIPBOARD && encoding != RFB_ENCODING_XVP)
-			g_byte_array_append(list, message->encodings.bytes + 4 * i, 4);
-	}
-	n = (list->len - 4) / 4;
-	list->data[2] = (guint8)(n >> 8);
-	list->data[3] = (guint8)n;
-	if (!vnc_codec_feed(vnc->codec, list->data, list->len)) {
+	if (!vnc_update_take_encodings(vnc->update, message)) {
 		leave(vnc, "its encodings are not served");
 		return;
 	}
-	if (clipboard && !vnc->extended_clipboard) {
+	encodings = vnc_update_encodings(vnc->update);
+	if (encodings->extended_clipboard && !vnc->extended_clipboard) {
 		rfb_clipboard_append_caps(caps);
 		put_array(vnc, caps);
 	}
-	if (fence && !vnc->fence)
-		put_fence(vnc, FENCE_REQUEST | FENCE_SYNC_NEXT, NULL, 0);
-	if (continuous && !vnc->continuous_known)
+	if (encodings->fence && !vnc->fence) {
+		put_fence(vnc, FENCE_REQUEST | FENCE_SYNC_NEXT, &pace_mark, 1);
+		vnc_pace_sent(&vnc->pace, 0, g_get_monotonic_time()); /* the way's length, while it is empty */
+	}
+	if (encodings->continuous && !vnc->continuous_known)
 		put(vnc, "\226", 1); /* EndOfContinuousUpdates: we know them */
-	vnc->qemu_keys = keys;
-	vnc->extended_mouse = mouse;
-	vnc->extended_clipboard = clipboard;
-	vnc->fence = fence;
-	vnc->continuous_known = continuous;
-	tell_extensions(vnc);
+	vnc->extended_mouse = encodings->extended_mouse;
+	vnc->extended_clipboard = encodings->extended_clipboard;
+	vnc->fence = encodings->fence;
+	vnc->continuous_known = encodings->continuous;
+	kick(vnc);
 }
 
 static void
@@ -237,11 +187,10 @@ take_fence(VncClient *vnc, const RfbMessage *message)
 {
 	/* Messages are handled in their order, one after the other, so each kind of fence holds already. */
 	if (message->fence.flags & FENCE_REQUEST)
-		put_fence(vnc, message->fence.flags & (FENCE_BLOCK | FENCE_SYNC_NEXT), message->fence.bytes,
-			message->fence.size);
-	else if (message->fence.size == 1 && vnc->fences > 0)
-		vnc->fences--;
-	vnc_client_kick(vnc);
+		put_fence(vnc, message->fence.flags & (FENCE_BLOCK | FENCE_SYNC_NEXT), message->fence.bytes, message->fence.size);
+	else if (message->fence.size == 1)
+		vnc_pace_arrived(&vnc->pace, g_get_monotonic_time());
+	kick(vnc);
 }
 
 static void
@@ -254,8 +203,9 @@ take_continuous(VncClient *vnc, const RfbMessage *message)
 	if (vnc->continuous && !message->update.incremental)
 		put(vnc, "\226", 1);
 	vnc->continuous = message->update.incremental;
-	vnc->continuous_rect =
-		(Rect){message->update.x, message->update.y, message->update.width, message->update.height};
+	vnc_update_continuous(vnc->update,
+	        vnc->continuous ? &(Rect){message->update.x, message->update.y, message->update.width, message->update.height} : NULL);
+	kick(vnc);
 }
 
 static void
@@ -273,12 +223,12 @@ take_key(VncClient *vnc, const RfbMessage *message)
 static void
 take_pointer(VncClient *vnc, const RfbMessage *message)
 {
-	const Frame *frame = vnc->host->frame(vnc->host->data);
+	const Frame *frame = vnc->host->view.frame;
 
 	if (vnc->who->view_only)
 		return;
 	input_pointer(vnc->input, MIN(message->pointer.x, frame->width - 1), MIN(message->pointer.y, frame->height - 1),
-		message->pointer.buttons);
+	        message->pointer.buttons);
 }
 
 static void
@@ -299,8 +249,7 @@ take_provided(VncClient *vnc, const RfbMessage *message)
 
 	if (!vnc->who->clipboard_to_desktop)
 		return;
-	text = rfb_clipboard_parse_provide(message->text.flags, message->text.bytes, message->text.size,
-		RFB_CUT_TEXT_MAX, &error);
+	text = rfb_clipboard_parse_provide(message->text.flags, message->text.bytes, message->text.size, RFB_CUT_TEXT_MAX, &error);
 	if (text)
 		vnc->host->on_text(text, strlen(text), vnc->host->data);
 	else
@@ -316,8 +265,7 @@ take_clipboard(VncClient *vnc, const RfbMessage *message)
 	if (flags & RFB_CLIPBOARD_CAPS) {
 		vnc->clipboard_caps = flags;
 		/* One size for each format, in the order of their bits: text's is the first. */
-		vnc->unsolicited_max =
-			(flags & RFB_CLIPBOARD_TEXT) && message->text.size >= 4 ? rfb_read_u32(message->text.bytes) : 0;
+		vnc->unsolicited_max = (flags & RFB_CLIPBOARD_TEXT) && message->text.size >= 4 ? rfb_read_u32(message->text.bytes) : 0;
 	} else if (flags & RFB_CLIPBOARD_REQUEST) {
 		if (vnc->text)
 			provide_text(vnc);
@@ -349,42 +297,42 @@ static void
 take_size(VncClient *vnc, const RfbMessage *message)
 {
 	if (vnc->who->view_only)
-		return;
-	vnc_codec_expect_resize(vnc->codec);
-	vnc->host->on_resize(message->size.width, message->size.height, vnc->host->data);
+		vnc_update_refuse_size(vnc->update, SIZE_PROHIBITED);
+	else if (!vnc->host->on_resize(vnc, message->size.width, message->size.height, vnc->host->data))
+		vnc_update_resized(vnc->update, VNC_SIZE_BY_CLIENT);
+	kick(vnc);
 }
 
+/* Nothing of the screen is never asked for, and while updates come by themselves neither is what has changed. */
 static void
-feed(VncClient *vnc, gsize size)
+take_request(VncClient *vnc, const RfbMessage *message)
 {
-	if (!vnc_codec_feed(vnc->codec, vnc->in->data + vnc->at, size))
-		leave(vnc, "the encoder gave it up");
-	vnc_client_kick(vnc);
-}
-
-/* Nothing of the screen is never asked for: libvncserver divides by the width. */
-static void
-take_request(VncClient *vnc, const RfbMessage *message, gsize size)
-{
-	const Frame *frame = vnc->host->frame(vnc->host->data);
+	const Frame *frame = vnc->host->view.frame;
 	Rect rect = {message->update.x, message->update.y, message->update.width, message->update.height};
 
 	rect_clip(&rect, frame->width, frame->height);
-	if (rect_is_empty(&rect))
+	if (rect_is_empty(&rect) || (vnc->continuous && message->update.incremental))
 		return;
-	vnc->asked = TRUE;
-	feed(vnc, size);
+	vnc_update_request(vnc->update, &rect, message->update.incremental);
+	kick(vnc);
 }
 
 static void
-take_message(VncClient *vnc, const RfbMessage *message, gsize size)
+take_format(VncClient *vnc)
+{
+	if (!vnc_update_take_format(vnc->update, vnc->in->data + vnc->at))
+		leave(vnc, "its pixel format is not served");
+}
+
+static void
+take_message(VncClient *vnc, const RfbMessage *message)
 {
 	switch (message->type) {
 	case RFB_UPDATE_REQUEST:
-		take_request(vnc, message, size);
+		take_request(vnc, message);
 		break;
 	case RFB_SET_PIXEL_FORMAT:
-		feed(vnc, size);
+		take_format(vnc);
 		break;
 	case RFB_SET_DESKTOP_SIZE:
 		take_size(vnc, message);
@@ -426,15 +374,15 @@ take_one(VncClient *vnc)
 
 	if (vnc->state != STATE_NORMAL)
 		return shake_hands(vnc);
-	switch (rfb_message_parse(vnc->in->data + vnc->at, vnc->in->len - vnc->at, vnc->extended_clipboard,
-		vnc->extended_mouse, &message, &used, &why)) {
+	switch (rfb_message_parse(
+	        vnc->in->data + vnc->at, vnc->in->len - vnc->at, vnc->extended_clipboard, vnc->extended_mouse, &message, &used, &why)) {
 	case RFB_MORE:
 		return 0;
 	case RFB_BAD:
 		leave(vnc, why);
 		return 0;
 	case RFB_DONE:
-		take_message(vnc, &message, used);
+		take_message(vnc, &message);
 	}
 	return used;
 }
@@ -492,39 +440,63 @@ on_writable(gint fd, GIOCondition condition, gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* What has not been asked for is not made; what is made is sent before more is. */
+/* What is made is sent before more is: what changes meanwhile is merged. */
 static gboolean
 may_encode(VncClient *vnc)
 {
-	return vnc->state == STATE_NORMAL && vnc->asked && outbox_pending(vnc->outbox) == 0 && vnc->fences < FENCES_MAX;
+	if (vnc->state != STATE_NORMAL || outbox_pending(vnc->outbox) > 0)
+		return FALSE;
+	return !vnc->continuous || !vnc->fence || vnc_pace_may_send(&vnc->pace);
 }
 
 static void
 encode(VncClient *vnc)
 {
-	static const guint8 mark = 1;
+	gint64 now = g_get_monotonic_time();
+	gsize size;
 
-	if (vnc->continuous) {
-		const Frame *frame = vnc->host->frame(vnc->host->data);
-		Rect rect = vnc->continuous_rect;
-
-		rect_clip(&rect, frame->width, frame->height);
-		if (!rect_is_empty(&rect))
-			vnc_codec_request(vnc->codec, &rect);
-	}
-	if (!vnc_codec_encode(vnc->codec)) {
+	if (!vnc_update_append(vnc->update, vnc_pace_update_max(&vnc->pace), vnc->pace.steps, now, vnc->outbox)) {
 		leave(vnc, "the encoder gave it up");
 		return;
 	}
-	if (!vnc->updated && outbox_pending(vnc->outbox) > 0) {
-		vnc->updated = TRUE;
-		tell_extensions(vnc);
+	size = outbox_pending(vnc->outbox);
+	/* Comes back when the client has read this update: without it a slow network would fill with old pictures. */
+	if (size > 0 && vnc->continuous && vnc->fence) {
+		put_fence(vnc, FENCE_REQUEST, &pace_mark, 1);
+		vnc_pace_sent(&vnc->pace, size, now);
 	}
-	/* Comes back when the client has read this update: without it a slow network would fill with old frames. */
-	if (vnc->continuous && vnc->fence && outbox_pending(vnc->outbox) > 0) {
-		vnc->fences++;
-		put_fence(vnc, FENCE_REQUEST, &mark, 1);
-	}
+}
+
+static gboolean
+on_sharpen(gpointer data)
+{
+	VncClient *vnc = data;
+
+	vnc->sharpen_id = 0;
+	kick(vnc);
+	return G_SOURCE_REMOVE;
+}
+
+/* What went out as JPEG is sent again once it is still, when nothing else is to be sent. */
+static gboolean
+sharpen_is_due(VncClient *vnc)
+{
+	gint64 due = vnc_update_sharpen_at(vnc->update), now = g_get_monotonic_time();
+
+	if (due == 0)
+		return FALSE;
+	if (due <= now)
+		return TRUE;
+	if (vnc->sharpen_id == 0)
+		vnc->sharpen_id = g_timeout_add((guint)((due - now) / 1000 + 1), on_sharpen, vnc);
+	return FALSE;
+}
+
+/* In this order: that there was no room is remembered. */
+static gboolean
+wants_update(VncClient *vnc)
+{
+	return vnc->update && (vnc_update_is_due(vnc->update) || sharpen_is_due(vnc)) && may_encode(vnc);
 }
 
 static gboolean
@@ -536,28 +508,83 @@ on_send(gpointer data)
 	vnc->send_id = 0;
 	if (vnc->state == STATE_GONE)
 		return G_SOURCE_REMOVE;
-	if (may_encode(vnc)) {
+	if (wants_update(vnc)) {
 		encode(vnc);
 		fruitless = vnc->state != STATE_GONE && outbox_pending(vnc->outbox) == 0;
 	}
 	if (vnc->state != STATE_GONE && !outbox_flush(vnc->outbox, vnc->fd))
 		leave(vnc, "its connection broke");
-	if (vnc->state != STATE_GONE && outbox_pending(vnc->outbox) > 0) {
+	if (vnc->state == STATE_GONE)
+		return G_SOURCE_REMOVE;
+	if (outbox_pending(vnc->outbox) > 0) {
+		vnc_pace_held_up(&vnc->pace);
 		vnc->write_id = g_unix_fd_add(vnc->fd, G_IO_OUT, on_writable, vnc);
 		if (vnc->deadline_id == 0)
 			vnc->deadline_id = g_timeout_add_seconds(STALLED_S, on_stalled, vnc);
-	} else if (!fruitless && may_encode(vnc) && vnc_codec_has_update(vnc->codec, vnc->continuous)) {
-		/* Not after a round that gave nothing: the next damage or request will tell. */
-		vnc_client_kick(vnc);
+	} else if (!fruitless && wants_update(vnc)) {
+		/* Not after a round that gave nothing: the next change or request will tell. */
+		kick(vnc);
 	}
 	return G_SOURCE_REMOVE;
 }
 
-void
-vnc_client_kick(VncClient *vnc)
+static void
+kick(VncClient *vnc)
 {
 	if (vnc->send_id == 0 && vnc->write_id == 0 && vnc->state != STATE_GONE)
 		vnc->send_id = g_idle_add_full(G_PRIORITY_DEFAULT + 20, on_send, vnc, NULL);
+}
+
+void
+vnc_client_change(VncClient *vnc, const Change *change)
+{
+	if (vnc->update == NULL)
+		return;
+	vnc_update_change(vnc->update, change);
+	kick(vnc);
+}
+
+void
+vnc_client_resized(VncClient *vnc, VncSizeReason reason)
+{
+	if (vnc->update == NULL)
+		return;
+	vnc_update_resized(vnc->update, reason);
+	kick(vnc);
+}
+
+void
+vnc_client_cursor(VncClient *vnc)
+{
+	if (vnc->update == NULL)
+		return;
+	vnc_update_cursor(vnc->update);
+	kick(vnc);
+}
+
+void
+vnc_client_pointer(VncClient *vnc)
+{
+	if (vnc->update)
+		kick(vnc);
+}
+
+void
+vnc_client_leds(VncClient *vnc)
+{
+	if (vnc->update == NULL)
+		return;
+	vnc_update_leds(vnc->update);
+	kick(vnc);
+}
+
+void
+vnc_client_title(VncClient *vnc)
+{
+	if (vnc->update == NULL)
+		return;
+	vnc_update_title(vnc->update);
+	kick(vnc);
 }
 
 void
@@ -565,8 +592,7 @@ vnc_client_offer_text(VncClient *vnc, const char *text, gsize size)
 {
 	g_autoptr(GByteArray) out = g_byte_array_new();
 
-	if (vnc->state != STATE_NORMAL || !vnc->who->clipboard_from_desktop ||
-		outbox_pending(vnc->outbox) + size > OUTBOX_MAX)
+	if (vnc->state != STATE_NORMAL || !vnc->who->clipboard_from_desktop || outbox_pending(vnc->outbox) + size > OUTBOX_MAX)
 		return;
 	if (!vnc->extended_clipboard || !(vnc->clipboard_caps & RFB_CLIPBOARD_TEXT)) {
 		rfb_clipboard_append_latin1(out, text, size);
@@ -585,7 +611,7 @@ vnc_client_offer_text(VncClient *vnc, const char *text, gsize size)
 }
 
 VncClient *
-vnc_client_new(const VncHost *host, int fd, Client *client, GError **error)
+vnc_client_new(const VncHost *host, int fd, Client *client)
 {
 	VncClient *vnc = g_new0(VncClient, 1);
 
@@ -594,11 +620,7 @@ vnc_client_new(const VncHost *host, int fd, Client *client, GError **error)
 	vnc->who = client;
 	vnc->in = g_byte_array_new();
 	vnc->input = input_new(host->input, host->input_data);
-	vnc->outbox = outbox_new(error);
-	if (vnc->outbox == NULL) {
-		vnc_client_free(vnc);
-		return NULL;
-	}
+	vnc->outbox = outbox_new();
 	vnc->read_id = g_unix_fd_add(fd, G_IO_IN, on_readable, vnc);
 	vnc->deadline_id = g_timeout_add_seconds(HANDSHAKE_S, on_stalled, vnc);
 	put(vnc, "RFB 003.008\n", 12);
@@ -614,8 +636,9 @@ vnc_client_free(VncClient *vnc)
 	g_clear_handle_id(&vnc->read_id, g_source_remove);
 	g_clear_handle_id(&vnc->write_id, g_source_remove);
 	g_clear_handle_id(&vnc->send_id, g_source_remove);
+	g_clear_handle_id(&vnc->sharpen_id, g_source_remove);
 	g_clear_handle_id(&vnc->deadline_id, g_source_remove);
-	vnc_codec_free(vnc->codec);
+	vnc_update_free(vnc->update);
 	outbox_free(vnc->outbox);
 	input_free(vnc->input);
 	g_byte_array_unref(vnc->in);
@@ -634,5 +657,5 @@ vnc_client_who(const VncClient *vnc)
 gboolean
 vnc_client_is_joined(const VncClient *vnc)
 {
-	return vnc->codec != NULL;
+	return vnc->update != NULL;
 }

@@ -5,33 +5,37 @@
 
 #include "display/client.h"
 #include "display/input.h"
-#include "display/vnc-codec.h"
+#include "display/vnc-update.h"
 
 typedef struct VncClient VncClient;
 
 typedef struct {
-	const char *title;   /* of the desktop */
-	VncScreen *screen;
-	const Frame *(*frame)(void *data);
+	VncView view;
 	const InputSink *input;
 	void *input_data;
 	/* The hand-shake is done. */
 	void (*on_joined)(VncClient *client, void *data);
 	/* It is gone: free it, but not before this call has returned. @why is text for the log, static. */
 	void (*on_gone)(VncClient *client, const char *why, void *data);
-	void (*on_resize)(int width, int height, void *data);
+	/* FALSE: it has this size already. */
+	gboolean (*on_resize)(VncClient *client, int width, int height, void *data);
 	/* Text that this client may and did put on the clipboard: UTF-8, lines ending with LF. */
 	void (*on_text)(const char *text, gsize size, void *data);
 	void *data;
 } VncHost;
 
-/* Consumes @fd and @client, also on failure. @host must outlive it. */
-VncClient *vnc_client_new(const VncHost *host, int fd, Client *client, GError **error);
+/* Consumes @fd and @client. @host must outlive it. */
+VncClient *vnc_client_new(const VncHost *host, int fd, Client *client);
 void vnc_client_free(VncClient *vnc);
 
 const Client *vnc_client_who(const VncClient *vnc);
 gboolean vnc_client_is_joined(const VncClient *vnc);
-/* Something may be there to send. */
-void vnc_client_kick(VncClient *vnc);
+/* What happened to the host's view; each is sent when there is room for it. */
+void vnc_client_change(VncClient *vnc, const Change *change);
+void vnc_client_resized(VncClient *vnc, VncSizeReason reason);
+void vnc_client_cursor(VncClient *vnc);
+void vnc_client_pointer(VncClient *vnc);
+void vnc_client_leds(VncClient *vnc);
+void vnc_client_title(VncClient *vnc);
 /* The guest's clipboard: sent, announced or withheld as the client's rights and abilities want. */
 void vnc_client_offer_text(VncClient *vnc, const char *text, gsize size);

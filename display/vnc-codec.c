@@ -2,18 +2,17 @@
 #include "config.h"
 #include "display/vnc-codec.h"
 
-#include <fcntl.h>
+#include <errno.h>
 #include <rfb/rfb.h>
 #include <rfb/rfbregion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "broker/common/error.h"
 
-/* An update covers at most so many bytes of the frame: what one client can make us hold. Larger frames come in slices. */
-#define UPDATE_BYTES_MAX (16 * 1024 * 1024)
 /* The library sends a cursor in one piece of its buffer of 32 KiB. */
 #define VNC_CURSOR_SIDE_MAX 64
 
@@ -26,7 +25,7 @@ struct VncCodec {
 	rfbClientPtr rfb;
 	int ours;   /* our end of the socketpair whose other end the library reads */
 	int theirs; /* that other end; belongs to the library */
-	int out;    /* a duplicate of the outbox's, so that the library may close it */
+	int out;    /* a memfd: the library insists on a descriptor, and on waiting until that has taken all, which this one does at once */
 };
 
 /* The frame's format; the library would put red into the lowest byte. */
@@ -35,13 +34,11 @@ set_format(rfbScreenInfoPtr rfb, const Frame *frame)
 {
 	rfbClientIteratorPtr iterator;
 	rfbClientPtr client;
-	gint64 rows = UPDATE_BYTES_MAX / ((gint64)frame->width * 4);
 
 	rfb->serverFormat.depth = 24;
 	rfb->serverFormat.redShift = 16;
 	rfb->serverFormat.greenShift = 8;
 	rfb->serverFormat.blueShift = 0;
-	rfb->progressiveSliceHeight = rows >= frame->height ? 0 : (int)rows;
 	iterator = rfbGetClientIterator(rfb);
 	while ((client = rfbClientIteratorNext(iterator)) != NULL)
 		rfb->setTranslateFunction(client);
@@ -89,23 +86,6 @@ vnc_screen_set_frame(VncScreen *screen, const Frame *frame)
 	set_format(screen->rfb, frame);
 }
 
-void
-vnc_screen_change(VncScreen *screen, const Change *change)
-{
-	/* The library takes one copy a client that it has not sent; those before become pixels. */
-	for (guint i = 0; i < change->n_copies; i++) {
-		const Copy *copy = &change->copies[i];
-		const Rect *to = &copy->to;
-
-		rfbScheduleCopyRect(screen->rfb, to->x, to->y, to->x + to->width, to->y + to->height, copy->dx, copy->dy);
-	}
-	for (guint i = 0; i < change->damage.n; i++) {
-		const Rect *rect = &change->damage.rects[i];
-
-		rfbMarkRectAsModified(screen->rfb, rect->x, rect->y, rect->x + rect->width, rect->y + rect->height);
-	}
-}
-
 /* The library frees it with free(3). Its mask has a bit a pixel, the leftmost highest. */
 void
 vnc_screen_set_cursor(VncScreen *screen, const Cursor *cursor)
@@ -127,11 +107,19 @@ vnc_screen_set_cursor(VncScreen *screen, const Cursor *cursor)
 				mask[(gsize)y * mask_row + (gsize)x / 8] |= (guint8)(0x80 >> (x % 8));
 		}
 	}
-	*rfb = (rfbCursor){.cleanup = TRUE, .cleanupSource = TRUE, .cleanupMask = TRUE, .cleanupRichSource = TRUE,
-		.mask = mask, .richSource = (unsigned char *)pixels, .width = (unsigned short)width,
-		.height = (unsigned short)height, .xhot = (unsigned short)MIN(cursor->hot_x, width - 1),
-		.yhot = (unsigned short)MIN(cursor->hot_y, height - 1), .foreRed = 0xffff, .foreGreen = 0xffff,
-		.foreBlue = 0xffff};
+	*rfb = (rfbCursor){.cleanup = TRUE,
+	        .cleanupSource = TRUE,
+	        .cleanupMask = TRUE,
+	        .cleanupRichSource = TRUE,
+	        .mask = mask,
+	        .richSource = (unsigned char *)pixels,
+	        .width = (unsigned short)width,
+	        .height = (unsigned short)height,
+	        .xhot = (unsigned short)MIN(cursor->hot_x, width - 1),
+	        .yhot = (unsigned short)MIN(cursor->hot_y, height - 1),
+	        .foreRed = 0xffff,
+	        .foreGreen = 0xffff,
+	        .foreBlue = 0xffff};
 	rfbSetCursor(screen->rfb, rfb);
 }
 
@@ -172,13 +160,13 @@ shake_hands(VncCodec *codec)
 }
 
 VncCodec *
-vnc_codec_new(VncScreen *screen, Outbox *outbox, GError **error)
+vnc_codec_new(VncScreen *screen, GError **error)
 {
 	VncCodec *codec = g_new0(VncCodec, 1);
 	int ends[2] = {-1, -1};
 
 	codec->screen = screen;
-	codec->out = fcntl(outbox_fd(outbox), F_DUPFD_CLOEXEC, 0);
+	codec->out = memfd_create("update", MFD_CLOEXEC);
 	if (codec->out >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		ends[0] = ends[1] = -1;
 	codec->ours = ends[0];
@@ -198,7 +186,7 @@ vnc_codec_free(VncCodec *codec)
 	if (codec == NULL)
 		return;
 	if (codec->rfb) {
-		/* Closes the library's end; when it has given up in mid-update, that was the duplicate instead. */
+		/* Closes the library's end; when it has given up in mid-update, that was the memfd instead. */
 		if (codec->rfb->sock < 0 && codec->theirs >= 0)
 			close(codec->theirs);
 		rfbClientConnectionGone(codec->rfb);
@@ -225,59 +213,70 @@ vnc_codec_feed(VncCodec *codec, const guint8 *bytes, gsize size)
 	return codec->rfb->sock >= 0;
 }
 
-/* What the library does when it reads SetDesktopSize itself; but it leaks an iterator each time (rfbserver.c of 0.9.14). */
-void
-vnc_codec_expect_resize(VncCodec *codec)
+/* What the library would say by itself, and what is said elsewhere (vnc-update.h). */
+static void
+silence(rfbClientPtr rfb)
 {
-	rfbClientIteratorPtr iterator = rfbGetClientIterator(codec->screen->rfb);
-	rfbClientPtr client;
-
-	while ((client = rfbClientIteratorNext(iterator)) != NULL)
-		client->requestedDesktopSizeChange = rfbExtDesktopSize_OtherClientRequestedChange;
-	rfbReleaseClientIterator(iterator);
-	codec->rfb->requestedDesktopSizeChange = rfbExtDesktopSize_ClientRequestedChange;
+	sraRgnMakeEmpty(rfb->modifiedRegion);
+	sraRgnMakeEmpty(rfb->copyRegion);
+	rfb->newFBSizePending = FALSE;
+	if (rfb->enableCursorShapeUpdates)
+		rfb->cursorWasChanged = FALSE;
 }
 
-void
-vnc_codec_request(VncCodec *codec, const Rect *rect)
+static gboolean
+take_output(VncCodec *codec, GByteArray *out)
 {
-	sraRegionPtr region = sraRgnCreateRect(rect->x, rect->y, rect->x + rect->width, rect->y + rect->height);
+	off_t size = lseek(codec->out, 0, SEEK_CUR);
+	guint start = out->len;
 
-	sraRgnOr(codec->rfb->requestedRegion, region);
-	sraRgnDestroy(region);
-}
+	if (size <= 0)
+		return TRUE;
+	g_byte_array_set_size(out, start + (guint)size);
+	for (off_t at = 0; at < size;) {
+		ssize_t n = pread(codec->out, out->data + start + at, (gsize)(size - at), at);
 
-static int
-slices(rfbScreenInfoPtr rfb)
-{
-	return rfb->progressiveSliceHeight > 0 ? rfb->height / rfb->progressiveSliceHeight + 1 : 1;
-}
-
-gboolean
-vnc_codec_encode(VncCodec *codec)
-{
-	rfbClientPtr rfb = codec->rfb;
-	off_t start = lseek(codec->out, 0, SEEK_CUR);
-
-	if (rfb->sock < 0)
-		return FALSE;
-	/* The library reads and writes one descriptor. During an update it only writes. Of a frame in slices it may take one in
-	 * which there is nothing to send. */
-	rfb->sock = codec->out;
-	for (int i = 0, n = slices(rfb->screen); i < n && rfb->sock >= 0 && lseek(codec->out, 0, SEEK_CUR) == start; i++)
-		rfbUpdateClient(rfb);
-	if (rfb->sock < 0) {
-		codec->out = -1; /* closed by the library */
-		return FALSE;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return FALSE;
+		at += n;
 	}
-	rfb->sock = codec->theirs;
-	return TRUE;
+	return ftruncate(codec->out, 0) == 0 && lseek(codec->out, 0, SEEK_SET) == 0;
 }
 
 gboolean
-vnc_codec_has_update(const VncCodec *codec, gboolean asked)
+vnc_codec_append(VncCodec *codec, const Rect *rects, guint n, GByteArray *out)
 {
 	rfbClientPtr rfb = codec->rfb;
+	sraRegionPtr all = sraRgnCreateRect(0, 0, rfb->screen->width, rfb->screen->height), changed = sraRgnCreate();
 
-	return rfb->sock >= 0 && FB_UPDATE_PENDING(rfb) && (asked || !sraRgnEmpty(rfb->requestedRegion));
+	silence(rfb);
+	for (guint i = 0; i < n; i++) {
+		sraRegionPtr rect = sraRgnCreateRect(rects[i].x, rects[i].y, rects[i].x + rects[i].width, rects[i].y + rects[i].height);
+
+		sraRgnOr(changed, rect);
+		sraRgnDestroy(rect);
+	}
+	sraRgnOr(rfb->requestedRegion, all);
+	/* The library reads and writes one descriptor. During an update it only writes. */
+	if (rfb->sock >= 0) {
+		rfb->sock = codec->out;
+		rfbSendFramebufferUpdate(rfb, changed);
+		if (rfb->sock < 0)
+			codec->out = -1; /* closed by the library */
+		else
+			rfb->sock = codec->theirs;
+	}
+	sraRgnDestroy(all);
+	sraRgnDestroy(changed);
+	return rfb->sock >= 0 && take_output(codec, out);
+}
+
+gboolean
+vnc_codec_has_cursor(const VncCodec *codec)
+{
+	const rfbClientRec *rfb = codec->rfb;
+
+	return !rfb->enableCursorShapeUpdates && (rfb->cursorX != rfb->screen->cursorX || rfb->cursorY != rfb->screen->cursorY);
 }

@@ -13,19 +13,13 @@
 struct Vnc {
 	VncHost host;
 	char *title;
-	const Frame *frame;
+	VncClient *wisher; /* of the size that the desktop is to get; NULL: nobody, or gone */
 	const VncEvents *events;
 	void *data;
 	GPtrArray *clients; /* VncClient */
 	GPtrArray *gone;    /* VncClient, to be freed by reap_id */
 	guint reap_id;
 };
-
-static const Frame *
-get_frame(void *data)
-{
-	return ((Vnc *)data)->frame;
-}
 
 static void
 on_joined(VncClient *client, void *data)
@@ -55,21 +49,28 @@ on_gone(VncClient *client, const char *why, void *data)
 		return; /* in vnc_client_new still: it is told by its result */
 	g_ptr_array_steal_index_fast(vnc->clients, i);
 	g_ptr_array_add(vnc->gone, client);
+	if (vnc->wisher == client)
+		vnc->wisher = NULL;
 	if (vnc->reap_id == 0)
 		vnc->reap_id = g_idle_add(on_reap, vnc);
 	if (vnc_client_is_joined(client))
 		vnc->events->on_left(vnc_client_who(client), why, vnc->data);
 	else
 		g_message("VNC client %s of %s left before its hand-shake was done: %s", vnc_client_who(client)->name,
-			vnc_client_who(client)->address, why);
+		        vnc_client_who(client)->address, why);
 }
 
-static void
-on_resize(int width, int height, void *data)
+static gboolean
+on_resize(VncClient *client, int width, int height, void *data)
 {
 	Vnc *vnc = data;
+	const Frame *frame = vnc->host.view.frame;
 
 	vnc->events->on_resize(width, height, vnc->data);
+	if (frame->width == width && frame->height == height)
+		return FALSE;
+	vnc->wisher = client;
+	return TRUE;
 }
 
 static void
@@ -81,19 +82,17 @@ on_text(const char *text, gsize size, void *data)
 }
 
 Vnc *
-vnc_new(const char *title, const Frame *frame, const InputSink *input, void *input_data, const VncEvents *events,
-	void *data)
+vnc_new(const char *title, const Frame *frame, const InputSink *input, void *input_data, const VncEvents *events, void *data)
 {
 	Vnc *vnc = g_new0(Vnc, 1);
 
-	vnc->title = g_strdup(title);
-	vnc->frame = frame;
 	vnc->events = events;
 	vnc->data = data;
 	vnc->clients = g_ptr_array_new_with_free_func((GDestroyNotify)vnc_client_free);
 	vnc->gone = g_ptr_array_new_with_free_func((GDestroyNotify)vnc_client_free);
-	vnc->host = (VncHost){vnc->title, vnc_screen_new(frame), get_frame, input, input_data, on_joined, on_gone,
-		on_resize, on_text, vnc};
+	vnc->title = g_strdup(title);
+	vnc->host = (VncHost){{frame, NULL, 0, vnc->title, vnc_screen_new(frame), tight_share_new()}, input, input_data, on_joined, on_gone,
+	        on_resize, on_text, vnc};
 	return vnc;
 }
 
@@ -105,7 +104,8 @@ vnc_free(Vnc *vnc)
 	g_clear_handle_id(&vnc->reap_id, g_source_remove);
 	g_ptr_array_unref(vnc->clients);
 	g_ptr_array_unref(vnc->gone);
-	vnc_screen_free(vnc->host.screen);
+	vnc_screen_free(vnc->host.view.screen);
+	tight_share_free(vnc->host.view.share);
 	g_free(vnc->title);
 	g_free(vnc);
 }
@@ -113,63 +113,94 @@ vnc_free(Vnc *vnc)
 gboolean
 vnc_add_client(Vnc *vnc, int fd, Client *client, GError **error)
 {
-	VncClient *added;
-
 	if (vnc->clients->len >= CLIENTS_MAX) {
 		g_set_error(error, CARREL_ERROR, CARREL_ERROR_EXHAUSTED, "%d VNC clients are connected already", CLIENTS_MAX);
 		close(fd);
 		client_free(client);
 		return FALSE;
 	}
-	added = vnc_client_new(&vnc->host, fd, client, error);
-	if (added == NULL)
-		return FALSE;
-	g_ptr_array_add(vnc->clients, added);
+	g_ptr_array_add(vnc->clients, vnc_client_new(&vnc->host, fd, client));
 	return TRUE;
-}
-
-static void
-kick_all(Vnc *vnc)
-{
-	for (guint i = 0; i < vnc->clients->len; i++)
-		vnc_client_kick(vnc->clients->pdata[i]);
 }
 
 void
 vnc_set_frame(Vnc *vnc, const Frame *frame)
 {
-	vnc->frame = frame;
-	vnc_screen_set_frame(vnc->host.screen, frame);
-	kick_all(vnc);
+	vnc->host.view.frame = frame;
+	vnc_screen_set_frame(vnc->host.view.screen, frame);
+	tight_share_forget(vnc->host.view.share, NULL);
+	for (guint i = 0; i < vnc->clients->len; i++) {
+		VncClient *client = vnc->clients->pdata[i];
+
+		vnc_client_resized(client,
+		        vnc->wisher == NULL             ? VNC_SIZE_BY_DESKTOP
+		                : vnc->wisher == client ? VNC_SIZE_BY_CLIENT
+		                                        : VNC_SIZE_BY_OTHER);
+	}
+	vnc->wisher = NULL;
+}
+
+/* Copies bring what is no damage. */
+static void
+forget_shared(TightShare *share, const Change *change)
+{
+	Damage damage = change->damage;
+
+	for (guint i = 0; i < change->n_copies; i++)
+		damage_add(&damage, &change->copies[i].to);
+	tight_share_forget(share, &damage);
 }
 
 void
 vnc_change(Vnc *vnc, const Change *change)
 {
-	vnc_screen_change(vnc->host.screen, change);
-	kick_all(vnc);
+	forget_shared(vnc->host.view.share, change);
+	for (guint i = 0; i < vnc->clients->len; i++)
+		vnc_client_change(vnc->clients->pdata[i], change);
+}
+
+static void
+tell_all(Vnc *vnc, void (*tell)(VncClient *client))
+{
+	for (guint i = 0; i < vnc->clients->len; i++)
+		tell(vnc->clients->pdata[i]);
 }
 
 void
 vnc_set_cursor(Vnc *vnc, const Cursor *cursor)
 {
-	vnc_screen_set_cursor(vnc->host.screen, cursor);
-	kick_all(vnc);
+	vnc->host.view.cursor = cursor;
+	vnc_screen_set_cursor(vnc->host.view.screen, cursor);
+	tell_all(vnc, vnc_client_cursor);
 }
 
 void
 vnc_set_pointer(Vnc *vnc, int x, int y)
 {
-	vnc_screen_set_pointer(vnc->host.screen, x, y);
-	kick_all(vnc);
+	vnc_screen_set_pointer(vnc->host.view.screen, x, y);
+	tell_all(vnc, vnc_client_pointer);
+}
+
+void
+vnc_set_leds(Vnc *vnc, guint leds)
+{
+	vnc->host.view.leds = leds;
+	tell_all(vnc, vnc_client_leds);
+}
+
+void
+vnc_set_title(Vnc *vnc, const char *title)
+{
+	g_free(vnc->title);
+	vnc->host.view.title = vnc->title = g_strdup(title);
+	tell_all(vnc, vnc_client_title);
 }
 
 gboolean
 vnc_wants_text(const Vnc *vnc)
 {
 	for (guint i = 0; i < vnc->clients->len; i++) {
-		if (vnc_client_is_joined(vnc->clients->pdata[i]) &&
-			vnc_client_who(vnc->clients->pdata[i])->clipboard_from_desktop)
+		if (vnc_client_is_joined(vnc->clients->pdata[i]) && vnc_client_who(vnc->clients->pdata[i])->clipboard_from_desktop)
 			return TRUE;
 	}
 	return FALSE;

@@ -17,8 +17,7 @@ typedef struct {
 } VncEvents;
 
 /* @frame: see vnc_set_frame. @input gets @input_data, @events get @data. */
-Vnc *vnc_new(const char *title, const Frame *frame, const InputSink *input, void *input_data, const VncEvents *events,
-	void *data);
+Vnc *vnc_new(const char *title, const Frame *frame, const InputSink *input, void *input_data, const VncEvents *events, void *data);
 void vnc_free(Vnc *vnc);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vnc, vnc_free)
 
@@ -27,8 +26,13 @@ gboolean vnc_add_client(Vnc *vnc, int fd, Client *client, GError **error);
 /* The frame is borrowed until the next call of this. */
 void vnc_set_frame(Vnc *vnc, const Frame *frame);
 void vnc_change(Vnc *vnc, const Change *change);
+/* The cursor is borrowed until the next call of this. */
 void vnc_set_cursor(Vnc *vnc, const Cursor *cursor);
 void vnc_set_pointer(Vnc *vnc, int x, int y);
+/* Bits 0 to 2: the guest's Scroll, Num and Caps Lock. */
+void vnc_set_leds(Vnc *vnc, guint leds);
+/* What clients show in their windows' titles. */
+void vnc_set_title(Vnc *vnc, const char *title);
 /* Somebody here may have the desktop's text. */
 gboolean vnc_wants_text(const Vnc *vnc);
 void vnc_offer_text(Vnc *vnc, const char *text, gsize size);

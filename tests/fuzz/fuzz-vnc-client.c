@@ -129,9 +129,10 @@ resize_frame(Session *session, const uint8_t *data, size_t size)
 static void
 set_cursor(Session *session, const uint8_t *data, size_t size)
 {
-	guint32 pixels[64] = {0};
-	Cursor cursor = {.width = 8, .height = 8, .pixels = pixels};
+	static guint32 pixels[64];
+	static const Cursor cursor = {.width = 8, .height = 8, .pixels = pixels};
 
+	memset(pixels, 0, sizeof pixels);
 	memcpy(pixels, data, MIN(size, sizeof pixels));
 	vnc_set_cursor(session->vnc, &cursor);
 }

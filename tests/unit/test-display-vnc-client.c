@@ -18,12 +18,6 @@ static int end; /* the viewer's, non-blocking */
 static gboolean joined;
 static const char *gone;
 
-static const Frame *
-get_frame(void *data)
-{
-	return frame;
-}
-
 static void
 on_joined(VncClient *vnc, void *data)
 {
@@ -36,9 +30,10 @@ on_gone(VncClient *vnc, const char *why, void *data)
 	gone = why;
 }
 
-static void
-on_resize(int width, int height, void *data)
+static gboolean
+on_resize(VncClient *vnc, int width, int height, void *data)
 {
+	return width != frame->width || height != frame->height;
 }
 
 static void
@@ -102,8 +97,9 @@ set_up(void)
 	joined = FALSE;
 	gone = NULL;
 	frame = frame_new(64, 48);
-	host = (VncHost){"a desktop", vnc_screen_new(frame), get_frame, &sink, NULL, on_joined, on_gone, on_resize, on_text, NULL};
-	client = vnc_client_new(&host, ends[1], who, NULL);
+	host = (VncHost){{frame, NULL, 0, "a desktop", vnc_screen_new(frame), tight_share_new()}, &sink, NULL, on_joined, on_gone,
+		on_resize, on_text, NULL};
+	client = vnc_client_new(&host, ends[1], who);
 	ck_assert_ptr_nonnull(client);
 	say("RFB 003.008\n\1\1", 14);
 	ck_assert(joined);
@@ -113,7 +109,8 @@ static void
 tear_down(void)
 {
 	vnc_client_free(client);
-	vnc_screen_free(host.screen);
+	vnc_screen_free(host.view.screen);
+	tight_share_free(host.view.share);
 	frame_free(frame);
 	close(end);
 }
@@ -149,14 +146,12 @@ START_TEST(a_change_outside_of_what_was_asked_for_is_waited_out)
 	while (read(end, buffer, sizeof buffer) > 0)
 		turn();
 	say(ask, sizeof ask);
-	vnc_screen_change(host.screen, &change);
-	vnc_client_kick(client);
+	vnc_client_change(client, &change);
 	/* It returns: there is nothing to do. */
 	turn();
 	ck_assert_int_lt(read(end, buffer, sizeof buffer), 0);
 	change.damage.rects[0].x = change.damage.rects[0].y = 0;
-	vnc_screen_change(host.screen, &change);
-	vnc_client_kick(client);
+	vnc_client_change(client, &change);
 	turn();
 	ck_assert_int_gt(read(end, buffer, sizeof buffer), 0);
 	ck_assert_ptr_null(gone);
