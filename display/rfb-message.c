@@ -188,6 +188,8 @@ parse_desktop_size(Input *input, RfbMessage *message)
 		input->why = "a desktop of too many screens";
 		return 0;
 	}
+	message->size.n = n;
+	message->size.bytes = input->bytes + 8;
 	message->type = n == 0 || message->size.width == 0 || message->size.height == 0 ? RFB_IGNORED : RFB_SET_DESKTOP_SIZE;
 	return 8 + (gsize)n * 16;
 }
@@ -261,6 +263,52 @@ gint32
 rfb_message_encoding(const RfbMessage *message, guint i)
 {
 	return (gint32)rfb_read_u32(message->encodings.bytes + 4 * i);
+}
+
+RfbScreen
+rfb_message_screen(const RfbMessage *message, guint i)
+{
+	const guint8 *at = message->size.bytes + (gsize)RFB_SCREEN_BYTES * i;
+
+	return (RfbScreen){rfb_read_u32(at), rfb_read_u16(at + 4), rfb_read_u16(at + 6), rfb_read_u16(at + 8),
+		rfb_read_u16(at + 10)};
+}
+
+static void
+append_u16(GByteArray *out, guint value)
+{
+	guint8 bytes[2] = {(guint8)(value >> 8), (guint8)value};
+
+	g_byte_array_append(out, bytes, sizeof bytes);
+}
+
+static void
+append_u32(GByteArray *out, guint32 value)
+{
+	append_u16(out, value >> 16);
+	append_u16(out, value & 0xffff);
+}
+
+/* The rectangle's x is the reason (1: this client's wish), its y the status. */
+void
+rfb_message_append_resize_refused(GByteArray *out, guint status, int width, int height, const RfbScreen *screens, guint n)
+{
+	append_u16(out, 0); /* FramebufferUpdate */
+	append_u16(out, 1);
+	append_u16(out, 1);
+	append_u16(out, status);
+	append_u16(out, (guint)width);
+	append_u16(out, (guint)height);
+	append_u32(out, (guint32)RFB_ENCODING_EXTENDED_DESKTOP_SIZE);
+	append_u32(out, n << 24);
+	for (guint i = 0; i < n; i++) {
+		append_u32(out, screens[i].id);
+		append_u16(out, (guint)screens[i].x);
+		append_u16(out, (guint)screens[i].y);
+		append_u16(out, (guint)screens[i].width);
+		append_u16(out, (guint)screens[i].height);
+		append_u32(out, 0);
+	}
 }
 
 int

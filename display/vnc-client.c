@@ -48,7 +48,7 @@ struct VncClient {
 	Input *input;
 	guint read_id, write_id, send_id, deadline_id;
 	gboolean asked; /* an update, at least once */
-	gboolean extended_clipboard, extended_mouse, qemu_keys, fence, continuous_known;
+	gboolean extended_clipboard, extended_mouse, extended_size, qemu_keys, fence, continuous_known;
 	gboolean updated; /* a first update went out */
 	gboolean told_keys, told_mouse;
 	gboolean continuous;
@@ -193,7 +193,7 @@ take_encodings(VncClient *vnc, const RfbMessage *message)
 {
 	g_autoptr(GByteArray) list = g_byte_array_new();
 	g_autoptr(GByteArray) caps = g_byte_array_new();
-	gboolean keys = FALSE, mouse = FALSE, clipboard = FALSE, fence = FALSE, continuous = FALSE;
+	gboolean keys = FALSE, mouse = FALSE, size = FALSE, clipboard = FALSE, fence = FALSE, continuous = FALSE;
 	guint8 head[4] = {2};
 	guint n;
 
@@ -203,6 +203,7 @@ take_encodings(VncClient *vnc, const RfbMessage *message)
 
 		keys |= encoding == RFB_ENCODING_QEMU_KEY;
 		mouse |= encoding == RFB_ENCODING_EXTENDED_MOUSE_BUTTONS;
+		size |= encoding == RFB_ENCODING_EXTENDED_DESKTOP_SIZE;
 		clipboard |= encoding == RFB_ENCODING_EXTENDED_CLIPBOARD;
 		fence |= encoding == RFB_ENCODING_FENCE;
 		continuous |= encoding == RFB_ENCODING_CONTINUOUS_UPDATES;
@@ -226,6 +227,7 @@ take_encodings(VncClient *vnc, const RfbMessage *message)
 		put(vnc, "\226", 1); /* EndOfContinuousUpdates: we know them */
 	vnc->qemu_keys = keys;
 	vnc->extended_mouse = mouse;
+	vnc->extended_size = size;
 	vnc->extended_clipboard = clipboard;
 	vnc->fence = fence;
 	vnc->continuous_known = continuous;
@@ -345,13 +347,63 @@ take_cut_text(VncClient *vnc, const RfbMessage *message)
 	vnc->host->on_text(text, strlen(text), vnc->host->data);
 }
 
+/* Of one screen the desktop's size is taken, as viewers mean that; several must lie in it. */
+static HeadsResult
+wish_of(const RfbMessage *message, guint max, Heads *wish)
+{
+	HeadWish wishes[RFB_SCREENS_MAX] = {{0, {0, 0, message->size.width, message->size.height}}};
+
+	if (message->size.n == 1)
+		return heads_in_a_row(wish, wishes, 1, max);
+	for (guint i = 0; i < message->size.n; i++) {
+		RfbScreen screen = rfb_message_screen(message, i);
+
+		wishes[i] = (HeadWish){screen.id, {screen.x, screen.y, screen.width, screen.height}};
+		if (screen.x + screen.width > message->size.width || screen.y + screen.height > message->size.height)
+			return HEADS_BAD;
+	}
+	return heads_from_wishes(wish, wishes, message->size.n, max);
+}
+
+static void
+refuse_size(VncClient *vnc, guint status)
+{
+	const Frame *frame = vnc->host->frame(vnc->host->data);
+	const Heads *heads = vnc->host->heads(vnc->host->data);
+	g_autoptr(GByteArray) out = g_byte_array_new();
+	RfbScreen screens[HEADS_MAX];
+	guint n = 0;
+
+	if (!vnc->extended_size)
+		return;
+	for (guint i = 0; i < HEADS_MAX; i++) {
+		const Rect *rect = &heads->rects[i];
+
+		if (!rect_is_empty(rect))
+			screens[n++] = (RfbScreen){i, rect->x, rect->y, rect->width, rect->height};
+	}
+	rfb_message_append_resize_refused(out, status, frame->width, frame->height, screens, n);
+	put_array(vnc, out);
+}
+
 static void
 take_size(VncClient *vnc, const RfbMessage *message)
 {
+	Heads wish;
+
 	if (vnc->who->view_only)
 		return;
-	vnc_codec_expect_resize(vnc->codec);
-	vnc->host->on_resize(message->size.width, message->size.height, vnc->host->data);
+	switch (wish_of(message, vnc->host->heads_max(vnc->host->data), &wish)) {
+	case HEADS_TOO_MANY:
+		refuse_size(vnc, RFB_RESIZE_OUT_OF_RESOURCES);
+		break;
+	case HEADS_BAD:
+		refuse_size(vnc, RFB_RESIZE_INVALID_LAYOUT);
+		break;
+	case HEADS_GOOD:
+		vnc_codec_expect_resize(vnc->codec);
+		vnc->host->on_resize(&wish, vnc->host->data);
+	}
 }
 
 static void

@@ -13,13 +13,15 @@ typedef struct {
 	const char *title;   /* of the desktop */
 	VncScreen *screen;
 	const Frame *(*frame)(void *data);
+	const Heads *(*heads)(void *data);
+	guint (*heads_max)(void *data);
 	const InputSink *input;
 	void *input_data;
 	/* The hand-shake is done. */
 	void (*on_joined)(VncClient *client, void *data);
 	/* It is gone: free it, but not before this call has returned. @why is text for the log, static. */
 	void (*on_gone)(VncClient *client, const char *why, void *data);
-	void (*on_resize)(int width, int height, void *data);
+	void (*on_resize)(const Heads *wish, void *data);
 	/* Text that this client may and did put on the clipboard: UTF-8, lines ending with LF. */
 	void (*on_text)(const char *text, gsize size, void *data);
 	void *data;

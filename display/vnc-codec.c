@@ -19,6 +19,7 @@
 
 struct VncScreen {
 	rfbScreenInfoPtr rfb;
+	const Heads *heads;
 };
 
 struct VncCodec {
@@ -48,8 +49,37 @@ set_format(rfbScreenInfoPtr rfb, const Frame *frame)
 	rfbReleaseClientIterator(iterator);
 }
 
+static int
+number_of_screens(rfbClientPtr client)
+{
+	const VncScreen *screen = client->screen->screenData;
+
+	return (int)heads_count(screen->heads);
+}
+
+/* The @seq-th of those. Their ids are the numbers of the heads, which last. */
+static rfbBool
+get_screen(int seq, rfbExtDesktopScreen *out, rfbClientPtr client)
+{
+	const VncScreen *screen = client->screen->screenData;
+
+	for (guint i = 0; i < HEADS_MAX; i++) {
+		const Rect *rect = &screen->heads->rects[i];
+
+		if (rect_is_empty(rect) || seq-- > 0)
+			continue;
+		*out = (rfbExtDesktopScreen){.id = i,
+			.x = (uint16_t)rect->x,
+			.y = (uint16_t)rect->y,
+			.width = (uint16_t)rect->width,
+			.height = (uint16_t)rect->height};
+		return TRUE;
+	}
+	return FALSE;
+}
+
 VncScreen *
-vnc_screen_new(const Frame *frame)
+vnc_screen_new(const Frame *frame, const Heads *heads)
 {
 	VncScreen *screen = g_new0(VncScreen, 1);
 	rfbScreenInfoPtr rfb;
@@ -65,9 +95,13 @@ vnc_screen_new(const Frame *frame)
 	rfb->alwaysShared = TRUE;
 	rfb->deferUpdateTime = 0;
 	rfb->cursor = NULL;
+	rfb->screenData = screen;
+	rfb->numberOfExtDesktopScreensHook = number_of_screens;
+	rfb->getExtDesktopScreenHook = get_screen;
 	rfb->permitFileTransfer = FALSE;
 	set_format(rfb, frame);
 	screen->rfb = rfb;
+	screen->heads = heads;
 	return screen;
 }
 
@@ -83,8 +117,9 @@ vnc_screen_free(VncScreen *screen)
 }
 
 void
-vnc_screen_set_frame(VncScreen *screen, const Frame *frame)
+vnc_screen_set_frame(VncScreen *screen, const Frame *frame, const Heads *heads)
 {
+	screen->heads = heads;
 	rfbNewFramebuffer(screen->rfb, (char *)frame->pixels, frame->width, frame->height, 8, 3, 4);
 	set_format(screen->rfb, frame);
 }

@@ -11,12 +11,12 @@
 typedef struct VncScreen VncScreen;
 typedef struct VncCodec VncCodec;
 
-/* @frame stays the caller's, must stay where it is until vnc_screen_set_frame, and is written to while an update is made
+/* @frame and @heads stay the caller's, must stay where it is until vnc_screen_set_frame, and is written to while an update is made
  * (the cursor, for clients that cannot draw it themselves); it is as before afterwards. */
-VncScreen *vnc_screen_new(const Frame *frame);
+VncScreen *vnc_screen_new(const Frame *frame, const Heads *heads);
 void vnc_screen_free(VncScreen *screen); /* after all its codecs */
-/* A frame of another size, or elsewhere. */
-void vnc_screen_set_frame(VncScreen *screen, const Frame *frame);
+/* A frame of another size, or elsewhere, or with other heads. */
+void vnc_screen_set_frame(VncScreen *screen, const Frame *frame, const Heads *heads);
 void vnc_screen_change(VncScreen *screen, const Change *change);
 void vnc_screen_set_cursor(VncScreen *screen, const Cursor *cursor);
 void vnc_screen_set_pointer(VncScreen *screen, int x, int y);

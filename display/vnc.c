@@ -14,6 +14,8 @@ struct Vnc {
 	VncHost host;
 	char *title;
 	const Frame *frame;
+	const Heads *heads;
+	guint heads_max;
 	const VncEvents *events;
 	void *data;
 	GPtrArray *clients; /* VncClient */
@@ -25,6 +27,18 @@ static const Frame *
 get_frame(void *data)
 {
 	return ((Vnc *)data)->frame;
+}
+
+static const Heads *
+get_heads(void *data)
+{
+	return ((Vnc *)data)->heads;
+}
+
+static guint
+get_heads_max(void *data)
+{
+	return ((Vnc *)data)->heads_max;
 }
 
 static void
@@ -65,11 +79,11 @@ on_gone(VncClient *client, const char *why, void *data)
 }
 
 static void
-on_resize(int width, int height, void *data)
+on_resize(const Heads *wish, void *data)
 {
 	Vnc *vnc = data;
 
-	vnc->events->on_resize(width, height, vnc->data);
+	vnc->events->on_resize(wish, vnc->data);
 }
 
 static void
@@ -81,18 +95,20 @@ on_text(const char *text, gsize size, void *data)
 }
 
 Vnc *
-vnc_new(const char *title, const Frame *frame, const InputSink *input, void *input_data, const VncEvents *events,
-	void *data)
+vnc_new(const char *title, const Frame *frame, const Heads *heads, const InputSink *input, void *input_data,
+	const VncEvents *events, void *data)
 {
 	Vnc *vnc = g_new0(Vnc, 1);
 
 	vnc->title = g_strdup(title);
 	vnc->frame = frame;
+	vnc->heads = heads;
+	vnc->heads_max = 1;
 	vnc->events = events;
 	vnc->data = data;
 	vnc->clients = g_ptr_array_new_with_free_func((GDestroyNotify)vnc_client_free);
 	vnc->gone = g_ptr_array_new_with_free_func((GDestroyNotify)vnc_client_free);
-	vnc->host = (VncHost){vnc->title, vnc_screen_new(frame), get_frame, input, input_data, on_joined, on_gone,
+	vnc->host = (VncHost){vnc->title, vnc_screen_new(frame, heads), get_frame, get_heads, get_heads_max, input, input_data, on_joined, on_gone,
 		on_resize, on_text, vnc};
 	return vnc;
 }
@@ -136,11 +152,18 @@ kick_all(Vnc *vnc)
 }
 
 void
-vnc_set_frame(Vnc *vnc, const Frame *frame)
+vnc_set_frame(Vnc *vnc, const Frame *frame, const Heads *heads)
 {
 	vnc->frame = frame;
-	vnc_screen_set_frame(vnc->host.screen, frame);
+	vnc->heads = heads;
+	vnc_screen_set_frame(vnc->host.screen, frame, heads);
 	kick_all(vnc);
+}
+
+void
+vnc_set_heads_max(Vnc *vnc, guint max)
+{
+	vnc->heads_max = max;
 }
 
 void
