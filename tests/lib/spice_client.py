@@ -70,6 +70,14 @@ class SpiceClient:
         if not self.main.send_monitor_config():
             raise Failure("the SPICE client cannot say which monitors it has")
 
+    def click(self, x, y, monitor):
+        """At a pixel of a monitor."""
+        self.inputs.position(x, y, monitor, 0)
+        self.inputs.button_press(1, 1)
+        self.inputs.button_release(1, 0)
+        end = time.monotonic() + 0.5
+        self.wait("a moment", lambda: time.monotonic() > end)
+
     def close(self):
         self.session.disconnect()
         self.wait("nothing", lambda: True, 1)
