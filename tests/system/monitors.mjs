@@ -36,7 +36,7 @@ async function wayOut(tab) {
 }
 
 try {
-	const context = await person(browser, portal, { viewport: null });
+	const context = await person(browser, portal);
 	const page = await context.newPage();
 	for (const type of ['pageerror', 'console'])
 		context.on(type === 'console' ? 'console' : 'weberror', (message) => {
@@ -64,6 +64,7 @@ try {
 	const second = await came;
 	await second.waitForLoadState();
 	check(await button.getAttribute('aria-pressed') === 'true', 'the button does not say that the monitor is open');
+	await second.setViewportSize({ width: 1000, height: 700 });
 	const wanted = async () => second.evaluate(() => [innerWidth, innerHeight]);
 	await waitFor('the second monitor', GUEST_MS, async () => {
 		const [width, height] = await wanted();
