@@ -206,10 +206,9 @@ export function createSecondMonitor({ title, pixelRatio, screen, onState, onBloc
 			if (!shown || !canvas)
 				return;
 			const there = Boolean(screen()?.second());
-			if (there) {
+			if (there)
 				clearTimeout(slowTimer);
-				message.hidden = true;
-			}
+			message.hidden = there;
 			if (canvas.hidden === there) {
 				canvas.hidden = !there;
 				if (there && shown.document.activeElement === shown.document.body)
