@@ -181,6 +181,8 @@ add_desktop(ApiCall *call, const char *id)
 	json_builder_set_member_name(json, "limit");
 	add_limit(json, &remaining);
 	add_number(json, "idle-left", remaining.idle_left);
+	json_builder_set_member_name(json, "monitors");
+	json_builder_add_int_value(json, pool && pool->file ? pool->file->monitors : 1);
 	json_builder_end_object(json);
 }
 

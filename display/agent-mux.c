@@ -24,13 +24,13 @@ struct AgentMux {
 	gboolean spice_to_desktop, spice_from_desktop, spice_here;
 	/* Both announced VD_AGENT_CAP_CLIPBOARD_SELECTION, so clipboard messages begin with a selection. */
 	gboolean guest_selection, spice_selection;
-	gboolean guest_sets_monitors;
+	gboolean guest_sets_monitors, guest_takes_pointer;
 	Owner owner;
 	char *text; /* of OWNER_VNC */
 	gsize text_size;
 	gboolean spice_waits, vnc_waits; /* for the guest's contents, of type waited_type */
 	guint32 spice_type;
-	int width, height; /* last wished size; 0: none */
+	Heads wish; /* the last; width 0: none */
 };
 
 AgentMux *
@@ -87,6 +87,12 @@ void
 agent_mux_start(AgentMux *mux)
 {
 	announce(mux, TRUE, TRUE);
+}
+
+void
+agent_mux_stop(AgentMux *mux)
+{
+	mux->guest_takes_pointer = FALSE;
 }
 
 static gboolean
@@ -221,12 +227,16 @@ guest_announces(AgentMux *mux, const guint8 *data, gsize size)
 		return;
 	mux->guest_selection = has_capability(data, size, VD_AGENT_CAP_CLIPBOARD_SELECTION);
 	mux->guest_sets_monitors = has_capability(data, size, VD_AGENT_CAP_MONITORS_CONFIG);
+	mux->guest_takes_pointer = has_capability(data, size, VD_AGENT_CAP_MOUSE_STATE);
 	mux->has_agent = TRUE;
 	/* An agent that asks has just begun: it knows nothing of what was said before. */
 	if (agent_read_u32(data) != 0)
 		announce(mux, TRUE, FALSE);
-	if (mux->width > 0)
-		agent_mux_resize(mux, mux->width, mux->height);
+	if (mux->wish.width > 0) {
+		Heads wish = mux->wish;
+
+		agent_mux_arrange(mux, &wish);
+	}
 	if (mux->owner == OWNER_VNC) {
 		guint32 type = VD_AGENT_CLIPBOARD_UTF8_TEXT;
 
@@ -364,21 +374,50 @@ agent_mux_spice_left(AgentMux *mux)
 	}
 }
 
+/* Monitors are numbered by their place in the list, so those that are off stand there with a size of 0 (spice-protocol's
+ * VD_AGENT_CAP_SPARSE_MONITORS_CONFIG). */
 void
-agent_mux_resize(AgentMux *mux, int width, int height)
+agent_mux_arrange(AgentMux *mux, const Heads *wish)
 {
 	g_autoptr(GByteArray) out = g_byte_array_new();
+	guint n = 0;
 
-	mux->width = width;
-	mux->height = height;
+	mux->wish = *wish;
 	if (!mux->guest_sets_monitors)
 		return;
-	agent_append_u32(out, 1);
+	for (guint i = 0; i < HEADS_MAX; i++) {
+		if (!rect_is_empty(&wish->rects[i]))
+			n = i + 1;
+	}
+	agent_append_u32(out, n);
 	agent_append_u32(out, VD_AGENT_CONFIG_MONITORS_FLAG_USE_POS);
-	agent_append_u32(out, (guint32)height);
-	agent_append_u32(out, (guint32)width);
-	agent_append_u32(out, 32);
-	agent_append_u32(out, 0);
-	agent_append_u32(out, 0);
+	for (guint i = 0; i < n; i++) {
+		const Rect *rect = &wish->rects[i];
+
+		agent_append_u32(out, (guint32)rect->height);
+		agent_append_u32(out, (guint32)rect->width);
+		agent_append_u32(out, 32);
+		agent_append_u32(out, (guint32)rect->x);
+		agent_append_u32(out, (guint32)rect->y);
+	}
 	mux->sink->to_guest(VD_AGENT_MONITORS_CONFIG, out->data, out->len, mux->data);
+}
+
+gboolean
+agent_mux_takes_pointer(const AgentMux *mux)
+{
+	return mux->guest_takes_pointer;
+}
+
+void
+agent_mux_pointer(AgentMux *mux, guint head, int x, int y, guint32 buttons)
+{
+	g_autoptr(GByteArray) out = g_byte_array_new();
+	guint8 display = (guint8)head;
+
+	agent_append_u32(out, (guint32)x);
+	agent_append_u32(out, (guint32)y);
+	agent_append_u32(out, buttons);
+	g_byte_array_append(out, &display, 1);
+	mux->sink->to_guest(VD_AGENT_MOUSE_STATE, out->data, out->len, mux->data);
 }

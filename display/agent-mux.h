@@ -6,7 +6,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include <glib.h>
+#include "display/heads.h"
 
 typedef struct AgentMux AgentMux;
 
@@ -28,6 +28,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(AgentMux, agent_mux_free)
 
 /* The guest's port was opened: says hello. */
 void agent_mux_start(AgentMux *mux);
+/* The guest's end was closed: nobody is there until an agent announces itself. */
+void agent_mux_stop(AgentMux *mux);
 gboolean agent_mux_has_agent(const AgentMux *mux);
 
 void agent_mux_from_guest(AgentMux *mux, guint32 type, const guint8 *data, gsize size);
@@ -39,5 +41,10 @@ void agent_mux_from_vnc(AgentMux *mux, const char *text, gsize size);
 void agent_mux_set_spice_rights(AgentMux *mux, gboolean to_desktop, gboolean from_desktop);
 void agent_mux_spice_left(AgentMux *mux);
 
-/* Wishes the guest a screen of this size; for agents that set it themselves rather than follow the monitor's EDID. */
-void agent_mux_resize(AgentMux *mux, int width, int height);
+/* Wishes the guest monitors of these sizes and places; for agents that set them themselves rather than follow a monitor's EDID. */
+void agent_mux_arrange(AgentMux *mux, const Heads *wish);
+
+/* The agent moves the guest's pointer when it is told to. */
+gboolean agent_mux_takes_pointer(const AgentMux *mux);
+/* @x and @y: pixels of the head. @buttons: VD_AGENT_*BUTTON_MASK. */
+void agent_mux_pointer(AgentMux *mux, guint head, int x, int y, guint32 buttons);

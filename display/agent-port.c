@@ -18,13 +18,13 @@
 struct AgentPort {
 	GDBusConnection *qemu;
 	AgentMessageFunc on_message;
-	void (*on_open)(void *data);
+	void (*on_open)(void *data), (*on_close)(void *data);
 	void *data;
 	GCancellable *cancellable;
 	AgentParser *parser;
 	int fd; /* -1: none */
 	GByteArray *out;
-	guint read_id, write_id;
+	guint read_id, write_id, opened_id;
 };
 
 static void
@@ -101,6 +101,22 @@ on_registered(GObject *source, GAsyncResult *result, gpointer data)
 	port->on_open(port->data);
 }
 
+/* The guest's programs come and go; our end stays open. */
+static void
+on_port_changed(GDBusConnection *qemu, const char *sender, const char *path, const char *interface, const char *signal, GVariant *args,
+	gpointer data)
+{
+	AgentPort *port = data;
+	g_autoptr(GVariant) changed = NULL;
+	gboolean opened = TRUE;
+
+	if (!g_variant_is_of_type(args, G_VARIANT_TYPE("(sa{sv}as)")))
+		return;
+	g_variant_get(args, "(&s@a{sv}as)", NULL, &changed, NULL);
+	if (g_variant_lookup(changed, "FEOpened", "b", &opened) && !opened)
+		port->on_close(port->data);
+}
+
 static void
 register_port(AgentPort *port, const char *path)
 {
@@ -112,6 +128,8 @@ register_port(AgentPort *port, const char *path)
 	}
 	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&ends[1], 1);
 
+	port->opened_id = g_dbus_connection_signal_subscribe(port->qemu, NULL, "org.freedesktop.DBus.Properties",
+		"PropertiesChanged", path, CHARDEV, G_DBUS_SIGNAL_FLAGS_NONE, on_port_changed, port, NULL);
 	port->fd = ends[0];
 	port->read_id = g_unix_fd_add(port->fd, G_IO_IN, on_readable, port);
 	g_dbus_connection_call_with_unix_fd_list(port->qemu, NULL, path, CHARDEV, "Register", g_variant_new("(h)", 0), NULL,
@@ -149,13 +167,15 @@ on_objects(GObject *source, GAsyncResult *result, gpointer data)
 }
 
 AgentPort *
-agent_port_new(GDBusConnection *qemu, AgentMessageFunc on_message, void (*on_open)(void *data), void *data)
+agent_port_new(GDBusConnection *qemu, AgentMessageFunc on_message, void (*on_open)(void *data),
+	void (*on_close)(void *data), void *data)
 {
 	AgentPort *port = g_new0(AgentPort, 1);
 
 	port->qemu = g_object_ref(qemu);
 	port->on_message = on_message;
 	port->on_open = on_open;
+	port->on_close = on_close;
 	port->data = data;
 	port->fd = -1;
 	port->cancellable = g_cancellable_new();
@@ -173,6 +193,8 @@ agent_port_free(AgentPort *port)
 		return;
 	g_cancellable_cancel(port->cancellable);
 	g_object_unref(port->cancellable);
+	if (port->opened_id)
+		g_dbus_connection_signal_unsubscribe(port->qemu, port->opened_id);
 	close_port(port);
 	agent_parser_free(port->parser);
 	g_byte_array_unref(port->out);

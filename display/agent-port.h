@@ -9,8 +9,9 @@
 typedef struct AgentPort AgentPort;
 
 /* Looks for the port and registers, without blocking. A VM without such a port is served without it. @on_message: what
- * the guest says; @on_open: the guest's end was opened afresh. */
-AgentPort *agent_port_new(GDBusConnection *qemu, AgentMessageFunc on_message, void (*on_open)(void *data), void *data);
+ * the guest says; @on_open: the guest's end was opened afresh; @on_close: it was closed, nobody reads there. */
+AgentPort *agent_port_new(GDBusConnection *qemu, AgentMessageFunc on_message, void (*on_open)(void *data),
+	void (*on_close)(void *data), void *data);
 void agent_port_free(AgentPort *port);
 
 /* Dropped when the guest has not read for so long that 32 MiB wait, or there is no port. */

@@ -2,38 +2,30 @@
 #include "config.h"
 #include "display/capture.h"
 
-#include <errno.h>
-#include <gio/gunixfdlist.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "broker/common/error.h"
-#include "display/capture-check.h"
-#include "display/dbus/qemu.h"
-#include "display/guest-memory.h"
-#include "display/refine.h"
+#include "display/capture-head.h"
 
-#define CONSOLE_PATH "/org/qemu/Display1/Console_0"
-#define LISTENER_PATH "/org/qemu/Display1/Listener"
-#define MAP_INTERFACE "org.qemu.Display1.Listener.Unix.Map"
-#define REGISTER_TIMEOUT_MS 5000
+#define VM_PATH "/org/qemu/Display1/VM"
+#define VM_INTERFACE "org.qemu.Display1.VM"
+#define VM_TIMEOUT_MS 5000
 
 struct Capture {
 	const CaptureEvents *events;
 	void *data;
+	GDBusConnection *qemu;
 	GCancellable *cancellable;
-	GDBusConnection *connection; /* QEMU calls our listener on it */
-	QemuDisplay1Listener *listener;
-	QemuDisplay1ListenerUnixMap *map;
+	gboolean pixel_copy;
+	CaptureHead *captured[HEADS_MAX]; /* one after the other; the first is always there */
+	guint n_captured;
+	Heads wish;     /* of the clients */
+	guint shown;    /* bit n: head n has a place in the frame if there is one. Head 0 always has */
+	guint homeless; /* bit n: it has none, which was logged */
+	Heads heads;    /* where they are in the frame */
 	Frame *frame;
-	Cursor cursor;
-	GuestMemory *memory; /* NULL: pixels come in messages */
-	PixelSource source;  /* in memory */
-	Damage reported;     /* by UpdateMap, not yet read from memory */
-	Change changed;      /* in the frame, not yet told */
-	guint flush_id;
+	Change changed; /* in the frame, not yet told */
+	guint pointer_head;
+	guint flush_id, rearrange_id;
 	gboolean started;
 };
 
@@ -46,11 +38,51 @@ say_started(Capture *capture, const GError *error)
 	capture->events->on_started(error, capture->data);
 }
 
+/* ---- the frame ---- */
+
 static void
-stop_mapping(Capture *capture)
+read_head(Capture *capture, guint head, const PixelSource *source, const Damage *damage)
 {
-	g_clear_pointer(&capture->memory, guest_memory_free);
-	damage_clear(&capture->reported);
+	const Rect *place = &capture->heads.rects[head];
+	PixelSource moved = {source->pixels, source->x + place->x, source->y + place->y, source->stride};
+	Damage reported = {.n = 0};
+
+	for (guint i = 0; i < damage->n; i++) {
+		Rect rect = damage->rects[i];
+
+		rect_clip(&rect, place->width, place->height);
+		rect.x += place->x;
+		rect.y += place->y;
+		damage_add(&reported, &rect);
+	}
+	refine_update(capture->frame, &moved, &reported, &capture->changed);
+}
+
+static void
+read_whole_head(Capture *capture, guint head, const PixelSource *source)
+{
+	Damage all = {{{0, 0, capture->heads.rects[head].width, capture->heads.rects[head].height}}, 1};
+
+	read_head(capture, head, source, &all);
+}
+
+static void
+read_memory(Capture *capture, guint head, gboolean whole)
+{
+	CaptureHead *captured = capture->captured[head];
+	const PixelSource *memory = capture_head_memory(captured);
+	Damage damage = capture_head_take_damage(captured);
+
+	if (memory == NULL || rect_is_empty(&capture->heads.rects[head]) || (!whole && damage.n == 0))
+		return;
+	if (whole)
+		read_whole_head(capture, head, memory);
+	else
+		read_head(capture, head, memory, &damage);
+	if (capture_head_memory_is_whole(captured))
+		return;
+	g_warning("QEMU's shared frame has shrunk under us: it is not read any more");
+	capture_head_drop_memory(captured);
 }
 
 /* All messages that have come are read before the memory is: one reading then serves several of them. */
@@ -61,13 +93,8 @@ on_flush(gpointer data)
 	Change changed;
 
 	capture->flush_id = 0;
-	if (capture->memory)
-		refine_update(capture->frame, &capture->source, &capture->reported, &capture->changed);
-	damage_clear(&capture->reported);
-	if (capture->memory && !guest_memory_is_whole(capture->memory)) {
-		g_warning("QEMU's shared frame has shrunk under us: it is not read any more");
-		stop_mapping(capture);
-	}
+	for (guint i = 0; i < capture->n_captured; i++)
+		read_memory(capture, i, FALSE);
 	changed = capture->changed;
 	change_clear(&capture->changed);
 	if (!change_is_empty(&changed))
@@ -82,280 +109,269 @@ schedule_flush(Capture *capture)
 		capture->flush_id = g_idle_add_full(G_PRIORITY_DEFAULT + 10, on_flush, capture, NULL);
 }
 
-/* FALSE where memory is short: the old frame stays. The new frame is filled before anybody sees it. */
-static gboolean
-take_frame(Capture *capture, const PixelSource *source, int width, int height)
-{
-	Damage all = {{{0, 0, width, height}}, 1};
-	Frame *old = capture->frame;
-	gboolean is_new = old->width != width || old->height != height;
+/* ---- the layout ---- */
 
-	if (is_new) {
-		capture->frame = frame_new(width, height);
-		if (capture->frame == NULL) {
-			capture->frame = old;
-			return FALSE;
+static Heads
+arrange(Capture *capture)
+{
+	Heads heads = {0};
+	guint homeless;
+
+	for (guint i = 0; i < capture->n_captured; i++) {
+		if (capture->shown & 1u << i) {
+			heads.rects[i].width = capture_head_width(capture->captured[i]);
+			heads.rects[i].height = capture_head_height(capture->captured[i]);
 		}
-		change_clear(&capture->changed);
 	}
-	damage_clear(&capture->reported);
-	refine_update(capture->frame, source, &all, &capture->changed);
-	if (is_new) {
-		change_clear(&capture->changed);
-		capture->events->on_resized(capture->frame, capture->data);
-		frame_free(old);
-	} else {
+	homeless = heads_place(&heads, &capture->wish);
+	for (guint i = 0; i < capture->n_captured; i++) {
+		if (homeless & ~capture->homeless & 1u << i)
+			g_warning("head %u of %dx%d is not shown: the frame has no room for it", i,
+			        capture_head_width(capture->captured[i]), capture_head_height(capture->captured[i]));
+	}
+	capture->homeless = homeless;
+	return heads;
+}
+
+static void
+copy_rows(const Frame *to, const Rect *at, const Frame *from, const Rect *source)
+{
+	for (int y = 0; y < at->height; y++)
+		memcpy(frame_at(to, at->x, at->y + y), frame_at(from, source->x, source->y + y), (gsize)at->width * 4);
+}
+
+/* A head that is as large as before is taken from the old frame, one of which @source has a new picture from there, others from their
+ * memory. The new frame is filled before anybody sees it. FALSE where memory is short: all stays as it was then. */
+static gboolean
+lay_out(Capture *capture, const Heads *heads, guint renewed, const PixelSource *source)
+{
+	Frame *old = capture->frame, *frame = frame_new(heads->width, heads->height);
+	Heads before = capture->heads;
+
+	if (frame == NULL)
+		return FALSE;
+	capture->frame = frame;
+	capture->heads = *heads;
+	change_clear(&capture->changed);
+	for (guint i = 0; i < capture->n_captured; i++) {
+		const Rect *now = &heads->rects[i], *then = &before.rects[i];
+
+		if (rect_is_empty(now))
+			continue;
+		if (source && i == renewed)
+			read_whole_head(capture, i, source);
+		else if (now->width == then->width && now->height == then->height)
+			copy_rows(frame, now, old, then);
+		else
+			read_memory(capture, i, TRUE);
+	}
+	/* What was reported meanwhile of a head that was copied is read later, from where it is now. */
+	change_clear(&capture->changed);
+	capture->events->on_resized(frame, &capture->heads, capture->data);
+	frame_free(old);
+	return TRUE;
+}
+
+static gboolean
+on_rearrange(gpointer data)
+{
+	Capture *capture = data;
+	Heads heads = arrange(capture);
+
+	if (heads.width > 0 && !heads_equal(&heads, &capture->heads) && !lay_out(capture, &heads, 0, NULL))
+		g_warning("no memory for a frame of %dx%d: the one before is shown", heads.width, heads.height);
+	capture->rearrange_id = 0;
+	return G_SOURCE_REMOVE;
+}
+
+static void
+schedule_rearrange(Capture *capture)
+{
+	if (capture->rearrange_id == 0)
+		capture->rearrange_id = g_idle_add_full(G_PRIORITY_DEFAULT, on_rearrange, capture, NULL);
+}
+
+void
+capture_wish(Capture *capture, const Heads *wish)
+{
+	capture->wish = *wish;
+	/* One that is not wished any more has no picture of the guest's: QEMU shows a notice in its place. */
+	for (guint i = 1; i < HEADS_MAX; i++) {
+		if (rect_is_empty(&wish->rects[i]))
+			capture->shown &= ~(1u << i);
+	}
+	schedule_rearrange(capture);
+}
+
+/* QEMU does not tell whether a picture is the guest's, so a head is shown once it has one of the size that was wished, which came
+ * after the wish; from then on whatever it shows. */
+static gboolean
+comes_to_light(Capture *capture, guint head)
+{
+	const Rect *wish = &capture->wish.rects[head];
+	const CaptureHead *captured = capture->captured[head];
+
+	if (capture->shown & 1u << head || rect_is_empty(wish) || capture_head_width(captured) != wish->width ||
+	        capture_head_height(captured) != wish->height)
+		return FALSE;
+	capture->shown |= 1u << head;
+	return TRUE;
+}
+
+/* ---- what the heads say ---- */
+
+static gboolean
+on_scanout(guint head, const PixelSource *source, int width, int height, void *data)
+{
+	Capture *capture = data;
+	Heads heads;
+
+	comes_to_light(capture, head);
+	if (!(capture->shown & 1u << head))
+		return TRUE;
+	heads = arrange(capture);
+	if (!heads_equal(&heads, &capture->heads)) {
+		if (heads.width == 0 || !lay_out(capture, &heads, head, source))
+			return FALSE;
+	} else if (!rect_is_empty(&heads.rects[head])) {
+		read_whole_head(capture, head, source);
 		schedule_flush(capture);
 	}
-	say_started(capture, NULL);
+	if (head == 0)
+		say_started(capture, NULL);
 	return TRUE;
 }
 
-/* The descriptor that a message names, ours to close; -1 when there is none. */
-static int
-take_fd(GUnixFDList *list, GVariant *handle)
-{
-	gint32 index = g_variant_get_handle(handle);
-
-	if (list == NULL || index < 0 || index >= g_unix_fd_list_get_length(list))
-		return -1;
-	return g_unix_fd_list_get(list, index, NULL);
-}
-
-static gboolean
-on_scanout_map(QemuDisplay1ListenerUnixMap *map, GDBusMethodInvocation *invocation, GUnixFDList *fds, GVariant *handle, guint offset,
-        guint width, guint height, guint stride, guint format, gpointer data)
+static void
+on_reported(guint head, void *data)
 {
 	Capture *capture = data;
-	int fd = take_fd(fds, handle);
-	const char *why = "it came without memory";
-	struct stat status;
 
-	stop_mapping(capture);
-	if (fd >= 0 && (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)))
-		why = "its memory is not a file";
-	else if (fd >= 0)
-		why = capture_check_map(offset, width, height, stride, format, (guint64)status.st_size);
-	if (why == NULL) {
-		capture->memory = guest_memory_new(fd, offset, (gsize)(height - 1) * stride + (gsize)width * 4);
-		why = capture->memory ? NULL : "its memory cannot be mapped";
-	}
-	if (why == NULL) {
-		capture->source = (PixelSource){.pixels = guest_memory_bytes(capture->memory), .stride = stride / 4};
-		why = take_frame(capture, &capture->source, (int)width, (int)height) ? NULL : "memory is short";
-	}
-	if (fd >= 0)
-		close(fd);
-	if (why) {
-		g_warning("a frame of %ux%u, stride %u, format %#x is not shown: %s", width, height, stride, format, why);
-		stop_mapping(capture);
-	}
-	qemu_display1_listener_unix_map_complete_scanout_map(map, invocation, NULL);
-	return TRUE;
-}
-
-static gboolean
-on_update_map(QemuDisplay1ListenerUnixMap *map, GDBusMethodInvocation *invocation, int x, int y, int width, int height, gpointer data)
-{
-	Capture *capture = data;
-	Rect rect = {x, y, width, height};
-
-	rect_clip(&rect, capture->frame->width, capture->frame->height);
-	if (capture->memory && !rect_is_empty(&rect)) {
-		damage_add(&capture->reported, &rect);
+	if (comes_to_light(capture, head))
+		schedule_rearrange(capture);
+	if (capture->shown & 1u << head)
 		schedule_flush(capture);
-	}
-	qemu_display1_listener_unix_map_complete_update_map(map, invocation);
-	return TRUE;
 }
 
-static gboolean
-on_scanout(QemuDisplay1Listener *listener, GDBusMethodInvocation *invocation, guint width, guint height, guint stride, guint format,
-        GVariant *pixels, gpointer data)
+static void
+on_pixels(guint head, const PixelSource *source, const Rect *rect, void *data)
 {
 	Capture *capture = data;
-	gsize size;
-	PixelSource source = {.pixels = g_variant_get_fixed_array(pixels, &size, 1), .stride = stride / 4};
-	const char *why = capture_check_pixels(width, height, stride, format, size);
+	const Rect *place = &capture->heads.rects[head];
+	Damage damage = {{*rect}, 1};
 
-	stop_mapping(capture);
-	if (why == NULL && !take_frame(capture, &source, (int)width, (int)height))
-		why = "memory is short";
-	if (why)
-		g_warning("a frame of %ux%u, stride %u, format %#x is not shown: %s", width, height, stride, format, why);
-	qemu_display1_listener_complete_scanout(listener, invocation);
-	return TRUE;
-}
-
-static gboolean
-on_update(QemuDisplay1Listener *listener, GDBusMethodInvocation *invocation, int x, int y, int width, int height, guint stride,
-        guint format, GVariant *pixels, gpointer data)
-{
-	Capture *capture = data;
-	gsize size;
-	PixelSource source = {g_variant_get_fixed_array(pixels, &size, 1), x, y, stride / 4};
-	Rect rect = {x, y, width, height}, clipped = rect;
-
-	rect_clip(&clipped, capture->frame->width, capture->frame->height);
-	/* One that reaches out of the frame is not QEMU's: it is dropped whole rather than cut. */
-	if (memcmp(&rect, &clipped, sizeof rect) == 0 && !rect_is_empty(&rect) &&
-	        capture_check_pixels((guint)width, (guint)height, stride, format, size) == NULL) {
-		Damage reported = {{rect}, 1};
-
-		refine_update(capture->frame, &source, &reported, &capture->changed);
-		schedule_flush(capture);
-	}
-	qemu_display1_listener_complete_update(listener, invocation);
-	return TRUE;
-}
-
-static gboolean
-on_disable(QemuDisplay1Listener *listener, GDBusMethodInvocation *invocation, gpointer data)
-{
-	Capture *capture = data;
-	Rect all = {0, 0, capture->frame->width, capture->frame->height};
-
-	stop_mapping(capture);
-	memset(capture->frame->pixels, 0, (gsize)all.width * (gsize)all.height * 4);
-	change_add_damage(&capture->changed, &all);
+	if (rect->x + rect->width > place->width || rect->y + rect->height > place->height)
+		return; /* it has no place, or another size there */
+	read_head(capture, head, source, &damage);
 	schedule_flush(capture);
-	say_started(capture, NULL);
-	qemu_display1_listener_complete_disable(listener, invocation);
-	return TRUE;
 }
 
-static gboolean
-on_mouse_set(QemuDisplay1Listener *listener, GDBusMethodInvocation *invocation, int x, int y, int on, gpointer data)
+static void
+on_disabled(guint head, void *data)
+{
+	Capture *capture = data;
+	Rect place = capture->heads.rects[head];
+
+	for (int y = 0; y < place.height; y++)
+		memset(frame_at(capture->frame, place.x, place.y + y), 0, (gsize)place.width * 4);
+	change_add_damage(&capture->changed, &place);
+	schedule_flush(capture);
+	if (head == 0)
+		say_started(capture, NULL);
+}
+
+static void
+on_cursor(guint head, const Cursor *cursor, void *data)
 {
 	Capture *capture = data;
 
-	capture->events->on_pointer(CLAMP(x, 0, FRAME_SIDE_MAX), CLAMP(y, 0, FRAME_SIDE_MAX), on != 0, capture->data);
-	qemu_display1_listener_complete_mouse_set(listener, invocation);
-	return TRUE;
+	/* A guest gives the head that the pointer has left an empty one. */
+	if (head == capture->pointer_head)
+		capture->events->on_cursor(cursor, capture->data);
 }
 
-static gboolean
-on_cursor_define(QemuDisplay1Listener *listener, GDBusMethodInvocation *invocation, int width, int height, int hot_x, int hot_y,
-        GVariant *pixels, gpointer data)
+static void
+on_pointer(guint head, int x, int y, gboolean visible, void *data)
 {
 	Capture *capture = data;
-	gsize size;
-	const guint8 *bytes = g_variant_get_fixed_array(pixels, &size, 1);
-	const char *why = capture_check_cursor(width, height, size);
+	const Rect *place = &capture->heads.rects[head];
+	const Cursor *cursor = capture_head_cursor(capture->captured[head]);
 
-	if (why) {
-		g_debug("a cursor of %dx%d is not shown: %s", width, height, why);
-	} else {
-		g_free(capture->cursor.pixels);
-		capture->cursor = (Cursor){width, height, CLAMP(hot_x, 0, width - 1), CLAMP(hot_y, 0, height - 1), g_memdup2(bytes, size)};
-		capture->events->on_cursor(&capture->cursor, capture->data);
+	if (rect_is_empty(place) || (!visible && head != capture->pointer_head))
+		return;
+	if (head != capture->pointer_head) {
+		capture->pointer_head = head;
+		if (cursor)
+			capture->events->on_cursor(cursor, capture->data);
 	}
-	qemu_display1_listener_complete_cursor_define(listener, invocation);
-	return TRUE;
+	capture->events->on_pointer(
+	        MIN(place->x + x, capture->frame->width), MIN(place->y + y, capture->frame->height), visible, capture->data);
 }
 
 static void
-export_listener(Capture *capture, gboolean pixel_copy)
+on_failed(guint head, const GError *error, void *data)
 {
-	static const char *const with_map[] = {MAP_INTERFACE, NULL};
-	static const char *const without_map[] = {NULL};
-	GDBusInterfaceSkeleton *listener = G_DBUS_INTERFACE_SKELETON(capture->listener);
-	GDBusInterfaceSkeleton *map = G_DBUS_INTERFACE_SKELETON(capture->map);
-	g_autoptr(GError) error = NULL;
-
-	qemu_display1_listener_set_interfaces(capture->listener, pixel_copy ? without_map : with_map);
-	g_signal_connect(capture->listener, "handle-scanout", G_CALLBACK(on_scanout), capture);
-	g_signal_connect(capture->listener, "handle-update", G_CALLBACK(on_update), capture);
-	g_signal_connect(capture->listener, "handle-disable", G_CALLBACK(on_disable), capture);
-	g_signal_connect(capture->listener, "handle-mouse-set", G_CALLBACK(on_mouse_set), capture);
-	g_signal_connect(capture->listener, "handle-cursor-define", G_CALLBACK(on_cursor_define), capture);
-	g_signal_connect(capture->map, "handle-scanout-map", G_CALLBACK(on_scanout_map), capture);
-	g_signal_connect(capture->map, "handle-update-map", G_CALLBACK(on_update_map), capture);
-	if (!g_dbus_interface_skeleton_export(listener, capture->connection, LISTENER_PATH, &error) ||
-	        (!pixel_copy && !g_dbus_interface_skeleton_export(map, capture->connection, LISTENER_PATH, &error)))
-		g_warning("cannot export the display listener: %s", error->message);
+	if (head == 0)
+		say_started(data, error);
+	else
+		g_warning("head %u is not shown: %s", head, error->message);
 }
 
-typedef struct {
-	Capture *capture;
-	gboolean pixel_copy;
-} Joining;
+static const CaptureHeadEvents head_events = {on_scanout, on_reported, on_pixels, on_disabled, on_cursor, on_pointer, on_failed};
 
 static void
-on_listener_connected(GObject *source, GAsyncResult *result, gpointer data)
+add_head(Capture *capture)
 {
-	g_autofree Joining *joining = data;
+	guint head = capture->n_captured++;
+
+	capture->captured[head] = capture_head_new(capture->qemu, head, capture->pixel_copy, &head_events, capture);
+}
+
+static void
+on_consoles(GObject *source, GAsyncResult *result, gpointer data)
+{
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GDBusConnection) connection = g_dbus_connection_new_finish(result, &error);
+	g_autoptr(GVariant) answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
+	g_autoptr(GVariant) value = NULL;
+	Capture *capture = data;
+	const guint32 *ids;
+	gsize n;
 
 	if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
 		return;
-	if (connection == NULL) {
-		say_started(joining->capture, error);
+	if (answer == NULL) {
+		g_message("QEMU does not say how many heads there are, so the first is shown alone: %s", error->message);
 		return;
 	}
-	g_dbus_connection_set_exit_on_close(connection, FALSE);
-	joining->capture->connection = g_steal_pointer(&connection);
-	export_listener(joining->capture, joining->pixel_copy);
-	g_dbus_connection_start_message_processing(joining->capture->connection);
-}
-
-static void
-on_registered(GObject *source, GAsyncResult *result, gpointer data)
-{
-	g_autoptr(GError) error = NULL;
-	g_autoptr(GVariant) answer = g_dbus_connection_call_with_unix_fd_list_finish(G_DBUS_CONNECTION(source), NULL, result, &error);
-
-	if (answer == NULL && !g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-		say_started(data, error);
-}
-
-/* QEMU authenticates on the new connection while it answers the call: both must be under way at once. */
-static gboolean
-register_listener(Capture *capture, GDBusConnection *qemu, gboolean pixel_copy, GError **error)
-{
-	int ends[2];
-	Joining *joining;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
-		g_set_error(error, CARREL_ERROR, CARREL_ERROR_FAILED, "socketpair: %s", g_strerror(errno));
-		return FALSE;
+	g_variant_get(answer, "(v)", &value);
+	if (!g_variant_is_of_type(value, G_VARIANT_TYPE("au")))
+		return;
+	ids = g_variant_get_fixed_array(value, &n, sizeof *ids);
+	for (gsize i = 0; i < n && capture->n_captured < HEADS_MAX; i++) {
+		if (ids[i] == capture->n_captured)
+			add_head(capture);
 	}
-	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&ends[1], 1);
-	g_autoptr(GSocket) socket = g_socket_new_from_fd(ends[0], error);
-
-	if (socket == NULL) {
-		close(ends[0]);
-		return FALSE;
-	}
-	g_autoptr(GSocketConnection) stream = g_socket_connection_factory_create_connection(socket);
-
-	g_dbus_connection_call_with_unix_fd_list(qemu, NULL, CONSOLE_PATH, "org.qemu.Display1.Console", "RegisterListener",
-	        g_variant_new("(h)", 0), NULL, G_DBUS_CALL_FLAGS_NONE, REGISTER_TIMEOUT_MS, fds, capture->cancellable, on_registered,
-	        capture);
-	joining = g_new0(Joining, 1);
-	joining->capture = capture;
-	joining->pixel_copy = pixel_copy;
-	g_dbus_connection_new(G_IO_STREAM(stream), NULL,
-	        G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING, NULL,
-	        capture->cancellable, on_listener_connected, joining);
-	return TRUE;
+	if (capture->n_captured > 1)
+		capture->events->on_heads_max(capture->n_captured, capture->data);
 }
 
 Capture *
 capture_new(GDBusConnection *qemu, gboolean pixel_copy, const CaptureEvents *events, void *data)
 {
 	Capture *capture = g_new0(Capture, 1);
-	g_autoptr(GError) error = NULL;
 
 	capture->events = events;
 	capture->data = data;
+	capture->qemu = g_object_ref(qemu);
+	capture->pixel_copy = pixel_copy;
 	capture->frame = frame_new(640, 480);
+	capture->heads = heads_single(640, 480);
+	capture->shown = 1;
 	capture->cancellable = g_cancellable_new();
-	capture->listener = qemu_display1_listener_skeleton_new();
-	capture->map = qemu_display1_listener_unix_map_skeleton_new();
-	if (!register_listener(capture, qemu, pixel_copy, &error))
-		say_started(capture, error);
+	add_head(capture);
+	g_dbus_connection_call(qemu, NULL, VM_PATH, "org.freedesktop.DBus.Properties", "Get",
+	        g_variant_new("(ss)", VM_INTERFACE, "ConsoleIDs"), G_VARIANT_TYPE("(v)"), G_DBUS_CALL_FLAGS_NONE, VM_TIMEOUT_MS,
+	        capture->cancellable, on_consoles, capture);
 	return capture;
 }
 
@@ -366,15 +382,12 @@ capture_free(Capture *capture)
 		return;
 	g_cancellable_cancel(capture->cancellable);
 	g_object_unref(capture->cancellable);
+	for (guint i = 0; i < capture->n_captured; i++)
+		capture_head_free(capture->captured[i]);
 	g_clear_handle_id(&capture->flush_id, g_source_remove);
-	g_signal_handlers_disconnect_by_data(capture->listener, capture);
-	g_signal_handlers_disconnect_by_data(capture->map, capture);
-	g_object_unref(capture->listener);
-	g_object_unref(capture->map);
-	g_clear_object(&capture->connection);
-	stop_mapping(capture);
+	g_clear_handle_id(&capture->rearrange_id, g_source_remove);
+	g_object_unref(capture->qemu);
 	frame_free(capture->frame);
-	g_free(capture->cursor.pixels);
 	g_free(capture);
 }
 
@@ -384,14 +397,20 @@ capture_frame(const Capture *capture)
 	return capture->frame;
 }
 
+const Heads *
+capture_heads(const Capture *capture)
+{
+	return &capture->heads;
+}
+
 const Cursor *
 capture_cursor(const Capture *capture)
 {
-	return capture->cursor.pixels ? &capture->cursor : NULL;
+	return capture_head_cursor(capture->captured[capture->pointer_head]);
 }
 
 gboolean
 capture_is_shared(const Capture *capture)
 {
-	return capture->memory != NULL;
+	return capture_head_memory(capture->captured[0]) != NULL;
 }

@@ -2,20 +2,19 @@
 #include "config.h"
 #include "display/console.h"
 
-#include "display/frame.h"
-
+#define CONSOLE_PATH_FORMAT "/org/qemu/Display1/Console_%u"
 #define CONSOLE_PATH "/org/qemu/Display1/Console_0"
 #define KEYBOARD "org.qemu.Display1.Keyboard"
 /* QEMU_CAPS_LOCK_LED in QEMU's ui/input.h: what Keyboard.Modifiers is made of. */
 #define CAPS_LOCK_LED (1u << 2)
 #define RESIZE_DELAY_MS 100
-#define SIDE_MIN 200
 /* Tells the guest about 96 dots an inch. */
 #define MM_OF_PIXELS(n) ((guint16)((n)*254 / 960))
 
 struct Console {
 	GDBusConnection *qemu;
-	int width, height;
+	Heads wish;
+	guint max;
 	guint resize_id, leds_id;
 	GCancellable *ended;
 	guint leds;
@@ -24,10 +23,9 @@ struct Console {
 };
 
 static void
-call(Console *console, const char *interface, const char *method, GVariant *args)
+call(Console *console, const char *path, const char *interface, const char *method, GVariant *args)
 {
-	g_dbus_connection_call(
-	        console->qemu, NULL, CONSOLE_PATH, interface, method, args, NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL, NULL);
+	g_dbus_connection_call(console->qemu, NULL, path, interface, method, args, NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL, NULL);
 }
 
 static void
@@ -108,7 +106,7 @@ console_free(Console *console)
 void
 console_key(Console *console, guint qnum, gboolean down)
 {
-	call(console, KEYBOARD, down ? "Press" : "Release", g_variant_new("(u)", qnum));
+	call(console, CONSOLE_PATH, KEYBOARD, down ? "Press" : "Release", g_variant_new("(u)", qnum));
 }
 
 gboolean
@@ -120,32 +118,51 @@ console_caps_lock(const Console *console)
 void
 console_motion(Console *console, int x, int y)
 {
-	call(console, "org.qemu.Display1.Mouse", "SetAbsPosition", g_variant_new("(uu)", (guint)x, (guint)y));
+	call(console, CONSOLE_PATH, "org.qemu.Display1.Mouse", "SetAbsPosition", g_variant_new("(uu)", (guint)x, (guint)y));
 }
 
 void
 console_button(Console *console, Button button, gboolean down)
 {
-	call(console, "org.qemu.Display1.Mouse", down ? "Press" : "Release", g_variant_new("(u)", (guint)button));
+	call(console, CONSOLE_PATH, "org.qemu.Display1.Mouse", down ? "Press" : "Release", g_variant_new("(u)", (guint)button));
+}
+
+/* An empty one: it is not there. */
+static void
+set_monitor(Console *console, guint head, const Rect *rect)
+{
+	g_autofree char *path = g_strdup_printf(CONSOLE_PATH_FORMAT, head);
+
+	call(console, path, "org.qemu.Display1.Console", "SetUIInfo",
+	        g_variant_new("(qqiiuu)", MM_OF_PIXELS(rect->width), MM_OF_PIXELS(rect->height), rect->x, rect->y, (guint)rect->width,
+	                (guint)rect->height));
 }
 
 static gboolean
 on_resize(gpointer data)
 {
 	Console *console = data;
-	int width = console->width, height = console->height;
 
 	console->resize_id = 0;
-	call(console, "org.qemu.Display1.Console", "SetUIInfo",
-	        g_variant_new("(qqiiuu)", MM_OF_PIXELS(width), MM_OF_PIXELS(height), 0, 0, (guint)width, (guint)height));
+	for (guint i = 0; i < console->max; i++)
+		set_monitor(console, i, &console->wish.rects[i]);
 	return G_SOURCE_REMOVE;
 }
 
 void
-console_resize(Console *console, int width, int height)
+console_arrange(Console *console, const Heads *wish, guint max)
 {
-	console->width = CLAMP(width, SIDE_MIN, FRAME_SIDE_MAX);
-	console->height = CLAMP(height, SIDE_MIN, FRAME_SIDE_MAX);
+	console->wish = *wish;
+	console->max = MIN(max, HEADS_MAX);
 	if (console->resize_id == 0)
 		console->resize_id = g_timeout_add(RESIZE_DELAY_MS, on_resize, console);
+}
+
+void
+console_unplug(Console *console, guint max)
+{
+	const Rect none = {0};
+
+	for (guint i = 1; i < MIN(max, HEADS_MAX); i++)
+		set_monitor(console, i, &none);
 }

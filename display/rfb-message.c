@@ -188,6 +188,8 @@ parse_desktop_size(Input *input, RfbMessage *message)
 		input->why = "a desktop of too many screens";
 		return 0;
 	}
+	message->size.n = n;
+	message->size.bytes = input->bytes + 8;
 	message->type = n == 0 || message->size.width == 0 || message->size.height == 0 ? RFB_IGNORED : RFB_SET_DESKTOP_SIZE;
 	return 8 + (gsize)n * 16;
 }
@@ -261,6 +263,15 @@ gint32
 rfb_message_encoding(const RfbMessage *message, guint i)
 {
 	return (gint32)rfb_read_u32(message->encodings.bytes + 4 * i);
+}
+
+RfbScreen
+rfb_message_screen(const RfbMessage *message, guint i)
+{
+	const guint8 *at = message->size.bytes + (gsize)RFB_SCREEN_BYTES * i;
+
+	return (RfbScreen){rfb_read_u32(at), rfb_read_u16(at + 4), rfb_read_u16(at + 6), rfb_read_u16(at + 8),
+		rfb_read_u16(at + 10)};
 }
 
 int

@@ -60,7 +60,9 @@ typedef struct {
 			gsize size;
 		} fence;
 		struct {
-			int width, height;
+			int width, height; /* neither is 0 */
+			guint n;	   /* 1..RFB_SCREENS_MAX */
+			const guint8 *bytes;
 		} size;
 	};
 } RfbMessage;
@@ -79,6 +81,23 @@ RfbResult rfb_message_parse(const guint8 *bytes, gsize size, gboolean extended_c
 
 /* The encoding number @i of RFB_SET_ENCODINGS. */
 gint32 rfb_message_encoding(const RfbMessage *message, guint i);
+
+/* A screen of a desktop: ExtendedDesktopSize in rfbproto. */
+typedef struct {
+	guint32 id;
+	int x, y, width, height;
+} RfbScreen;
+
+#define RFB_SCREEN_BYTES 16
+
+/* The screen number @i of RFB_SET_DESKTOP_SIZE, as the client gave it. */
+RfbScreen rfb_message_screen(const RfbMessage *message, guint i);
+/* What a client is told of its wish (the status in rfbproto's ExtendedDesktopSize). */
+enum {
+	RFB_RESIZE_PROHIBITED = 1,
+	RFB_RESIZE_OUT_OF_RESOURCES = 2,
+	RFB_RESIZE_INVALID_LAYOUT = 3,
+};
 
 /* The minor version (3, 7 or 8) of a ProtocolVersion of 12 bytes (section 7.1.1); 0 when it is none. Versions that were
  * never published mean 3.3, as the RFC wants; later ones 3.8. */

@@ -7,6 +7,7 @@
 #include "display/agent-port.h"
 #include "display/capture.h"
 #include "display/console.h"
+#include "display/pointer.h"
 #include "display/qemu-connection.h"
 #include "display/spice.h"
 #include "display/vnc.h"
@@ -24,6 +25,8 @@ struct Screen {
 	guint first_frame_id; /* 0: attached, or given up */
 	Capture *capture;
 	Console *console;
+	Pointer *pointer;
+	guint heads_max;
 	Vnc *vnc;
 	Spice *spice; /* NULL until the first SPICE client: it has a thread and a frame of its own */
 	AgentMux *mux;
@@ -52,13 +55,14 @@ say_attached(Screen *screen, const GError *error)
 }
 
 static void
-on_resized(const Frame *frame, void *data)
+on_resized(const Frame *frame, const Heads *heads, void *data)
 {
 	Screen *screen = data;
 
-	vnc_set_frame(screen->vnc, frame);
+	pointer_set_heads(screen->pointer, heads);
+	vnc_set_frame(screen->vnc, frame, heads);
 	if (screen->spice)
-		spice_set_frame(screen->spice, frame);
+		spice_set_frame(screen->spice, frame, heads);
 	if (screen->first_frame_id == 0)
 		say_state(screen);
 }
@@ -94,12 +98,25 @@ on_pointer(int x, int y, gboolean visible, void *data)
 }
 
 static void
+on_heads_max(guint max, void *data)
+{
+	Screen *screen = data;
+
+	screen->heads_max = max;
+	vnc_set_heads_max(screen->vnc, max);
+	if (screen->spice)
+		spice_set_heads_max(screen->spice, max);
+	/* An earlier screen's clients may have left heads on that nobody sees now. */
+	console_unplug(screen->console, max);
+}
+
+static void
 on_started(const GError *error, void *data)
 {
 	say_attached(data, error);
 }
 
-static const CaptureEvents capture_events = {on_resized, on_change, on_cursor, on_pointer, on_started};
+static const CaptureEvents capture_events = {on_resized, on_change, on_cursor, on_pointer, on_heads_max, on_started};
 
 static gboolean
 on_no_first_frame(gpointer data)
@@ -127,7 +144,7 @@ sink_motion(void *data, int x, int y)
 	Screen *screen = data;
 
 	activity_note(screen->activity);
-	console_motion(screen->console, x, y);
+	pointer_motion(screen->pointer, x, y);
 }
 
 static void
@@ -136,7 +153,7 @@ sink_button(void *data, guint button, gboolean down)
 	Screen *screen = data;
 
 	activity_note(screen->activity);
-	console_button(screen->console, (Button)button, down);
+	pointer_button(screen->pointer, (Button)button, down);
 }
 
 static gboolean
@@ -166,12 +183,13 @@ say_input(void *data)
 
 /* The last wish wins, whoever's it was. */
 static void
-on_resize_wish(int width, int height, void *data)
+on_resize_wish(const Heads *wish, void *data)
 {
 	Screen *screen = data;
 
-	console_resize(screen->console, width, height);
-	agent_mux_resize(screen->mux, width, height);
+	console_arrange(screen->console, wish, screen->heads_max);
+	agent_mux_arrange(screen->mux, wish);
+	capture_wish(screen->capture, wish);
 }
 
 static void
@@ -276,6 +294,12 @@ on_port_open(void *data)
 }
 
 static void
+on_port_close(void *data)
+{
+	agent_mux_stop(((Screen *)data)->mux);
+}
+
+static void
 on_closed(GDBusConnection *qemu, gboolean vanished, GError *error, gpointer data)
 {
 	Screen *screen = data;
@@ -302,9 +326,12 @@ screen_new(int console, const char *title, gboolean pixel_copy, const ScreenEven
 	screen->activity = activity_new(INPUT_PERIOD_MS, say_input, screen);
 	screen->mux = agent_mux_new(&mux_sink, screen);
 	screen->console = console_new(qemu, on_leds, screen);
+	screen->heads_max = 1;
+	screen->pointer = pointer_new(screen->console, screen->mux);
 	screen->capture = capture_new(qemu, pixel_copy, &capture_events, screen);
-	screen->vnc = vnc_new(title, capture_frame(screen->capture), &input_sink, screen, &vnc_events, screen);
-	screen->port = agent_port_new(qemu, on_guest_message, on_port_open, screen);
+	pointer_set_heads(screen->pointer, capture_heads(screen->capture));
+	screen->vnc = vnc_new(title, capture_frame(screen->capture), capture_heads(screen->capture), &input_sink, screen, &vnc_events, screen);
+	screen->port = agent_port_new(qemu, on_guest_message, on_port_open, on_port_close, screen);
 	return screen;
 }
 
@@ -319,6 +346,7 @@ screen_free(Screen *screen)
 	screen->spice = NULL;
 	vnc_free(screen->vnc);
 	agent_port_free(screen->port);
+	pointer_free(screen->pointer);
 	agent_mux_free(screen->mux);
 	capture_free(screen->capture);
 	console_free(screen->console);
@@ -338,8 +366,8 @@ screen_add_client(Screen *screen, int fd, Client *client, GError **error)
 	if (screen->spice == NULL) {
 		const Cursor *cursor = capture_cursor(screen->capture);
 
-		screen->spice = spice_new(screen->title, capture_frame(screen->capture), &input_sink, screen, &spice_events,
-			screen);
+		screen->spice = spice_new(screen->title, capture_frame(screen->capture), capture_heads(screen->capture), screen->heads_max,
+			&input_sink, screen, &spice_events, screen);
 		if (cursor)
 			spice_set_cursor(screen->spice, cursor);
 	}

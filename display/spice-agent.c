@@ -12,6 +12,7 @@ struct SpiceAgent {
 	SpiceCharDeviceInstance device;
 	AgentParser *parser;
 	AgentMessageFunc on_message;
+	SpiceAgentPointerFunc on_pointer;
 	void *data;
 	GByteArray *out;
 	gsize at; /* bytes of it that were read */
@@ -27,9 +28,11 @@ take(guint32 port, guint32 type, const guint8 *data, gsize size, void *user_data
 {
 	SpiceAgent *agent = user_data;
 
-	/* The library's own messages are for a guest's pointer and displays, which need none of them here. */
 	if (port == VDP_CLIENT_PORT)
 		agent->on_message(port, type, data, size, agent->data);
+	/* Of the library's own messages only the pointer's are of use. */
+	else if (type == VD_AGENT_MOUSE_STATE && size >= sizeof(VDAgentMouseState))
+		agent->on_pointer(data[12], agent_read_u32(data), agent_read_u32(data + 4), agent_read_u32(data + 8), agent->data);
 }
 
 static int
@@ -73,11 +76,12 @@ static const SpiceCharDeviceInterface interface = {
 };
 
 SpiceAgent *
-spice_agent_new(SpiceServer *server, AgentMessageFunc on_message, void *data)
+spice_agent_new(SpiceServer *server, AgentMessageFunc on_message, SpiceAgentPointerFunc on_pointer, void *data)
 {
 	SpiceAgent *agent = g_new0(SpiceAgent, 1);
 
 	agent->on_message = on_message;
+	agent->on_pointer = on_pointer;
 	agent->data = data;
 	agent->parser = agent_parser_new();
 	agent->out = g_byte_array_new();

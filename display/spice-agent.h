@@ -8,7 +8,10 @@
 
 typedef struct SpiceAgent SpiceAgent;
 
-SpiceAgent *spice_agent_new(SpiceServer *server, AgentMessageFunc on_message, void *data);
+/* Where the library tells an agent that the pointer is: at a pixel of a head. @buttons: VD_AGENT_*BUTTON_MASK. */
+typedef void (*SpiceAgentPointerFunc)(guint head, guint32 x, guint32 y, guint32 buttons, void *data);
+
+SpiceAgent *spice_agent_new(SpiceServer *server, AgentMessageFunc on_message, SpiceAgentPointerFunc on_pointer, void *data);
 /* After the server is destroyed. */
 void spice_agent_free(SpiceAgent *agent);
 void spice_agent_send(SpiceAgent *agent, guint32 type, const void *data, gsize size);

@@ -2,6 +2,8 @@
 #include "config.h"
 #include "display/spice-input.h"
 
+#include <spice/vd_agent.h>
+
 #include "display/frame.h"
 
 struct SpiceInput {
@@ -84,6 +86,20 @@ static const SpiceTabletInterface tablet_interface = {
 	.wheel = wheel,
 	.buttons = buttons_changed,
 };
+
+void
+spice_input_pointer(SpiceInput *self, int x, int y, guint32 buttons)
+{
+	static const guint32 of_bit[] = {VD_AGENT_LBUTTON_MASK, VD_AGENT_MBUTTON_MASK, VD_AGENT_RBUTTON_MASK, VD_AGENT_UBUTTON_MASK,
+		VD_AGENT_DBUTTON_MASK, 0, 0, VD_AGENT_SBUTTON_MASK, VD_AGENT_EBUTTON_MASK};
+	guint bits = 0;
+
+	if (self->target == NULL)
+		return;
+	for (guint i = 0; i < G_N_ELEMENTS(of_bit); i++)
+		bits |= buttons & of_bit[i] ? 1u << i : 0;
+	input_pointer(self->target, x, y, bits);
+}
 
 SpiceInput *
 spice_input_new(SpiceServer *server)

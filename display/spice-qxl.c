@@ -21,6 +21,8 @@
 struct SpiceQxl {
 	QXLInstance instance; /* first: the library hands it back to us */
 	const Frame *frame;
+	const Heads *heads;
+	guint heads_max;
 	guint32 *surface; /* the library draws into it */
 	Change pending;
 	GAsyncQueue *draws, *cursors; /* Command; taken by the library's thread */
@@ -29,7 +31,7 @@ struct SpiceQxl {
 	guint room_id;
 	guint32 image_id;
 	gboolean sounds; /* the clients' clock is the sound's now */
-	void (*on_resize)(int width, int height, void *data);
+	void (*on_resize)(const Heads *wish, void *data);
 	void *data;
 };
 
@@ -151,15 +153,34 @@ set_client_capabilities(QXLInstance *instance, uint8_t present, uint8_t caps[SPI
 {
 }
 
+/* A client whose windows overlap, or that gives no positions, gets them in a row. */
+static void
+wish(SpiceQxl *qxl, const VDAgentMonitorsConfig *config)
+{
+	gboolean placed = (config->flags & VD_AGENT_CONFIG_MONITORS_FLAG_USE_POS) != 0;
+	guint max = MIN(qxl->heads_max, HEADS_MAX), n = 0;
+	HeadWish wishes[HEADS_MAX];
+	Heads heads;
+
+	/* Those that are off stand there without a size: the place in the list says which one is meant. */
+	for (guint i = 0; i < config->num_of_monitors && i < max; i++) {
+		const VDAgentMonConfig *monitor = &config->monitors[i];
+
+		if (monitor->width > 0 && monitor->height > 0)
+			wishes[n++] = (HeadWish){i,
+			        {monitor->x, monitor->y, (int)MIN(monitor->width, FRAME_SIDE_MAX),
+			                (int)MIN(monitor->height, FRAME_SIDE_MAX)}};
+	}
+	if ((placed && heads_from_wishes(&heads, wishes, n, max) == HEADS_GOOD) || heads_in_a_row(&heads, wishes, n, max) == HEADS_GOOD)
+		qxl->on_resize(&heads, qxl->data);
+}
+
 /* On the main loop; NULL asks whether we do this at all. */
 static int
 client_monitors_config(QXLInstance *instance, VDAgentMonitorsConfig *config)
 {
-	SpiceQxl *qxl = qxl_of(instance);
-
-	if (config && config->num_of_monitors > 0 && config->monitors[0].width > 0 && config->monitors[0].height > 0)
-		qxl->on_resize((int)MIN(config->monitors[0].width, FRAME_SIDE_MAX), (int)MIN(config->monitors[0].height, FRAME_SIDE_MAX),
-		        qxl->data);
+	if (config)
+		wish(qxl_of(instance), config);
 	return 1;
 }
 
@@ -272,6 +293,26 @@ on_room(gint fd, GIOCondition condition, gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
+/* One surface of which each monitor shows a part: several surfaces would be several devices. */
+static void
+tell_heads(SpiceQxl *qxl)
+{
+	QXLMonitorsConfig *config = g_malloc0(sizeof *config + HEADS_MAX * sizeof(QXLHead));
+
+	for (guint i = 0; i < HEADS_MAX; i++) {
+		const Rect *rect = &qxl->heads->rects[i];
+
+		if (!rect_is_empty(rect))
+			config->heads[config->count++] = (QXLHead){.id = i,
+			        .x = (guint32)rect->x,
+			        .y = (guint32)rect->y,
+			        .width = (guint32)rect->width,
+			        .height = (guint32)rect->height};
+	}
+	config->max_allowed = (guint16)MAX(qxl->heads_max, config->count);
+	spice_qxl_monitors_config_async(&qxl->instance, (uintptr_t)config, 0, (uintptr_t)config);
+}
+
 static void
 create_surface(SpiceQxl *qxl)
 {
@@ -282,28 +323,27 @@ create_surface(SpiceQxl *qxl)
 	        .type = QXL_SURF_TYPE_PRIMARY,
 	        .mouse_mode = TRUE,
 	        .format = SPICE_SURFACE_FMT_32_xRGB};
-	QXLMonitorsConfig *config = g_malloc0(sizeof *config + sizeof(QXLHead));
 	Rect all = {0, 0, (int)width, (int)height};
 
 	qxl->surface = g_new0(guint32, width * height);
 	surface.mem = (uintptr_t)qxl->surface;
 	spice_qxl_create_primary_surface(&qxl->instance, 0, &surface);
-	config->count = config->max_allowed = 1;
-	config->heads[0].width = (guint32)width;
-	config->heads[0].height = (guint32)height;
-	spice_qxl_monitors_config_async(&qxl->instance, (uintptr_t)config, 0, (uintptr_t)config);
+	tell_heads(qxl);
 	change_clear(&qxl->pending);
 	change_add_damage(&qxl->pending, &all);
 	draw_pending(qxl);
 }
 
 SpiceQxl *
-spice_qxl_device_new(SpiceServer *server, const Frame *frame, void (*on_resize)(int width, int height, void *data), void *data)
+spice_qxl_device_new(SpiceServer *server, const Frame *frame, const Heads *heads, guint heads_max,
+        void (*on_resize)(const Heads *wish, void *data), void *data)
 {
 	SpiceQxl *qxl = g_new0(SpiceQxl, 1);
 
 	qxl->instance.base.sif = &interface.base;
 	qxl->frame = frame;
+	qxl->heads = heads;
+	qxl->heads_max = heads_max;
 	qxl->on_resize = on_resize;
 	qxl->data = data;
 	qxl->draws = g_async_queue_new_full(command_free);
@@ -332,12 +372,13 @@ spice_qxl_device_free(SpiceQxl *qxl)
 }
 
 void
-spice_qxl_device_set_frame(SpiceQxl *qxl, const Frame *frame)
+spice_qxl_device_set_frame(SpiceQxl *qxl, const Frame *frame, const Heads *heads)
 {
 	/* Waits until the library's thread has let go of the surface, with what was drawn on it. */
 	spice_qxl_destroy_primary_surface(&qxl->instance, 0);
 	g_clear_pointer(&qxl->surface, g_free);
 	qxl->frame = frame;
+	qxl->heads = heads;
 	create_surface(qxl);
 }
 
@@ -345,6 +386,13 @@ void
 spice_qxl_device_set_sounds(SpiceQxl *qxl, gboolean sounds)
 {
 	qxl->sounds = sounds;
+}
+
+void
+spice_qxl_device_set_heads_max(SpiceQxl *qxl, guint max)
+{
+	qxl->heads_max = max;
+	tell_heads(qxl);
 }
 
 void

@@ -22,6 +22,7 @@
 struct Spice {
 	SpiceServer *server;
 	SpiceQxl *qxl;
+	const Heads *heads;
 	SpiceInput *devices;
 	SpiceAgent *agent;
 	const InputSink *input_sink;
@@ -211,12 +212,12 @@ on_channel_event(int event, const SpiceChannelEventInfo *info, void *data)
 }
 
 static void
-on_resize(int width, int height, void *data)
+on_resize(const Heads *wish, void *data)
 {
 	Spice *spice = data;
 
 	if (spice->active && !spice->active->view_only)
-		spice->events->on_resize(width, height, spice->data);
+		spice->events->on_resize(wish, spice->data);
 }
 
 static void
@@ -228,9 +229,21 @@ on_agent_message(guint32 port, guint32 type, const guint8 *bytes, gsize size, vo
 		spice->events->on_agent(type, bytes, size, spice->data);
 }
 
+static void
+on_agent_pointer(guint head, guint32 x, guint32 y, guint32 buttons, void *data)
+{
+	Spice *spice = data;
+	const Rect *rect = &spice->heads->rects[head < HEADS_MAX ? head : 0];
+
+	if (rect_is_empty(rect))
+		rect = &spice->heads->rects[0];
+	spice_input_pointer(spice->devices, rect->x + (int)MIN(x, (guint32)MAX(rect->width - 1, 0)),
+		rect->y + (int)MIN(y, (guint32)MAX(rect->height - 1, 0)), buttons);
+}
+
 Spice *
-spice_new(const char *title, const Frame *frame, const InputSink *input, void *input_data, const SpiceEvents *events,
-	void *data)
+spice_new(const char *title, const Frame *frame, const Heads *heads, guint heads_max, const InputSink *input, void *input_data,
+	const SpiceEvents *events, void *data)
 {
 	Spice *spice = g_new0(Spice, 1);
 
@@ -238,6 +251,7 @@ spice_new(const char *title, const Frame *frame, const InputSink *input, void *i
 	spice->input_data = input_data;
 	spice->events = events;
 	spice->data = data;
+	spice->heads = heads;
 	spice->server = spice_server_new();
 	spice_server_set_name(spice->server, title);
 	spice_server_set_image_compression(spice->server, SPICE_IMAGE_COMPRESSION_AUTO_GLZ);
@@ -246,13 +260,14 @@ spice_new(const char *title, const Frame *frame, const InputSink *input, void *i
 	spice_server_set_streaming_video(spice->server, SPICE_STREAM_VIDEO_FILTER);
 	/* Its own encoder. GStreamer would look for plug-ins, which the sandbox forbids. */
 	spice_server_set_video_codecs(spice->server, "spice:mjpeg");
-	spice_server_set_agent_mouse(spice->server, FALSE);
+	/* To its agent, which is us, the library says in which of several monitors the pointer is, and to a tablet it does not. */
+	spice_server_set_agent_mouse(spice->server, TRUE);
 	spice_server_set_agent_file_xfer(spice->server, FALSE);
 	if (spice_server_init(spice->server, spice_core_interface(on_channel_event, spice)) < 0)
 		g_error("libspice-server does not start");
 	spice->devices = spice_input_new(spice->server);
-	spice->agent = spice_agent_new(spice->server, on_agent_message, spice);
-	spice->qxl = spice_qxl_device_new(spice->server, frame, on_resize, spice);
+	spice->agent = spice_agent_new(spice->server, on_agent_message, on_agent_pointer, spice);
+	spice->qxl = spice_qxl_device_new(spice->server, frame, heads, heads_max, on_resize, spice);
 	return spice;
 }
 
@@ -297,9 +312,16 @@ spice_add_client(Spice *spice, int fd, Client *client, GError **error)
 }
 
 void
-spice_set_frame(Spice *spice, const Frame *frame)
+spice_set_frame(Spice *spice, const Frame *frame, const Heads *heads)
 {
-	spice_qxl_device_set_frame(spice->qxl, frame);
+	spice->heads = heads;
+	spice_qxl_device_set_frame(spice->qxl, frame, heads);
+}
+
+void
+spice_set_heads_max(Spice *spice, guint max)
+{
+	spice_qxl_device_set_heads_max(spice->qxl, max);
 }
 
 void

@@ -12,21 +12,23 @@ typedef struct Spice Spice;
 typedef struct {
 	void (*on_joined)(const Client *client, void *data);
 	void (*on_left)(const Client *client, const char *why, void *data);
-	void (*on_resize)(int width, int height, void *data);
+	void (*on_resize)(const Heads *wish, void *data);
 	/* A message (VD_AGENT_*) that the client sent for the guest's agent. */
 	void (*on_agent)(guint32 type, const guint8 *bytes, gsize size, void *data);
 } SpiceEvents;
 
 /* @frame: see spice_set_frame. @input gets @input_data, @events get @data. One a process: the library keeps a list. */
-Spice *spice_new(const char *title, const Frame *frame, const InputSink *input, void *input_data,
-	const SpiceEvents *events, void *data);
+Spice *spice_new(const char *title, const Frame *frame, const Heads *heads, guint heads_max, const InputSink *input,
+	void *input_data, const SpiceEvents *events, void *data);
 void spice_free(Spice *spice);
 
 /* One channel's connection. Consumes @fd and @client, also on failure. The client is who @client says when it sends
  * @client's secret as its password; connections with another secret wait until those before have been let in or not. */
 gboolean spice_add_client(Spice *spice, int fd, Client *client, GError **error);
-/* The frame is borrowed until the next call of this. */
-void spice_set_frame(Spice *spice, const Frame *frame);
+/* Both are borrowed until the next call of this. */
+void spice_set_frame(Spice *spice, const Frame *frame, const Heads *heads);
+/* How many heads a client may wish. */
+void spice_set_heads_max(Spice *spice, guint max);
 void spice_change(Spice *spice, const Change *change);
 void spice_set_cursor(Spice *spice, const Cursor *cursor);
 void spice_set_pointer(Spice *spice, int x, int y, gboolean visible);

@@ -20,8 +20,6 @@
 /* What may wait for a slow client. Pictures are made one at a time, so this is clipboard text, of which the newest is dropped
  * then, and answers to what the client asked for: one that asks and asks and reads nothing has to go. */
 #define OUTBOX_MAX (64 * 1024 * 1024)
-/* SetDesktopSize's answer: "administratively prohibited" */
-#define SIZE_PROHIBITED 1
 #define FENCE_REQUEST (1u << 31)
 #define FENCE_BLOCK 3u
 #define FENCE_SYNC_NEXT 4u
@@ -293,13 +291,49 @@ take_cut_text(VncClient *vnc, const RfbMessage *message)
 	vnc->host->on_text(text, strlen(text), vnc->host->data);
 }
 
+/* Of one screen the desktop's size is taken, as viewers mean that; several must lie in it. */
+static HeadsResult
+wish_of(const RfbMessage *message, guint max, Heads *wish)
+{
+	HeadWish wishes[RFB_SCREENS_MAX] = {{0, {0, 0, message->size.width, message->size.height}}};
+
+	if (message->size.n == 1)
+		return heads_in_a_row(wish, wishes, 1, max);
+	for (guint i = 0; i < message->size.n; i++) {
+		RfbScreen screen = rfb_message_screen(message, i);
+
+		wishes[i] = (HeadWish){screen.id, {screen.x, screen.y, screen.width, screen.height}};
+		if (screen.x + screen.width > message->size.width || screen.y + screen.height > message->size.height)
+			return HEADS_BAD;
+	}
+	return heads_from_wishes(wish, wishes, message->size.n, max);
+}
+
+static void
+take_wish(VncClient *vnc, const RfbMessage *message)
+{
+	Heads wish;
+
+	switch (wish_of(message, vnc->host->view.heads_max, &wish)) {
+	case HEADS_TOO_MANY:
+		vnc_update_refuse_size(vnc->update, RFB_RESIZE_OUT_OF_RESOURCES);
+		break;
+	case HEADS_BAD:
+		vnc_update_refuse_size(vnc->update, RFB_RESIZE_INVALID_LAYOUT);
+		break;
+	case HEADS_GOOD:
+		if (!vnc->host->on_resize(vnc, &wish, vnc->host->data))
+			vnc_update_tell_size(vnc->update, VNC_SIZE_BY_CLIENT);
+	}
+}
+
 static void
 take_size(VncClient *vnc, const RfbMessage *message)
 {
 	if (vnc->who->view_only)
-		vnc_update_refuse_size(vnc->update, SIZE_PROHIBITED);
-	else if (!vnc->host->on_resize(vnc, message->size.width, message->size.height, vnc->host->data))
-		vnc_update_resized(vnc->update, VNC_SIZE_BY_CLIENT);
+		vnc_update_refuse_size(vnc->update, RFB_RESIZE_PROHIBITED);
+	else
+		take_wish(vnc, message);
 	kick(vnc);
 }
 

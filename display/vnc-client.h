@@ -17,8 +17,8 @@ typedef struct {
 	void (*on_joined)(VncClient *client, void *data);
 	/* It is gone: free it, but not before this call has returned. @why is text for the log, static. */
 	void (*on_gone)(VncClient *client, const char *why, void *data);
-	/* FALSE: it has this size already. */
-	gboolean (*on_resize)(VncClient *client, int width, int height, void *data);
+	/* FALSE: it has this layout already. */
+	gboolean (*on_resize)(VncClient *client, const Heads *wish, void *data);
 	/* Text that this client may and did put on the clipboard: UTF-8, lines ending with LF. */
 	void (*on_text)(const char *text, gsize size, void *data);
 	void *data;

@@ -189,6 +189,12 @@ vnc_update_resized(VncUpdate *update, VncSizeReason reason)
 	change_add_damage(&update->pending, &whole);
 	vnc_lossy_free(update->lossy);
 	update->lossy = vnc_lossy_new(whole.width, whole.height);
+	vnc_update_tell_size(update, reason);
+}
+
+void
+vnc_update_tell_size(VncUpdate *update, VncSizeReason reason)
+{
 	update->size = TRUE;
 	update->size_reason = reason;
 	update->size_status = 0;
@@ -243,6 +249,13 @@ size_is_due(const VncUpdate *update)
 	                (update->width != update->view->frame->width || update->height != update->view->frame->height));
 }
 
+/* To a wish of the client's: at once, whether it has asked for an update or not. */
+static gboolean
+answer_is_due(const VncUpdate *update)
+{
+	return size_is_due(update) && update->size_reason == VNC_SIZE_BY_CLIENT;
+}
+
 static gboolean
 notes_are_due(const VncUpdate *update)
 {
@@ -276,6 +289,8 @@ vnc_update_is_due(const VncUpdate *update)
 {
 	Rect rect = asked(update);
 
+	if (answer_is_due(update))
+		return TRUE;
 	if (rect_is_empty(&rect))
 		return FALSE;
 	return size_is_due(update) || notes_are_due(update) || pixels_are_due(update, &rect) ||
@@ -292,22 +307,37 @@ vnc_update_sharpen_at(const VncUpdate *update)
 
 /* ---- composing ---- */
 
+/* Their ids are the numbers of the heads, which last. */
+static void
+append_screens(const Heads *heads, GByteArray *out)
+{
+	guint8 head[4] = {(guint8)heads_count(heads)};
+
+	g_byte_array_append(out, head, sizeof head);
+	for (guint i = 0; i < HEADS_MAX; i++) {
+		const Rect *rect = &heads->rects[i];
+
+		if (rect_is_empty(rect))
+			continue;
+		rfb_append_u32(out, i);
+		rfb_append_u16(out, (guint)rect->x);
+		rfb_append_u16(out, (guint)rect->y);
+		rfb_append_u16(out, (guint)rect->width);
+		rfb_append_u16(out, (guint)rect->height);
+		rfb_append_u32(out, 0);
+	}
+}
+
 static void
 append_size(VncUpdate *update, GByteArray *out)
 {
 	const Frame *frame = update->view->frame;
 	Rect rect = {(int)update->size_reason, (int)update->size_status, frame->width, frame->height};
-	static const guint8 one_screen[4] = {1};
 	guint begin = rfb_begin_update(out);
 
 	if (update->encodings.extended_desktop_size) {
 		rfb_append_rect(out, &rect, RFB_ENCODING_EXTENDED_DESKTOP_SIZE);
-		g_byte_array_append(out, one_screen, sizeof one_screen);
-		rfb_append_u32(out, 1); /* its id: any that stays */
-		rfb_append_u32(out, 0); /* x and y */
-		rfb_append_u16(out, (guint)frame->width);
-		rfb_append_u16(out, (guint)frame->height);
-		rfb_append_u32(out, 0);
+		append_screens(update->view->heads, out);
 	} else {
 		rect.x = rect.y = 0;
 		rfb_append_rect(out, &rect, RFB_ENCODING_DESKTOP_SIZE);
@@ -535,12 +565,12 @@ vnc_update_append(VncUpdate *update, guint64 bytes_max, guint steps, gint64 now,
 	guint begin = out->len;
 	gboolean ok = TRUE;
 
-	if (rect_is_empty(&rect))
-		return TRUE;
-	if (size_is_due(update)) {
+	if (answer_is_due(update) || (!rect_is_empty(&rect) && size_is_due(update))) {
 		append_size(update, out);
 		rect = asked(update);
 	}
+	if (rect_is_empty(&rect))
+		return TRUE;
 	if (notes_are_due(update))
 		append_notes(update, out);
 	if (update->pending.n_copies > 0)

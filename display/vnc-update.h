@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "display/heads.h"
 #include "display/outbox.h"
 #include "display/rfb-encodings.h"
 #include "display/tight-share.h"
@@ -14,6 +15,8 @@ typedef struct VncUpdate VncUpdate;
 /* What all clients of a desktop see. */
 typedef struct {
 	const Frame *frame;
+	const Heads *heads; /* where its monitors are in it */
+	guint heads_max;    /* that a client may wish */
 	const Cursor *cursor; /* NULL: the guest has shown none */
 	guint leds;           /* bits 0 to 2: Scroll, Num, Caps Lock */
 	const char *title;
@@ -45,7 +48,9 @@ void vnc_update_continuous(VncUpdate *update, const Rect *rect);
 void vnc_update_change(VncUpdate *update, const Change *change);
 /* The view has another frame. */
 void vnc_update_resized(VncUpdate *update, VncSizeReason reason);
-/* The client's wish for another size comes to nothing. @status: the protocol's, 1: it may not. */
+/* It has what this client, or somebody, wished for. */
+void vnc_update_tell_size(VncUpdate *update, VncSizeReason reason);
+/* The client's wish for another size comes to nothing. @status: RFB_RESIZE_PROHIBITED and the like. */
 void vnc_update_refuse_size(VncUpdate *update, guint status);
 void vnc_update_cursor(VncUpdate *update);
 void vnc_update_pointer(VncUpdate *update);

@@ -61,13 +61,12 @@ on_gone(VncClient *client, const char *why, void *data)
 }
 
 static gboolean
-on_resize(VncClient *client, int width, int height, void *data)
+on_resize(VncClient *client, const Heads *wish, void *data)
 {
 	Vnc *vnc = data;
-	const Frame *frame = vnc->host.view.frame;
 
-	vnc->events->on_resize(width, height, vnc->data);
-	if (frame->width == width && frame->height == height)
+	vnc->events->on_resize(wish, vnc->data);
+	if (heads_equal(wish, vnc->host.view.heads))
 		return FALSE;
 	vnc->wisher = client;
 	return TRUE;
@@ -82,7 +81,8 @@ on_text(const char *text, gsize size, void *data)
 }
 
 Vnc *
-vnc_new(const char *title, const Frame *frame, const InputSink *input, void *input_data, const VncEvents *events, void *data)
+vnc_new(const char *title, const Frame *frame, const Heads *heads, const InputSink *input, void *input_data, const VncEvents *events,
+        void *data)
 {
 	Vnc *vnc = g_new0(Vnc, 1);
 
@@ -91,8 +91,8 @@ vnc_new(const char *title, const Frame *frame, const InputSink *input, void *inp
 	vnc->clients = g_ptr_array_new_with_free_func((GDestroyNotify)vnc_client_free);
 	vnc->gone = g_ptr_array_new_with_free_func((GDestroyNotify)vnc_client_free);
 	vnc->title = g_strdup(title);
-	vnc->host = (VncHost){{frame, NULL, 0, vnc->title, vnc_screen_new(frame), tight_share_new()}, input, input_data, on_joined, on_gone,
-	        on_resize, on_text, vnc};
+	vnc->host = (VncHost){{frame, heads, 1, NULL, 0, vnc->title, vnc_screen_new(frame), tight_share_new()}, input, input_data,
+	        on_joined, on_gone, on_resize, on_text, vnc};
 	return vnc;
 }
 
@@ -124,9 +124,10 @@ vnc_add_client(Vnc *vnc, int fd, Client *client, GError **error)
 }
 
 void
-vnc_set_frame(Vnc *vnc, const Frame *frame)
+vnc_set_frame(Vnc *vnc, const Frame *frame, const Heads *heads)
 {
 	vnc->host.view.frame = frame;
+	vnc->host.view.heads = heads;
 	vnc_screen_set_frame(vnc->host.view.screen, frame);
 	tight_share_forget(vnc->host.view.share, NULL);
 	for (guint i = 0; i < vnc->clients->len; i++) {
@@ -149,6 +150,12 @@ forget_shared(TightShare *share, const Change *change)
 	for (guint i = 0; i < change->n_copies; i++)
 		damage_add(&damage, &change->copies[i].to);
 	tight_share_forget(share, &damage);
+}
+
+void
+vnc_set_heads_max(Vnc *vnc, guint max)
+{
+	vnc->host.view.heads_max = max;
 }
 
 void

@@ -11,20 +11,23 @@ typedef struct Vnc Vnc;
 typedef struct {
 	void (*on_joined)(const Client *client, void *data);
 	void (*on_left)(const Client *client, const char *why, void *data);
-	void (*on_resize)(int width, int height, void *data);
+	void (*on_resize)(const Heads *wish, void *data);
 	/* A client put text (UTF-8, LF) on the clipboard, and may. */
 	void (*on_text)(const char *text, gsize size, void *data);
 } VncEvents;
 
 /* @frame: see vnc_set_frame. @input gets @input_data, @events get @data. */
-Vnc *vnc_new(const char *title, const Frame *frame, const InputSink *input, void *input_data, const VncEvents *events, void *data);
+Vnc *vnc_new(const char *title, const Frame *frame, const Heads *heads, const InputSink *input, void *input_data, const VncEvents *events,
+	void *data);
 void vnc_free(Vnc *vnc);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vnc, vnc_free)
 
 /* Consumes @fd and @client, also on failure. */
 gboolean vnc_add_client(Vnc *vnc, int fd, Client *client, GError **error);
-/* The frame is borrowed until the next call of this. */
-void vnc_set_frame(Vnc *vnc, const Frame *frame);
+/* Both are borrowed until the next call of this. */
+void vnc_set_frame(Vnc *vnc, const Frame *frame, const Heads *heads);
+/* How many heads clients may wish; 1 until this is called. */
+void vnc_set_heads_max(Vnc *vnc, guint max);
 void vnc_change(Vnc *vnc, const Change *change);
 /* The cursor is borrowed until the next call of this. */
 void vnc_set_cursor(Vnc *vnc, const Cursor *cursor);

@@ -13,7 +13,7 @@ typedef struct {
 } LayoutRect;
 
 typedef struct {
-	guint n; /* outputs, connected ones first */
+	guint n; /* outputs */
 	LayoutRect outputs[LAYOUT_OUTPUTS];
 	guint width, height; /* of the screen that holds them all */
 } Layout;

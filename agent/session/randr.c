@@ -17,7 +17,9 @@
 
 typedef struct {
 	xcb_randr_output_t id;
+	gboolean connected;
 	xcb_randr_crtc_t crtc; /* in use, or the one it could use; NONE: it cannot be lit */
+	LayoutRect lit;	       /* what of the screen it shows; width 0: it is off */
 	guint preferred_width, preferred_height;
 	xcb_randr_mode_t modes[256];
 	guint n_modes;
@@ -27,13 +29,17 @@ struct Randr {
 	X *x;
 	guint8 event;
 	guint settle_id;
-	/* The connected outputs, as last read. */
+	/* The outputs from the first connected one on, as last read: a host's monitor keeps its output when one before it is
+	 * taken away. */
 	guint n;
 	Output outputs[LAYOUT_OUTPUTS];
 	xcb_timestamp_t config_time;
 	/* The preferred sizes that were followed last: a change of these, and of nothing else, is the host's wish. */
 	guint followed_n;
 	VdagentMonitor followed[LAYOUT_OUTPUTS];
+	/* The host's last message: where monitors are to be that it has yet to connect. */
+	guint asked_n;
+	VdagentMonitor asked[LAYOUT_OUTPUTS];
 };
 
 static xcb_randr_get_screen_resources_current_reply_t *
@@ -63,7 +69,7 @@ choose_crtc(const Randr *randr, const xcb_randr_get_output_info_reply_t *info)
 {
 	const xcb_randr_crtc_t *crtcs = xcb_randr_get_output_info_crtcs(info);
 
-	if (info->crtc != XCB_NONE)
+	if (info->crtc != XCB_NONE || info->connection != XCB_RANDR_CONNECTION_CONNECTED)
 		return info->crtc;
 	for (int i = 0; i < info->num_crtcs; i++) {
 		gboolean taken = FALSE;
@@ -76,6 +82,19 @@ choose_crtc(const Randr *randr, const xcb_randr_get_output_info_reply_t *info)
 	return XCB_NONE;
 }
 
+static LayoutRect
+read_lit(const Randr *randr, const xcb_randr_get_output_info_reply_t *info)
+{
+	xcb_connection_t *c = x_connection(randr->x);
+	g_autofree xcb_randr_get_crtc_info_reply_t *crtc = NULL;
+
+	if (info->crtc != XCB_NONE)
+		crtc = xcb_randr_get_crtc_info_reply(c, xcb_randr_get_crtc_info(c, info->crtc, randr->config_time), NULL);
+	if (crtc == NULL || crtc->mode == XCB_NONE || crtc->x < 0 || crtc->y < 0)
+		return (LayoutRect){0};
+	return (LayoutRect){(guint)crtc->x, (guint)crtc->y, crtc->width, crtc->height};
+}
+
 static void
 read_output(Randr *randr, const xcb_randr_get_screen_resources_current_reply_t *resources, xcb_randr_output_t id)
 {
@@ -83,12 +102,15 @@ read_output(Randr *randr, const xcb_randr_get_screen_resources_current_reply_t *
 	xcb_randr_get_output_info_reply_t *info =
 		xcb_randr_get_output_info_reply(c, xcb_randr_get_output_info(c, id, resources->config_timestamp), NULL);
 
-	if (info && info->connection == XCB_RANDR_CONNECTION_CONNECTED && randr->n < LAYOUT_OUTPUTS) {
+	if (info && randr->n < LAYOUT_OUTPUTS && (randr->n > 0 || info->connection == XCB_RANDR_CONNECTION_CONNECTED)) {
 		Output *output = &randr->outputs[randr->n];
 		const xcb_randr_mode_t *modes = xcb_randr_get_output_info_modes(info);
 		const xcb_randr_mode_info_t *mode;
 
-		*output = (Output){.id = id, .crtc = choose_crtc(randr, info)};
+		*output = (Output){.id = id,
+			.connected = info->connection == XCB_RANDR_CONNECTION_CONNECTED,
+			.crtc = choose_crtc(randr, info),
+			.lit = read_lit(randr, info)};
 		output->n_modes = MIN(info->num_modes, G_N_ELEMENTS(output->modes));
 		memcpy(output->modes, modes, output->n_modes * sizeof *modes);
 		/* The preferred modes are the first num_preferred ones. */
@@ -249,8 +271,18 @@ remove_old_modes(Randr *randr)
 	xcb_flush(c);
 }
 
-gboolean
-randr_set_monitors(Randr *randr, const VdagentMonitor *monitors, guint n)
+/* Those whose outputs are not connected are off. */
+static guint
+leave_out_unconnected(const Randr *randr, const VdagentMonitor *monitors, guint n, VdagentMonitor *possible)
+{
+	n = MIN(n, randr->n);
+	for (guint i = 0; i < n; i++)
+		possible[i] = randr->outputs[i].connected ? monitors[i] : (VdagentMonitor){0};
+	return n;
+}
+
+static gboolean
+set_monitors(Randr *randr, const VdagentMonitor *monitors, guint n)
 {
 	xcb_connection_t *c = x_connection(randr->x);
 	xcb_randr_get_screen_size_range_reply_t *range =
@@ -263,9 +295,11 @@ randr_set_monitors(Randr *randr, const VdagentMonitor *monitors, guint n)
 	free(range);
 	for (int i = 0; i < TRIES; i++) {
 		xcb_randr_get_screen_resources_current_reply_t *resources = read_outputs(randr);
+		VdagentMonitor possible[LAYOUT_OUTPUTS];
+		guint n_possible = leave_out_unconnected(randr, monitors, n, possible);
 		Layout layout;
 
-		if (resources == NULL || !layout_make(&layout, monitors, n, randr->n, &limits)) {
+		if (resources == NULL || !layout_make(&layout, possible, n_possible, randr->n, &limits)) {
 			free(resources);
 			break;
 		}
@@ -280,29 +314,72 @@ randr_set_monitors(Randr *randr, const VdagentMonitor *monitors, guint n)
 	return status == XCB_RANDR_SET_CONFIG_SUCCESS;
 }
 
+gboolean
+randr_set_monitors(Randr *randr, const VdagentMonitor *monitors, guint n)
+{
+	randr->asked_n = MIN(n, LAYOUT_OUTPUTS);
+	memcpy(randr->asked, monitors, randr->asked_n * sizeof *monitors);
+	return set_monitors(randr, monitors, n);
+}
+
+gboolean
+randr_locate(const Randr *randr, guint output, guint x, guint y, int *root_x, int *root_y)
+{
+	const LayoutRect *lit;
+
+	if (output >= randr->n || randr->outputs[output].lit.width == 0 || randr->outputs[output].lit.height == 0)
+		return FALSE;
+	lit = &randr->outputs[output].lit;
+	*root_x = (int)(lit->x + MIN(x, lit->width - 1));
+	*root_y = (int)(lit->y + MIN(y, lit->height - 1));
+	return TRUE;
+}
+
+/* Each connected output in its preferred size: where the host's last message put monitors of just these sizes, else in a row. */
+static guint
+wish_preferred(const Randr *randr, VdagentMonitor *wish)
+{
+	gboolean as_asked = TRUE;
+	guint x = 0;
+
+	for (guint i = 0; i < randr->n; i++) {
+		const Output *output = &randr->outputs[i];
+
+		wish[i] = (VdagentMonitor){.x = (int)x};
+		if (output->connected) {
+			wish[i].width = output->preferred_width;
+			wish[i].height = output->preferred_height;
+		}
+		x += wish[i].width;
+		if (wish[i].width > 0)
+			as_asked = as_asked && i < randr->asked_n && randr->asked[i].width == wish[i].width &&
+				   randr->asked[i].height == wish[i].height;
+	}
+	for (guint i = 0; as_asked && i < MIN(randr->n, randr->asked_n); i++) {
+		wish[i].x = randr->asked[i].x;
+		wish[i].y = randr->asked[i].y;
+	}
+	return x;
+}
+
 static gboolean
 on_settled(gpointer data)
 {
 	Randr *randr = data;
 	VdagentMonitor wish[LAYOUT_OUTPUTS] = {{0}};
-	guint n, x = 0;
+	guint n, x;
 
 	randr->settle_id = 0;
 	free(read_outputs(randr));
 	n = randr->n;
-	for (guint i = 0; i < n; i++) {
-		wish[i].width = randr->outputs[i].preferred_width;
-		wish[i].height = randr->outputs[i].preferred_height;
-		wish[i].x = (int)x;
-		x += wish[i].width;
-	}
+	x = wish_preferred(randr, wish);
 	/* Our own changes come back as events, and a person may have chosen another size with xrandr. */
 	if (n == randr->followed_n && memcmp(wish, randr->followed, n * sizeof *wish) == 0)
 		return G_SOURCE_REMOVE;
 	randr->followed_n = n;
 	memcpy(randr->followed, wish, n * sizeof *wish);
 	if (n > 0 && x > 0)
-		randr_set_monitors(randr, wish, n);
+		set_monitors(randr, wish, n);
 	return G_SOURCE_REMOVE;
 }
 
@@ -337,7 +414,8 @@ randr_new(X *x, GError **error)
 	free(version);
 	x_listen(x, on_event, randr);
 	xcb_randr_select_input(c, x_root(x),
-		XCB_RANDR_NOTIFY_MASK_SCREEN_CHANGE | XCB_RANDR_NOTIFY_MASK_OUTPUT_CHANGE);
+		XCB_RANDR_NOTIFY_MASK_SCREEN_CHANGE | XCB_RANDR_NOTIFY_MASK_OUTPUT_CHANGE |
+			XCB_RANDR_NOTIFY_MASK_CRTC_CHANGE);
 	/* The size may have changed before this session began. */
 	randr->settle_id = g_timeout_add(SETTLE_MS, on_settled, randr);
 	return g_steal_pointer(&randr);

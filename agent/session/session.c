@@ -7,6 +7,7 @@
 #include "agent/session/desktop.h"
 #include "agent/session/drawn.h"
 #include "agent/session/link.h"
+#include "agent/session/pointer.h"
 #include "agent/session/randr.h"
 #include "agent/session/vdagent.h"
 
@@ -24,6 +25,7 @@ struct Session {
 	Desktop *desktop;
 	Drawn *drawn;
 	Randr *randr;         /* NULL: this X server cannot be resized */
+	Pointer *pointer;     /* NULL: it has no XTEST */
 	Clipboard *clipboard; /* NULL: it has no XFixes */
 	Vdagent *vdagent;
 	Port *port; /* NULL: not given yet */
@@ -48,10 +50,19 @@ on_fresh_port_due(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+/* Nobody is there any more who could let go of a button. */
+static void
+close_port(Session *session)
+{
+	vdagent_close(session->vdagent);
+	if (session->pointer)
+		pointer_press(session->pointer, 0);
+}
+
 static void
 give_up_port(Session *session)
 {
-	vdagent_close(session->vdagent);
+	close_port(session);
 	g_clear_pointer(&session->port, port_free);
 	if (session->fresh_port_id == 0)
 		session->fresh_port_id = g_timeout_add_seconds(FRESH_PORT_S, on_fresh_port_due, session);
@@ -66,7 +77,7 @@ on_port_open(void *data)
 static void
 on_port_close(void *data)
 {
-	vdagent_close(((Session *)data)->vdagent);
+	close_port(data);
 }
 
 static void
@@ -111,7 +122,7 @@ take_port(Session *session, int fd)
 	g_clear_handle_id(&session->fresh_port_id, g_source_remove);
 	g_clear_handle_id(&session->bad_port_id, g_source_remove);
 	if (session->port) {
-		vdagent_close(session->vdagent);
+		close_port(session);
 		g_clear_pointer(&session->port, port_free);
 	}
 	session->port = port_new(fd, session->config.clipboard_max + session->config.clipboard_max / 128 + QUEUE_SPARE,
@@ -185,7 +196,31 @@ on_host_monitors(const VdagentMonitor *monitors, guint n, void *data)
 	return session->randr && randr_set_monitors(session->randr, monitors, n);
 }
 
+static void
+on_host_pointer(guint monitor, guint x, guint y, guint32 buttons, void *data)
+{
+	Session *session = data;
+	int root_x, root_y;
+
+	if (session->pointer == NULL)
+		return;
+	if (session->randr && randr_locate(session->randr, monitor, x, y, &root_x, &root_y))
+		pointer_move(session->pointer, root_x, root_y);
+	pointer_press(session->pointer, buttons);
+}
+
 static const VdagentHandlers vdagent_handlers = {
+	.write = write_port,
+	.on_peer = on_host_came,
+	.on_grab = on_host_grab,
+	.on_release = on_host_release,
+	.on_request = on_host_request,
+	.on_text = on_host_text,
+	.on_monitors = on_host_monitors,
+	.on_pointer = on_host_pointer,
+};
+
+static const VdagentHandlers pointerless_handlers = {
 	.write = write_port,
 	.on_peer = on_host_came,
 	.on_grab = on_host_grab,
@@ -347,7 +382,10 @@ session_new(const SessionConfig *config, void (*on_ended)(void *data), void *dat
 	session->x = x_new(config->display, on_x_lost, session, error);
 	if (session->x == NULL)
 		return NULL;
-	session->vdagent = vdagent_new(config->clipboard_max, &vdagent_handlers, session);
+	session->pointer = pointer_new(session->x);
+	if (session->pointer == NULL)
+		g_warning("the X server has no XTEST: the host moves its own pointer");
+	session->vdagent = vdagent_new(config->clipboard_max, session->pointer ? &vdagent_handlers : &pointerless_handlers, session);
 	session->desktop = desktop_new(session->x);
 	session->randr = randr_new(session->x, &lack);
 	if (session->randr == NULL)
@@ -373,6 +411,7 @@ session_free(Session *session)
 	vdagent_free(session->vdagent);
 	drawn_free(session->drawn);
 	clipboard_free(session->clipboard);
+	pointer_free(session->pointer);
 	randr_free(session->randr);
 	desktop_free(session->desktop);
 	x_free(session->x);

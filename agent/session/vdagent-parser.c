@@ -92,6 +92,7 @@ message_max(const VdagentParser *parser, guint32 type)
 	switch (type) {
 	case VD_AGENT_CLIPBOARD:
 		return parser->clipboard_max + CLIPBOARD_HEAD;
+	case VD_AGENT_MOUSE_STATE:
 	case VD_AGENT_MONITORS_CONFIG:
 	case VD_AGENT_ANNOUNCE_CAPABILITIES:
 	case VD_AGENT_CLIPBOARD_GRAB:

@@ -111,6 +111,8 @@ announce(Vdagent *agent, gboolean request)
 
 	for (gsize i = 0; i < G_N_ELEMENTS(our_caps); i++)
 		VD_AGENT_SET_CAPABILITY(caps, our_caps[i]);
+	if (agent->handlers->on_pointer)
+		VD_AGENT_SET_CAPABILITY(caps, VD_AGENT_CAP_MOUSE_STATE);
 	append_u32(head, request ? 1 : 0);
 	for (gsize i = 0; i < G_N_ELEMENTS(caps); i++)
 		append_u32(head, caps[i]);
@@ -281,6 +283,14 @@ handle_monitors(Vdagent *agent, const guint8 *data, gsize size)
 }
 
 static void
+handle_pointer(Vdagent *agent, const guint8 *data, gsize size)
+{
+	if (size < sizeof(VDAgentMouseState) || agent->handlers->on_pointer == NULL)
+		return;
+	agent->handlers->on_pointer(data[12], read_u32(data), read_u32(data + 4), read_u32(data + 8), agent->data);
+}
+
+static void
 handle_grab(Vdagent *agent, guint selection, const guint8 *types, gsize size)
 {
 	gboolean has_text = FALSE;
@@ -341,6 +351,9 @@ on_message(guint32 type, const guint8 *data, gsize size, void *user_data)
 		break;
 	case VD_AGENT_MONITORS_CONFIG:
 		handle_monitors(agent, data, size);
+		break;
+	case VD_AGENT_MOUSE_STATE:
+		handle_pointer(agent, data, size);
 		break;
 	case VD_AGENT_CLIENT_DISCONNECTED:
 		release_all(agent);

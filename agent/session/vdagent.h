@@ -32,6 +32,9 @@ typedef struct {
 	void (*on_text)(guint selection, const char *text, gsize size, void *data);
 	/* @n monitors, at most VDAGENT_MONITORS_MAX. FALSE when this cannot be. */
 	gboolean (*on_monitors)(const VdagentMonitor *monitors, guint n, void *data);
+	/* The pointer is at this pixel of a monitor, with these buttons down (VD_AGENT_*BUTTON_MASK). NULL: pointers are not taken,
+	 * and the host is told so. */
+	void (*on_pointer)(guint monitor, guint x, guint y, guint32 buttons, void *data);
 } VdagentHandlers;
 
 /* @clipboard_max: the largest text in bytes, either way. Free with vdagent_free. */

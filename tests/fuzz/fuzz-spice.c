@@ -45,6 +45,7 @@ int EVP_PKEY_decrypt(void *context, guint8 *out, size_t *out_size, const guint8 
 
 static Spice *spice;
 static Frame *frame;
+static Heads heads;
 static gboolean view_only; /* of the clients of this input */
 
 typedef struct {
@@ -117,12 +118,12 @@ on_left(const Client *client, const char *why, void *data)
 }
 
 static void
-on_resize(int width, int height, void *data)
+on_resize(const Heads *wish, void *data)
 {
 	if (view_only)
 		g_error("a client that may only look wishes for a size");
-	if (width < 1 || height < 1 || width > FRAME_SIDE_MAX || height > FRAME_SIDE_MAX)
-		g_error("a wish for %dx%d", width, height);
+	if (rect_is_empty(&wish->rects[0]) || wish->width > FRAME_SIDE_MAX || wish->height > FRAME_SIDE_MAX)
+		g_error("a wish for %dx%d", wish->width, wish->height);
 }
 
 static void
@@ -425,7 +426,8 @@ prepare(void)
 	/* Its g_return_if_fail are how it refuses many a message; in a screen they are a line in the log, too. */
 	g_log_set_always_fatal(G_LOG_FATAL_MASK);
 	frame = frame_new(64, 48);
-	spice = spice_new("fuzz", frame, &sink, NULL, &events, NULL);
+	heads = heads_single(64, 48);
+	spice = spice_new("fuzz", frame, &heads, 2, &sink, NULL, &events, NULL);
 }
 
 int

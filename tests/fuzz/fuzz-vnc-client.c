@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 typedef struct {
 	Vnc *vnc;
 	Frame *frame;
+	Heads heads;
 	int end; /* the client's */
 	gboolean here, reads;
 	gsize output;
@@ -41,10 +42,17 @@ on_left(const Client *client, const char *why, void *data)
 }
 
 static void
-on_resize(int width, int height, void *data)
+on_resize(const Heads *wish, void *data)
 {
-	if (width < 1 || height < 1 || width > G_MAXUINT16 || height > G_MAXUINT16)
-		g_error("a wish for %dx%d", width, height);
+	if (heads_count(wish) < 1 || rect_is_empty(&wish->rects[0]) || wish->width > FRAME_SIDE_MAX || wish->height > FRAME_SIDE_MAX)
+		g_error("a wish for %dx%d", wish->width, wish->height);
+	for (guint i = 0; i < HEADS_MAX; i++) {
+		Rect inside = wish->rects[i];
+
+		rect_clip(&inside, wish->width, wish->height);
+		if (!rect_is_empty(&wish->rects[i]) && memcmp(&inside, &wish->rects[i], sizeof inside) != 0)
+			g_error("head %u is out of the frame", i);
+	}
 }
 
 static void
@@ -122,7 +130,13 @@ resize_frame(Session *session, const uint8_t *data, size_t size)
 	if (size < 2)
 		return;
 	session->frame = frame_new(1 + data[0], 1 + data[1]);
-	vnc_set_frame(session->vnc, session->frame);
+	session->heads = heads_single(1 + data[0], 1 + data[1]);
+	/* Two heads, side by side. */
+	if (size > 2 && data[2] && data[0]) {
+		session->heads.rects[0].width = 1;
+		session->heads.rects[1] = (Rect){1, 0, data[0], 1 + data[1]};
+	}
+	vnc_set_frame(session->vnc, session->frame, &session->heads);
 	frame_free(old);
 }
 
@@ -211,7 +225,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		g_error("no sockets");
 	session.end = ends[0];
 	session.frame = frame_new(64, 48);
-	session.vnc = vnc_new("fuzz", session.frame, &sink, &session, &events, &session);
+	session.heads = heads_single(64, 48);
+	session.vnc = vnc_new("fuzz", session.frame, &session.heads, &sink, &session, &events, &session);
+	vnc_set_heads_max(session.vnc, 1 + (data[0] >> 6));
 	if (!vnc_add_client(session.vnc, ends[1], make_client(data[0]), NULL))
 		g_error("not even one client is taken");
 	if (data[0] & 4)

@@ -56,6 +56,7 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 		/** What is told of the time that is left, and how long saving a snapshot takes. @type {any} */
 		limit: { ends: null, left: null, extend: 0, why: null },
 		idleLeft: null,
+		monitors: 1,
 		saveMs: 0,
 		pools: [
 			{ name: 'office', title: 'Office desktop', policy: { clipboard: 'both' } },
@@ -243,7 +244,7 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 		const usable = part >= 0.6 && !off && !queue;
 		const { title, policy, kind = 'floating', snapshots = 0 } = fake.pools.find(({ name }) => name === pool);
 		return {
-			id, pool, title, policy, kind, queue, limit: fake.limit, 'idle-left': fake.idleLeft, snapshots: desktop.snapshots, 'snapshots-max': snapshots,
+			id, pool, title, policy, kind, queue, limit: fake.limit, 'idle-left': fake.idleLeft, snapshots: desktop.snapshots, 'snapshots-max': snapshots, monitors: fake.monitors,
 			state: fake.trouble === 'failed' ? 'failed' : off ? 'off' : usable ? 'assigned' : kind === 'persistent' ? 'starting' : 'cloning',
 			step: queue ? 'Waiting for a place' : part >= 1 ? 'Ready' : part < 0.2 ? 'Cloning' : part < 0.4 ? 'Booting' : 'Waiting for the agent',
 			usable: usable && fake.trouble !== 'failed', agent: part >= 1 && fake.agent,

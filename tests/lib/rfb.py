@@ -6,6 +6,7 @@
     client.wait_frame()                 # the whole frame, once
     client.key(0xff0d); client.type("hello"); client.pointer(10, 20, 1)
     client.resize(1024, 768); client.wait(lambda: client.size == (1024, 768))
+    client.arrange([(0, 0, 0, 1024, 768), (1, 1024, 0, 800, 600)]); client.wait(lambda: len(client.screens) == 2)
     client.set_clipboard("text"); client.wait(lambda: client.clipboard == "text")
     client.pixel(x, y); client.save_ppm("shot.ppm")
 
@@ -36,6 +37,8 @@ class Rfb:
         self.clipboard_caps = 0     # the server's
         self.qemu_keys = False      # the server takes them
         self.can_resize = False
+        self.screens = []           # (id, x, y, width, height) of each monitor
+        self.refused = 0            # the status of the last layout that was refused
         self.continuous = False     # the server knows continuous updates
         self.cursor = None          # (width, height, hot x, hot y)
         self.updates = 0            # framebuffer updates with pixels so far
@@ -132,6 +135,12 @@ class Rfb:
     def resize(self, width, height):
         self._send(struct.pack(">BxHHBx", 251, width, height, 1) + struct.pack(">IHHHHI", 0, 0, 0, width, height, 0))
 
+    def arrange(self, screens, size=None):
+        """Asks for a layout of monitors: (id, x, y, width, height) of each. @size: of the desktop, else what they take."""
+        width, height = size or (max(x + w for _, x, _, w, _ in screens), max(y + h for _, _, y, _, h in screens))
+        self._send(struct.pack(">BxHHBx", 251, width, height, len(screens)) +
+                   b"".join(struct.pack(">IHHHHI", *screen, 0) for screen in screens))
+
     def set_clipboard(self, text):
         """Puts text on the clipboard; the desktop gets it when it wants it (call update meanwhile)."""
         self.own_text = text
@@ -195,8 +204,12 @@ class Rfb:
                 self._set_size(width, height)
                 self.request(incremental=False)
             elif encoding == EXT_DESKTOP_SIZE:
-                self._read(self._unpack(">B3x")[0] * 16)
+                screens = [self._unpack(">IHHHHI")[:5] for _ in range(self._unpack(">B3x")[0])]
                 self.can_resize = True
+                if y == 0:
+                    self.screens = screens
+                else:
+                    self.refused = y
                 changed = self.size != (width, height)
                 if y == 0:
                     self._set_size(width, height)

@@ -74,6 +74,25 @@ function xclip(text) {
 	});
 }
 
+/** What a program of X says. */
+function x11(...words) {
+	return new Promise((resolve, reject) => {
+		const child = spawn(words[0], words.slice(1), { env: { ...process.env, DISPLAY }, stdio: ['ignore', 'pipe', 'ignore'] });
+		let out = '';
+		child.stdout.on('data', (data) => (out += data));
+		child.on('error', reject);
+		child.on('exit', () => resolve(out));
+	});
+}
+
+/** @param {import('playwright-core').Page} tab */
+async function wayOut(tab) {
+	for (const key of ['Control', 'Alt', 'Shift'])
+		await tab.keyboard.down(key);
+	for (const key of ['Shift', 'Alt', 'Control'])
+		await tab.keyboard.up(key);
+}
+
 async function axe(name) {
 	for (const colorScheme of /** @type {('light' | 'dark')[]} */ (['light', 'dark'])) {
 		await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
@@ -485,6 +504,66 @@ const viewerSteps = [
 		await page.keyboard.press('Escape');
 		await page.keyboard.press('Escape');
 		await waitFor('focus on the screen', 2000, () => page.evaluate(() => document.activeElement?.tagName === 'CANVAS'));
+	}],
+	['a second monitor opens in a window of its own', async () => {
+		check(await page.locator('.bar button', { hasText: 'Second monitor' }).isHidden(), 'a desktop of one monitor offers a second');
+		fake.monitors = 2;
+		const button = page.locator('.bar button', { hasText: 'Second monitor' }); // hidden while the tool bar is closed
+		await wayOut(page);
+		await waitFor('the offer', 12_000, () => button.isVisible());
+		await button.focus();
+		const came = context.waitForEvent('page');
+		await page.keyboard.press('Enter');
+		const second = await came;
+		listen(second);
+		await second.waitForLoadState();
+		await second.setViewportSize({ width: 900, height: 640 });
+		await waitFor('two monitors', 8000, async () => (await x11('xrandr', '--listactivemonitors')).match(/\+/g)?.length >= 4);
+		await waitFor('the second monitor’s picture', 8000, async () => {
+			const now = await second.evaluate(() => ((canvas) => canvas && !canvas.hidden && [canvas.width, canvas.height].join('x'))(document.querySelector('canvas')));
+			return now === '900x640';
+		});
+		check((await picture(page)).width === 1280, 'the main window does not show the first monitor alone');
+		// Exactly there, in each window.
+		await second.mouse.move(311, 207);
+		await waitFor('the pointer on the second', 5000, async () => /x:1591 y:207 /.test(await x11('xdotool', 'getmouselocation')));
+		await page.mouse.move(640, 411);
+		await waitFor('the pointer on the first', 5000, async () => /x:640 y:411 /.test(await x11('xdotool', 'getmouselocation')));
+		const paint = spawn('xterm', ['-geometry', '40x10+1400+100', '-bg', '#375f87'], { env: { ...process.env, DISPLAY }, stdio: 'ignore' });
+		children.push(paint);
+		await waitFor('a window that was opened there', 8000, () => second.evaluate(() => {
+			const canvas = document.querySelector('canvas');
+			const { data } = canvas.getContext('2d').getImageData(1450 - 1280, 150, 1, 1);
+			return data[0] === 0x37 && data[1] === 0x5f && data[2] === 0x87;
+		}));
+		// Its keys go there.
+		await second.mouse.click(1450 - 1280, 150);
+		await second.keyboard.type('exit', { delay: 30 });
+		await second.keyboard.press('Enter');
+		await waitFor('the end of that window', 8000, () => paint.exitCode !== null);
+		await second.evaluate(AXE);
+		const faults = await second.evaluate(() => globalThis.axe.run().then(({ violations }) => violations.map(({ id }) => id)));
+		check(faults.length === 0, `axe: ${faults}`);
+		await wayOut(second);
+		check(await second.evaluate(() => document.activeElement?.tagName) === 'BUTTON', 'the way out does not lead to the window’s buttons');
+		// The connection is lost and comes back: with both.
+		fake.cut(0);
+		await waitFor('both again', 15_000, () => second.evaluate(() => !document.querySelector('canvas').hidden && document.querySelector('canvas').width === 900));
+		await waitState(page, 'connected', 15_000);
+		// The window ends under the click.
+		await second.getByRole('button', { name: 'Close this monitor' }).click().catch(() => {});
+		await waitFor('one monitor', 8000, async () => (await x11('xrandr', '--listactivemonitors')).startsWith('Monitors: 1'));
+		check(await button.getAttribute('aria-pressed') === 'false', 'the button does not say that it is closed');
+		await page.evaluate(() => {
+			window.open = () => null;
+		});
+		await wayOut(page);
+		await button.click();
+		await seen('Your browser opened no window');
+		await press('Dismiss');
+		fake.monitors = 1;
+		// Keys go to the window under the pointer, as there is nobody who manages them.
+		await page.mouse.move(200, 200);
 	}],
 	['text is copied both ways in UTF-8', async () => {
 		const there = 'vers le bureau: é € 漢 ';

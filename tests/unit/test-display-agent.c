@@ -81,12 +81,16 @@ END_TEST
 
 static GString *said;
 static gboolean wants_text;
+static guint8 last[256]; /* the last message's bytes */
+static gsize last_size;
 
 static void
 note(const char *whom, guint32 type, const void *data, gsize size)
 {
 	const guint8 *bytes = data;
 
+	last_size = MIN(size, sizeof last);
+	memcpy(last, data, last_size);
 	g_string_append_printf(said, "%s:%u:", whom, type);
 	for (gsize i = 0; i < MIN(size, 12) && type != VD_AGENT_ANNOUNCE_CAPABILITIES; i++)
 		g_string_append_printf(said, "%02x", bytes[i]);
@@ -247,6 +251,7 @@ END_TEST
 
 START_TEST(messages_cut_at_every_length_do_no_harm)
 {
+	const Heads wish = heads_single(0x400, 0x300);
 	static const char data[] = "\0\0\0\0\1\0\0\0\1\0\0\0";
 
 	set_up_spice(TRUE, TRUE);
@@ -260,16 +265,50 @@ START_TEST(messages_cut_at_every_length_do_no_harm)
 		}
 	}
 	/* It still understands. */
-	agent_mux_resize(mux, 0x400, 0x300);
+	agent_mux_arrange(mux, &wish);
 	g_string_truncate(said, 0);
 	guest_says(VD_AGENT_ANNOUNCE_CAPABILITIES, CAPS, 8);
 	ck_assert_ptr_nonnull(strstr(said->str, "guest:2:010000000100000000030000 "));
 }
 END_TEST
 
+START_TEST(monitors_are_said_with_their_places_and_one_that_is_off_without_a_size)
+{
+	const Heads wish = {.rects = {{0, 0, 0x400, 0x300}, {0}, {0x400, 0x10, 0x320, 0x258}}, .width = 0x720, .height = 0x300};
+	/* How many, flags, then height, width, depth, x and y of each. */
+	static const guint32 expected[] = {
+	        3, VD_AGENT_CONFIG_MONITORS_FLAG_USE_POS, 0x300, 0x400, 32, 0, 0, 0, 0, 32, 0, 0, 0x258, 0x320, 32, 0x400, 0x10};
+
+	guest_says(VD_AGENT_ANNOUNCE_CAPABILITIES, CAPS, 8);
+	g_string_truncate(said, 0);
+	agent_mux_arrange(mux, &wish);
+	ck_assert_uint_eq(last_size, sizeof expected);
+	for (gsize i = 0; i < G_N_ELEMENTS(expected); i++)
+		ck_assert_uint_eq(agent_read_u32(last + 4 * i), expected[i]);
+}
+END_TEST
+
+START_TEST(the_pointer_goes_to_an_agent_that_takes_it_until_its_port_is_closed)
+{
+	ck_assert(!agent_mux_takes_pointer(mux));
+	guest_says(VD_AGENT_ANNOUNCE_CAPABILITIES, CAPS, 8);
+	ck_assert(!agent_mux_takes_pointer(mux));
+	guest_says(VD_AGENT_ANNOUNCE_CAPABILITIES, "\0\0\0\0\1\0\0\0", 8);
+	ck_assert(agent_mux_takes_pointer(mux));
+	g_string_truncate(said, 0);
+	agent_mux_pointer(mux, 1, 0x102, 3, VD_AGENT_LBUTTON_MASK);
+	ck_assert_uint_eq(last_size, sizeof(VDAgentMouseState));
+	ck_assert_mem_eq(last, "\2\1\0\0\3\0\0\0\2\0\0\0\1", 13);
+	agent_mux_stop(mux);
+	ck_assert(!agent_mux_takes_pointer(mux));
+}
+END_TEST
+
 START_TEST(a_wished_size_is_said_again_to_an_agent_that_comes_later)
 {
-	agent_mux_resize(mux, 0x400, 0x300);
+	const Heads wish = heads_single(0x400, 0x300);
+
+	agent_mux_arrange(mux, &wish);
 	g_string_truncate(said, 0);
 	guest_says(VD_AGENT_ANNOUNCE_CAPABILITIES, CAPS, 8);
 	ck_assert_str_eq(said->str, "guest:2:010000000100000000030000 ");
@@ -294,6 +333,8 @@ main(void)
 	tcase_add_test(shared, a_guest_that_asks_while_nobody_owns_the_clipboard_is_answered);
 	tcase_add_test(shared, what_a_spice_client_held_is_released_when_it_leaves);
 	tcase_add_test(shared, messages_cut_at_every_length_do_no_harm);
+	tcase_add_test(shared, monitors_are_said_with_their_places_and_one_that_is_off_without_a_size);
+	tcase_add_test(shared, the_pointer_goes_to_an_agent_that_takes_it_until_its_port_is_closed);
 	tcase_add_test(shared, a_wished_size_is_said_again_to_an_agent_that_comes_later);
 	suite_add_tcase(suite, wire);
 	suite_add_tcase(suite, shared);

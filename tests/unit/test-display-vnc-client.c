@@ -17,6 +17,7 @@ static VncClient *client;
 static int end; /* the viewer's, non-blocking */
 static gboolean joined;
 static const char *gone;
+static Heads heads, wished;
 
 static void
 on_joined(VncClient *vnc, void *data)
@@ -31,9 +32,10 @@ on_gone(VncClient *vnc, const char *why, void *data)
 }
 
 static gboolean
-on_resize(VncClient *vnc, int width, int height, void *data)
+on_resize(VncClient *vnc, const Heads *wish, void *data)
 {
-	return width != frame->width || height != frame->height;
+	wished = *wish;
+	return !heads_equal(wish, &heads);
 }
 
 static void
@@ -97,7 +99,9 @@ set_up(void)
 	joined = FALSE;
 	gone = NULL;
 	frame = frame_new(64, 48);
-	host = (VncHost){{frame, NULL, 0, "a desktop", vnc_screen_new(frame), tight_share_new()}, &sink, NULL, on_joined, on_gone,
+	heads = heads_single(64, 48);
+	wished = (Heads){0};
+	host = (VncHost){{frame, &heads, 2, NULL, 0, "a desktop", vnc_screen_new(frame), tight_share_new()}, &sink, NULL, on_joined, on_gone,
 		on_resize, on_text, NULL};
 	client = vnc_client_new(&host, ends[1], who);
 	ck_assert_ptr_nonnull(client);
@@ -206,6 +210,62 @@ START_TEST(garbage_ends_its_sender)
 }
 END_TEST
 
+static void
+ask_for_two_screens(guint second_x)
+{
+	guint8 wish[8 + 2 * 16] = {251, 0, 7, 32, 2, 88, 2, 0};
+	static const guint8 encodings[] = {2, 0, 0, 1, 0xff, 0xff, 0xfe, 0xcc}; /* ExtendedDesktopSize */
+
+	/* 1024x600 at 0,0 and 800x600 beside it, of 1824x600. */
+	wish[8 + 8] = 4;
+	memcpy(wish + 8 + 10, "\2\130", 2);
+	wish[24 + 3] = 1;
+	wish[24 + 4] = (guint8)(second_x >> 8);
+	wish[24 + 5] = (guint8)second_x;
+	memcpy(wish + 24 + 8, "\3\40\2\130", 4);
+	say(encodings, sizeof encodings);
+	say(wish, sizeof wish);
+}
+
+START_TEST(several_screens_are_wished_where_the_client_has_them)
+{
+	ask_for_two_screens(1024);
+	ck_assert_uint_eq(heads_count(&wished), 2);
+	ck_assert(wished.rects[0].x == 0 && wished.rects[0].width == 1024 && wished.rects[0].height == 600);
+	ck_assert(wished.rects[1].x == 1024 && wished.rects[1].width == 800 && wished.rects[1].height == 600);
+}
+END_TEST
+
+/* Reads until nothing more comes. Result: the last bytes. */
+static gsize
+hear_last(guint8 *bytes, gsize size)
+{
+	guint8 buffer[4096];
+	gsize kept = 0;
+	ssize_t n;
+
+	while (turn(), (n = read(end, buffer, sizeof buffer)) > 0) {
+		kept = MIN((gsize)n, size);
+		memcpy(bytes, buffer + n - (ssize_t)kept, kept);
+	}
+	return kept;
+}
+
+START_TEST(screens_that_overlap_are_refused_in_words_that_a_client_understands)
+{
+	/* An update of one rectangle: reason 1, status 3, and the desktop as it is, 64x48 in one screen. */
+	static const guint8 refusal[] = {
+	        0, 0, 0, 1, 0, 1, 0, 3, 0, 64, 0, 48, 0xff, 0xff, 0xfe, 0xcc, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 48, 0, 0, 0, 0};
+	guint8 heard[sizeof refusal];
+
+	ask_for_two_screens(1000);
+	ck_assert_uint_eq(hear_last(heard, sizeof heard), sizeof heard);
+	ck_assert_mem_eq(heard, refusal, sizeof refusal);
+	ck_assert_uint_eq(heads_count(&wished), 0);
+	ck_assert_ptr_null(gone);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -222,6 +282,8 @@ main(void)
 	tcase_add_test(tcase, a_client_that_reads_may_ask_as_often_as_it_likes);
 	tcase_add_test(tcase, a_message_cut_anywhere_is_waited_for);
 	tcase_add_test(tcase, garbage_ends_its_sender);
+	tcase_add_test(tcase, several_screens_are_wished_where_the_client_has_them);
+	tcase_add_test(tcase, screens_that_overlap_are_refused_in_words_that_a_client_understands);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -15,6 +15,7 @@
 #define MILLI G_TIME_SPAN_MILLISECOND
 
 static Frame *frame;
+static Heads heads;
 static VncView view;
 static VncUpdate *update;
 static Outbox *outbox;
@@ -47,7 +48,8 @@ set_up(void)
 	frame = frame_new(200, 150);
 	for (int i = 0; i < 200 * 150; i++)
 		frame->pixels[i] = rnd(1 << 24);
-	view = (VncView){frame, NULL, 0, "a desktop", vnc_screen_new(frame), tight_share_new()};
+	heads = heads_single(200, 150);
+	view = (VncView){frame, &heads, 1, NULL, 0, "a desktop", vnc_screen_new(frame), tight_share_new()};
 	update = vnc_update_new(&view);
 	outbox = outbox_new();
 	memset(&seen, 0, sizeof seen);
@@ -286,6 +288,7 @@ resize(int width, int height, VncSizeReason reason)
 	Frame *old = frame;
 
 	frame = frame_new(width, height);
+	heads = heads_single(width, height);
 	view.frame = frame;
 	vnc_screen_set_frame(view.screen, frame);
 	vnc_update_resized(update, reason);

@@ -27,6 +27,7 @@ typedef struct {
 } Viewer;
 
 static Frame *frame;
+static Heads heads;
 static Vnc *vnc;
 static Viewer viewers[3];
 static guint left, wishes;
@@ -43,7 +44,7 @@ on_left(const Client *client, const char *why, void *data)
 }
 
 static void
-on_resize(int width, int height, void *data)
+on_resize(const Heads *wish, void *data)
 {
 	wishes++;
 }
@@ -310,7 +311,8 @@ set_up(void)
 		frame->pixels[i] = (guint32)i * 0x10101 & 0xffffff;
 	left = wishes = 0;
 	memset(viewers, 0, sizeof viewers);
-	vnc = vnc_new("a desktop", frame, &sink, NULL, &events, NULL);
+	heads = heads_single(WIDTH, HEIGHT);
+	vnc = vnc_new("a desktop", frame, &heads, &sink, NULL, &events, NULL);
 }
 
 static void
@@ -457,7 +459,7 @@ START_TEST(who_wished_for_a_size_is_told_so)
 	join(&viewers[0], -1, FALSE);
 	join(&viewers[1], -1, FALSE);
 	join(&viewers[2], -1, TRUE);
-	wish(&viewers[2], 200, 100);
+	wish(&viewers[2], 300, 200);
 	ck_assert_uint_eq(viewers[2].size_reason, 1);
 	ck_assert_uint_eq(viewers[2].size_status, 1);
 	ck_assert_uint_eq(wishes, 0);
@@ -465,10 +467,11 @@ START_TEST(who_wished_for_a_size_is_told_so)
 	wish(&viewers[0], WIDTH, HEIGHT);
 	ck_assert_uint_eq(viewers[0].size_reason, 1);
 	ck_assert_uint_eq(viewers[0].size_status, 0);
-	wish(&viewers[0], 200, 100);
+	wish(&viewers[0], 300, 200);
 	ck_assert_uint_eq(wishes, 2);
-	frame = frame_new(200, 100);
-	vnc_set_frame(vnc, frame);
+	frame = frame_new(300, 200);
+	heads = heads_single(300, 200);
+	vnc_set_frame(vnc, frame, &heads);
 	frame_free(old);
 	turn();
 	ck_assert_uint_eq(viewers[0].size_reason, 1);

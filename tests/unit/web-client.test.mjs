@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { retryDelay, verdict } from '../../web-client/js/closing.js';
 import { directions } from '../../web-client/js/clipboard.js';
 import { guestSize } from '../../web-client/js/guest-size.js';
+import { pixelAt, readMonitors, sameMonitors, sideBySide, sizeMessage } from '../../web-client/js/monitors.js';
 import { watchWayOut } from '../../web-client/js/keys.js';
 import { parseRoute, poolOf, routeHash } from '../../web-client/js/routes.js';
 import { typedKeys } from '../../web-client/js/touch-keyboard.js';
@@ -111,6 +112,29 @@ test('the way out wants its three keys alone, and waits until they are up', () =
 	assert.equal(fired, 1);
 });
 
+test('monitors are said and heard as RFB has them', () => {
+	const two = sideBySide({ w: 1024, h: 768 }, { w: 800, h: 600 });
+	assert.deepEqual(two, [{ id: 0, x: 0, y: 0, w: 1024, h: 768 }, { id: 1, x: 1024, y: 0, w: 800, h: 600 }]);
+	const said = sizeMessage(two);
+	assert.deepEqual([...said.subarray(0, 8)], [251, 0, 7, 32, 3, 0, 2, 0]);
+	assert.equal(said.length, 40);
+	const heard = new Uint8Array([2, 0, 0, 0, ...said.subarray(8)]);
+	assert.ok(sameMonitors(readMonitors(heard), two));
+	assert.ok(!sameMonitors(two, sideBySide({ w: 1024, h: 768 }, null)));
+	assert.deepEqual(readMonitors(new Uint8Array([0, 0, 0, 0])), []);
+});
+
+test('a point of a window is the pixel of the desktop that is seen there', () => {
+	const monitor = { id: 1, x: 1024, y: 10, w: 800, h: 600 };
+	assert.deepEqual(pixelAt({ width: 800, height: 600 }, monitor, 0, 0), { x: 1024, y: 10 });
+	assert.deepEqual(pixelAt({ width: 800, height: 600 }, monitor, 799.9, 599.9), { x: 1823, y: 609 });
+	// Twice as large, with bars at the sides.
+	assert.deepEqual(pixelAt({ width: 2000, height: 1200 }, monitor, 200, 0), { x: 1024, y: 10 });
+	assert.deepEqual(pixelAt({ width: 2000, height: 1200 }, monitor, 203, 5), { x: 1025, y: 12 });
+	assert.deepEqual(pixelAt({ width: 2000, height: 1200 }, monitor, 3, -5), { x: 1024, y: 10 });
+	assert.deepEqual(pixelAt({ width: 2000, height: 1200 }, monitor, 1999, 1300), { x: 1823, y: 609 });
+});
+
 test('a touch keyboard’s changes become keys', () => {
 	assert.deepEqual(typedKeys('ab', 'abc'), [0x63]);
 	assert.deepEqual(typedKeys('ab', 'a'), [0xff08]);
@@ -177,7 +201,7 @@ test('no word is missing and none is unused', () => {
 		for (const [, key] of text.matchAll(/'([a-z]+\.[A-Za-z0-9]+)'/g))
 			used.add(key);
 	}
-	for (const name of ['carrel.sharp', 'viewer.css', 'ca.pem'])
+	for (const name of ['carrel.sharp', 'viewer.css', 'ca.pem', 'monitor.html'])
 		used.delete(name);
 	assert.deepEqual([...used].filter((key) => !(key in en)), [], 'missing');
 	assert.deepEqual(Object.keys(en).filter((key) => !used.has(key)), [], 'unused');

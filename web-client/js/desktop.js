@@ -33,6 +33,7 @@ const SLOW_S = 90;
  * @property {number} [snapshots-max] 0: none allowed
  * @property {import('./time-left.js').Limit | null} [limit]
  * @property {number | null} [idle-left] seconds
+ * @property {number} [monitors] how many it may have
  */
 
 /**

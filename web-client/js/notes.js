@@ -15,7 +15,8 @@ export function createNotes(stage) {
 		agent.hidden = true;
 	} } }, t('note.dismiss')));
 	const offer = note();
-	const box = el('div', { class: 'notes' }, el('div', { class: 'notes', role: 'status' }, agent, offer));
+	const word = note();
+	const box = el('div', { class: 'notes' }, el('div', { class: 'notes', role: 'status' }, agent, offer, word));
 	let dismissed = '';
 	stage.append(box);
 
@@ -29,6 +30,14 @@ export function createNotes(stage) {
 			if (agentText.textContent !== text)
 				agentText.textContent = text;
 			agent.hidden = text === '' || text === dismissed;
+		},
+
+		/** Until it is dismissed. @param {string} text */
+		tell(text) {
+			word.replaceChildren(el('span', {}, text), el('button', { type: 'button', class: 'button quiet small', on: { click() {
+				word.hidden = true;
+			} } }, t('note.dismiss')));
+			word.hidden = false;
 		},
 
 		/**

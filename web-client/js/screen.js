@@ -3,6 +3,7 @@
 
 import RFB from '../vendor/novnc/core/rfb.js';
 import { guestSize } from './guest-size.js';
+import { readMonitors, sameMonitors, sideBySide, sizeMessage } from './monitors.js';
 
 // A server that takes a resize and never answers must not end resizing for good: noVNC waits for ever.
 const RESIZE_ANSWER_MS = 3000;
@@ -14,10 +15,16 @@ const LOOK_MS = 15;
  * These methods are not noVNC's public interface; vendor/novnc/README.md says to look at them with each new version.
  * As they come they (1) size the guest in CSS pixels with a fraction, which is never equal to what the server then has, and
  * so is asked for again and again under a browser zoom; (2) have no say over sharpness; (3) insist when a guest took another
- * size than it was asked for, and (4) have everything sent to a page that is hidden.
+ * size than it was asked for; (4) have everything sent to a page that is hidden; (5) know of one monitor: here the first is shown, and
+ * the second lies beside it in the picture.
  */
 class FollowingRFB extends RFB {
 	pixelRatio = 1;
+	/** @type {import('./monitors.js').Monitor[]} */
+	monitors = [];
+	/** @type {{w: number, h: number} | null} */
+	second = null;
+	onPicture = () => {};
 	_asking = false;
 	_askedFor = '';
 
@@ -32,11 +39,15 @@ class FollowingRFB extends RFB {
 		this._asking = true;
 		try {
 			const { w, h } = this._screenSize();
-			const wish = `${w}x${h}`;
+			const monitors = sideBySide({ w, h }, this.second);
+			const wish = JSON.stringify(monitors);
 			const wait = !this._supportsSetDesktopSize || this._pendingRemoteResize || Date.now() - this._lastResize < 100;
 			if (!wait && wish === this._askedFor)
 				return;
-			super._requestRemoteResize();
+			if (monitors.length === 1 && this.monitors.length <= 1)
+				super._requestRemoteResize();
+			else
+				this._requestMonitors(monitors);
 			if (!wait)
 				this._askedFor = wish;
 		} finally {
@@ -50,6 +61,73 @@ class FollowingRFB extends RFB {
 			RFB.messages.enableContinuousUpdates(this._sock, true, 0, 0, 1, 1);
 		else
 			super._updateContinuousUpdates();
+	}
+
+	/** As noVNC does it for one. @param {import('./monitors.js').Monitor[]} monitors */
+	_requestMonitors(monitors) {
+		if (!this._resizeSession || this._viewOnly || !this._supportsSetDesktopSize || sameMonitors(monitors, this.monitors))
+			return;
+		const since = Date.now() - this._lastResize;
+		if (this._pendingRemoteResize || since < 100) {
+			clearTimeout(this._resizeTimeout);
+			this._resizeTimeout = setTimeout(() => this._requestRemoteResize(), this._pendingRemoteResize ? RESIZE_ANSWER_MS + 100 : 100 - since);
+			return;
+		}
+		this._resizeTimeout = null;
+		this._pendingRemoteResize = true;
+		this._lastResize = Date.now();
+		this._sock.sQpushBytes(sizeMessage(monitors));
+		this._sock.flush();
+	}
+
+	_handleExtendedDesktopSize() {
+		if (this._sock.rQwait('ExtendedDesktopSize', 4))
+			return false;
+		const size = 4 + 16 * this._sock.rQpeek8();
+		if (this._sock.rQwait('ExtendedDesktopSize', size))
+			return false;
+		const refused = this._FBU.x === 1 && this._FBU.y !== 0;
+		if (!refused)
+			this.monitors = readMonitors(this._sock.rQpeekBytes(size));
+		const done = super._handleExtendedDesktopSize();
+		// Where they lie may be all that changed.
+		this._updateClip();
+		this._updateScale();
+		this.onPicture();
+		return done;
+	}
+
+	_updateClip() {
+		if (this.monitors.length < 2) {
+			super._updateClip();
+			return;
+		}
+		const [{ x, y, w, h }] = this.monitors;
+		this._display.clipViewport = true;
+		this._display.viewportChangeSize(w, h);
+		this._display.viewportChangePos(x - this._display.absX(0), y - this._display.absY(0));
+	}
+
+	_framebufferUpdate() {
+		const done = super._framebufferUpdate();
+		if (done)
+			this.onPicture();
+		return done;
+	}
+
+	/**
+	 * The pointer at a pixel of the whole picture.
+	 * @param {number} x
+	 * @param {number} y
+	 * @param {number} mask RFB's
+	 */
+	point(x, y, mask) {
+		if (this._rfbConnectionState !== 'connected' || this._viewOnly)
+			return;
+		if (this._extendedPointerEventSupported && mask & 0x7f80)
+			RFB.messages.extendedPointerEvent(this._sock, x, y, mask);
+		else
+			RFB.messages.pointerEvent(this._sock, x, y, mask & 0x7f);
 	}
 
 	/** Ask even if this size was asked for before: another client may have changed it since. */
@@ -70,8 +148,10 @@ class FollowingRFB extends RFB {
  * @param {() => void} options.onConnect the first picture is there
  * @param {(code: number) => void} options.onLost while the last picture is still there; called once, after onConnect or without it
  * @param {(text: string) => void} options.onClipboard
+ * @param {{w: number, h: number} | null} options.second the size that a second monitor is to have
+ * @param {() => void} options.onPicture pixels, or where the monitors lie, have changed
  */
-export function openScreen({ mount, desktop, pixelRatio, deadlineMs, onConnect, onLost, onClipboard }) {
+export function openScreen({ mount, desktop, pixelRatio, deadlineMs, onConnect, onLost, onClipboard, second, onPicture }) {
 	const url = new URL(`/api/v1/desktops/${encodeURIComponent(desktop)}/screen`, location.href);
 	url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
 	const socket = new WebSocket(url, ['binary']);
@@ -81,6 +161,8 @@ export function openScreen({ mount, desktop, pixelRatio, deadlineMs, onConnect, 
 
 	const rfb = new FollowingRFB(mount, socket, { shared: true });
 	rfb.pixelRatio = pixelRatio;
+	rfb.second = second;
+	rfb.onPicture = onPicture;
 	rfb.scaleViewport = true;
 	rfb.resizeSession = true;
 	rfb.showDotCursor = true;
@@ -161,6 +243,24 @@ export function openScreen({ mount, desktop, pixelRatio, deadlineMs, onConnect, 
 				rfb.pixelRatio = ratio;
 			rfb.insist();
 		},
+		/** @param {{w: number, h: number} | null} size null: the second monitor is taken away */
+		setSecond(size) {
+			rfb.second = size;
+			rfb.insist();
+		},
+		/** Where the second monitor is in the picture; none while the desktop has not lit it. */
+		second: () => (rfb.second ? rfb.monitors.find(({ id }) => id !== 0) : undefined),
+		/**
+		 * @param {CanvasRenderingContext2D} context of a canvas of the monitor's size
+		 * @param {import('./monitors.js').Monitor} monitor
+		 */
+		drawOn(context, { x, y, w, h }) {
+			context.drawImage(rfb._display._backbuffer, x, y, w, h, 0, 0, w, h);
+		},
+		/** @param {number} x @param {number} y @param {number} mask */
+		point: (x, y, mask) => rfb.point(x, y, mask),
+		/** As noVNC's own keyboard does it. @type {(...event: any[]) => void} */
+		key: (...event) => rfb._handleKeyEvent(...event),
 		/** Ends it from here, without onLost. */
 		leave() {
 			finish();

@@ -21,10 +21,11 @@ const TYPED_MS = 200;
  * @param {(keysym: number) => void} options.type
  * @param {(ratio: number) => void} options.onRatio
  * @param {() => void} options.onScreen give the keyboard to the screen
+ * @param {() => void} options.onSecond open or close the second monitor
  * @param {() => void} options.onLeave
  * @param {ReturnType<typeof import('./snapshots.js').createSnapshots>} options.snapshots
  */
-export function createToolbar({ title, stage, clipboard, press, type, onRatio, onScreen, onLeave, snapshots }) {
+export function createToolbar({ title, stage, clipboard, press, type, onRatio, onScreen, onSecond, onLeave, snapshots }) {
 	const gone = new AbortController();
 	let agentThere = false;
 	let introduceTimer = 0;
@@ -42,6 +43,14 @@ export function createToolbar({ title, stage, clipboard, press, type, onRatio, o
 	full.hidden = !document.fullscreenEnabled;
 	const sharpButton = button('sharp', t('viewer.sharp'), () => setSharp(!isSharp()));
 	sharpButton.title = t('viewer.sharpText');
+
+	const second = button('second', t('second.button'), () => {
+		setOpen(false);
+		onSecond();
+	});
+	second.title = t('second.buttonText');
+	second.hidden = true;
+	second.setAttribute('aria-pressed', 'false');
 
 	const field = el('textarea', { id: 'clip-field', rows: 5, spellcheck: false, on: { input: onTyped } });
 	const clipText = el('p', { class: 'hint', id: 'clip-text', role: 'status' });
@@ -74,7 +83,7 @@ export function createToolbar({ title, stage, clipboard, press, type, onRatio, o
 	leave.title = t('viewer.leaveText');
 
 	const tools = el('div', { class: 'bar-tools', id: 'bar-tools', role: 'group', 'aria-label': t('viewer.toolbar'), hidden: true },
-		full, clip.button, keyboard, keys.button, saved.button, sharpButton, leave,
+		full, second, clip.button, keyboard, keys.button, saved.button, sharpButton, leave,
 		el('p', { class: 'bar-hint' }, t('viewer.wayOutShort')));
 	const node = el('div', { class: 'bar', on: { keydown: onKey } }, toggle, tools, typing, panels.map((panel) => panel.node));
 
@@ -257,6 +266,14 @@ export function createToolbar({ title, stage, clipboard, press, type, onRatio, o
 		agent(there) {
 			agentThere = there;
 			showClip();
+		},
+		/** @param {boolean} on the desktop has one */
+		offerSecondMonitor(on) {
+			second.hidden = !on;
+		},
+		/** @param {boolean} open */
+		secondMonitor(open) {
+			second.setAttribute('aria-pressed', String(open));
 		},
 		offerSnapshots() {
 			saved.button.hidden = !snapshots.isOffered();

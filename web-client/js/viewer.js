@@ -9,6 +9,7 @@ import { watchWayOut } from './keys.js';
 import { createLostPanel } from './lost.js';
 import { createNotes } from './notes.js';
 import { openScreen } from './screen.js';
+import { createSecondMonitor } from './second-monitor.js';
 import { createSnapshots } from './snapshots.js';
 import { createTimeLeft } from './time-left.js';
 import { createToolbar } from './toolbar.js';
@@ -65,6 +66,13 @@ export function createViewer(options) {
 		},
 	});
 	const timeLeft = createTimeLeft({ box: notes.box, desktop: id, gone: gone.signal, onDone: () => screen?.focus() });
+	const second = createSecondMonitor({
+		title,
+		pixelRatio: () => toolbar.pixelRatio(),
+		screen: () => screen,
+		onState: (open) => toolbar.secondMonitor(open),
+		onBlocked: () => notes.tell(t('second.blocked')),
+	});
 	const snapshots = createSnapshots({ desktop: id, gone: gone.signal });
 	const toolbar = createToolbar({
 		title, clipboard, stage, snapshots,
@@ -73,7 +81,11 @@ export function createViewer(options) {
 			screen?.focus();
 		},
 		type: (keysym) => screen?.type(keysym),
-		onRatio: (ratio) => screen?.followWindow(ratio),
+		onRatio(ratio) {
+			screen?.followWindow(ratio);
+			second.follow();
+		},
+		onSecond: () => second.toggle(),
 		onScreen: () => screen?.focus(),
 		onLeave() {
 			dispose();
@@ -86,6 +98,7 @@ export function createViewer(options) {
 	/** @param {import('./desktop.js').DesktopState} now */
 	function show(now) {
 		toolbar.agent(now.agent === true);
+		toolbar.offerSecondMonitor((now.monitors ?? 1) > 1);
 		notes.show(now);
 		timeLeft.take(now);
 		snapshots.take(now);
@@ -111,6 +124,8 @@ export function createViewer(options) {
 				onLost(code, connected);
 			},
 			onClipboard: (text) => clipboard.take(text),
+			second: second.wish(),
+			onPicture: () => second.changed(),
 		});
 	}
 
@@ -233,8 +248,12 @@ export function createViewer(options) {
 			look();
 	}, listen);
 
+	// Without this page nobody draws there.
+	addEventListener('pagehide', () => second.close(), { signal: gone.signal });
+
 	function dispose() {
 		gone.abort();
+		second.close();
 		clearTimeout(retryTimer);
 		clearTimeout(watchTimer);
 		screen?.leave();

@@ -49,6 +49,15 @@ export const words = {
 	'viewer.leaveText': 'The desktop goes on running',
 	'viewer.connected': 'Connected to {title}.',
 
+	'second.button': 'Second monitor',
+	'second.buttonText': 'Opens the desktop’s second monitor in a window of its own',
+	'second.title': '{title}, second monitor',
+	'second.screen': 'Second monitor of {title}. It takes every key.',
+	'second.close': 'Close this monitor',
+	'second.waiting': 'The desktop is turning its second monitor on…',
+	'second.none': 'The desktop does not turn its second monitor on. Its agent does that, and does not answer.',
+	'second.blocked': 'Your browser opened no window. Allow pop-up windows for this address, then press Second monitor again.',
+
 	'clip.title': 'Clipboard',
 	'clip.field': 'Text on both clipboards',
 	'clip.automatic': 'Copy and paste work by themselves, both ways.',

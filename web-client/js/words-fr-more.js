@@ -49,6 +49,15 @@ export const words = {
 	'viewer.leaveText': 'Le bureau reste en marche',
 	'viewer.connected': 'Connecté à {title}.',
 
+	'second.button': 'Deuxième écran',
+	'second.buttonText': 'Ouvre le deuxième écran du bureau dans une fenêtre à part',
+	'second.title': '{title}, deuxième écran',
+	'second.screen': 'Deuxième écran de {title}. Il prend toutes les touches.',
+	'second.close': 'Fermer cet écran',
+	'second.waiting': 'Le bureau allume son deuxième écran…',
+	'second.none': 'Le bureau n’allume pas son deuxième écran. C’est son agent qui le fait, et il ne répond pas.',
+	'second.blocked': 'Votre navigateur n’a pas ouvert de fenêtre. Autorisez les fenêtres pour cette adresse, puis appuyez de nouveau sur Deuxième écran.',
+
 	'clip.title': 'Presse-papiers',
 	'clip.field': 'Texte des deux presse-papiers',
 	'clip.automatic': 'Le copier-coller fonctionne de lui-même, dans les deux sens.',
