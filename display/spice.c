@@ -175,6 +175,7 @@ client_copy(const Client *client)
 	copy->name = g_strdup(client->name);
 	copy->user = g_strdup(client->user);
 	copy->address = g_strdup(client->address);
+	copy->usb = client->usb ? usb_rules_ref(client->usb) : NULL;
 	copy->secret = NULL;
 	return copy;
 }
@@ -294,6 +295,12 @@ spice_add_client(Spice *spice, int fd, Client *client, GError **error)
 	link->deadline_id = g_timeout_add_seconds(LINK_TIMEOUT_S, on_link_silent, link);
 	spice->waiting = g_list_append(spice->waiting, link);
 	return TRUE;
+}
+
+SpiceServer *
+spice_server_of(Spice *spice)
+{
+	return spice->server;
 }
 
 void
