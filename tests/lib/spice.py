@@ -39,6 +39,9 @@ class Ticket:
         lines = dict(line.split("=", 1) for line in content.decode().splitlines() if "=" in line)
         self.portal, self.name, self.secret = portal, lines["host"], lines["password"]
 
+    def stream(self):
+        return TlsSocket(tunnel(self), self.portal.tls, self.portal.host)
+
 
 def tunnel(ticket, source="127.0.0.1"):
     """A plain socket behind CONNECT; Refused when there is none."""
@@ -86,9 +89,14 @@ def _encrypt(key, secret):
     return number.to_bytes(size, "big")
 
 
-def link(raw, portal, secret, kind=MAIN_CHANNEL, number=0, session=0, capabilities=CAPABILITIES):
-    """TLS in the tunnel, and the link message of a channel with @secret. (what libspice-server says, the stream)"""
+def link(raw, portal, secret):
+    """TLS in the tunnel, and the link message of a main channel with @secret. (what libspice-server says, the stream)"""
     stream = TlsSocket(raw, portal.tls, portal.host)
+    return link_channel(stream, secret), stream
+
+
+def link_channel(stream, secret, kind=MAIN_CHANNEL, number=0, session=0, capabilities=CAPABILITIES):
+    """What libspice-server says to the link message of a channel."""
     message = struct.pack("<IBBIII", session, kind, number, 1, 0, 18) + struct.pack("<I", capabilities)
     stream.sendall(struct.pack("<4sIII", b"REDQ", 2, 2, len(message)) + message)
     magic, _, _, size = struct.unpack("<4sIII", receive(stream, 16))
@@ -96,7 +104,7 @@ def link(raw, portal, secret, kind=MAIN_CHANNEL, number=0, session=0, capabiliti
     reply = receive(stream, size)
     equal(struct.unpack_from("<I", reply)[0], OK, "link reply")
     stream.sendall(struct.pack("<I", AUTH_SPICE) + _encrypt(reply[4:166], secret.encode() + b"\0"))
-    return struct.unpack("<I", receive(stream, 4))[0], stream
+    return struct.unpack("<I", receive(stream, 4))[0]
 
 
 def enter(ticket, secret=None, source="127.0.0.1"):
@@ -110,7 +118,8 @@ class Channel:
     """A channel whose messages are read by a thread of its own, which answers what keeps a connection going."""
 
     def __init__(self, ticket, kind, number=0, session=0):
-        result, self.stream = link(tunnel(ticket), ticket.portal, ticket.secret, kind, number, session, CAPABILITIES | MINI_HEADER)
+        self.stream = ticket.stream()
+        result = link_channel(self.stream, ticket.secret, kind, number, session, CAPABILITIES | MINI_HEADER)
         equal(result, OK, f"the link of channel {kind}:{number}")
         self.window, self.heard, self.lock = 0, 0, threading.Lock()
         self.closed = False
@@ -119,9 +128,10 @@ class Channel:
         threading.Thread(target=self._read, daemon=True).start()
         return self
 
-    def send(self, kind, data=b""):
+    def send(self, kind, data=b"", told=None):
+        """@told: the length that its header tells, where it is not its own."""
         with self.lock:
-            self.stream.sendall(struct.pack("<HI", kind, len(data)) + data)
+            self.stream.sendall(struct.pack("<HI", kind, len(data) if told is None else told) + data)
 
     def on_message(self, kind, data):
         pass

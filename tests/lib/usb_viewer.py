@@ -21,8 +21,7 @@ class UsbChannel(spice.Channel):
 class Viewer:
     """One person's, with all its USB channels."""
 
-    def __init__(self, portal, desktop):
-        ticket = spice.Ticket(portal, desktop)
+    def __init__(self, ticket):
         self.main = spice.Session(ticket)
         wait_for("the channels that the server offers", lambda: self.main.channels is not None, 30)
         numbers = sorted(number for kind, number in self.main.channels if kind == spice.USBREDIR_CHANNEL)
