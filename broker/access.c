@@ -169,14 +169,19 @@ access_admit_async(Broker *broker, const SessionRow *session, const char *id, co
 		return;
 	}
 	const PoolFile *file = engine_pool_file(broker->engine, desktop->pool);
-	int clipboard = file ? pool_file_policy(file, session->user, (const char *const *)session->groups).clipboard
-			     : POOL_CLIPBOARD_OFF;
+	PoolPolicy policy = {.clipboard = POOL_CLIPBOARD_OFF};
+	int clipboard;
+
+	if (file)
+		policy = pool_file_policy(file, session->user, (const char *const *)session->groups);
+	clipboard = policy.clipboard;
 
 	uuid = g_strdup(engine_desktop(broker->engine, desktop_id)->uuid);
 	admission.desktop = desktop_id;
 	admission.uuid = uuid;
 	admission.clipboard_to_desktop = clipboard == POOL_CLIPBOARD_BOTH || clipboard == POOL_CLIPBOARD_TO_DESKTOP;
 	admission.clipboard_from_desktop = clipboard == POOL_CLIPBOARD_BOTH || clipboard == POOL_CLIPBOARD_FROM_DESKTOP;
+	admission.usb = policy.usb ? (const char *const *)file->usb_devices : NULL;
 	admitting = g_new0(Admitting, 1);
 	admitting->broker = broker;
 	admitting->session = g_strdup(session->id);

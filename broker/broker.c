@@ -94,6 +94,14 @@ on_viewer_left(const char *desktop, const char *client, const char *why, void *d
 }
 
 static void
+on_viewer_usb(const char *desktop, const char *client, const char *event, const char *device, void *data)
+{
+	g_autofree char *action = g_strconcat("usb-", event, NULL);
+
+	audit_viewer(data, desktop, client, action, device);
+}
+
+static void
 on_viewers_listed(void *data)
 {
 	Broker *broker = data;
@@ -127,7 +135,7 @@ start_engine(Broker *broker, GError **error)
 static void
 start_display(Broker *broker)
 {
-	const DisplayEvents events = {on_viewer_joined, on_viewer_left, on_viewers_listed, broker};
+	const DisplayEvents events = {on_viewer_joined, on_viewer_left, on_viewer_usb, on_viewers_listed, broker};
 	g_autofree char *path = conf_socket_path(broker->conf, CONF_SOCKET_CONTROL);
 	uid_t uid;
 	gid_t gid;

@@ -209,6 +209,14 @@ on_client_left(CarrelDisplay1 *proxy, const char *desktop, const char *client, c
 }
 
 static void
+on_usb_device(CarrelDisplay1 *proxy, const char *desktop, const char *client, const char *event, const char *device, gpointer data)
+{
+	DisplayClient *display = data;
+
+	display->events.on_usb(desktop, client, event, device, display->events.data);
+}
+
+static void
 on_screen_gone(CarrelDisplay1 *proxy, const char *desktop, const char *why, gpointer data)
 {
 	g_message("the screen of %s ended: %s", desktop, why);
@@ -281,6 +289,7 @@ on_proxy_ready(GObject *source, GAsyncResult *result, gpointer data)
 	g_signal_connect(connection, "closed", G_CALLBACK(on_closed), display);
 	g_signal_connect(proxy, "client-joined", G_CALLBACK(on_client_joined), display);
 	g_signal_connect(proxy, "client-left", G_CALLBACK(on_client_left), display);
+	g_signal_connect(proxy, "usb-device", G_CALLBACK(on_usb_device), display);
 	g_signal_connect(proxy, "screen-gone", G_CALLBACK(on_screen_gone), display);
 	display->connection++;
 	display->retry_ms = RETRY_MIN_MS;
@@ -443,6 +452,8 @@ display_client_admit_async(DisplayClient *display, const Admission *admission, G
 	g_variant_dict_insert(&params, "view-only", "b", FALSE);
 	g_variant_dict_insert(&params, "clipboard-to-desktop", "b", admission->clipboard_to_desktop);
 	g_variant_dict_insert(&params, "clipboard-from-desktop", "b", admission->clipboard_from_desktop);
+	if (admission->usb)
+		g_variant_dict_insert(&params, "usb", "^as", admission->usb);
 	if (admission->secret)
 		g_variant_dict_insert(&params, "secret", "s", admission->secret);
 	carrel_display1_call_admit(display->proxy, admission->desktop, admission->uuid, g_variant_dict_end(&params),

@@ -18,6 +18,8 @@ typedef struct {
 typedef struct {
 	void (*on_joined)(const char *desktop, const char *client, const char *protocol, void *data);
 	void (*on_left)(const char *desktop, const char *client, const char *why, void *data);
+	/* org.carrel.Display1.UsbDevice */
+	void (*on_usb)(const char *desktop, const char *client, const char *event, const char *device, void *data);
 	/* The list of screens came anew: display_client_viewers() is the truth of now. */
 	void (*on_listed)(void *data);
 	void *data;
@@ -53,6 +55,7 @@ typedef struct {
 	const char *client, *user, *address;
 	const char *secret;   /* SPICE's password, or NULL */
 	gboolean clipboard_to_desktop, clipboard_from_desktop;
+	const char *const *usb; /* rules, NULL-terminated; NULL: no USB */
 } Admission;
 
 /* BUSY while there is no connection; TIMEOUT after 15 s. The grant: "ay" of 32 bytes, free with g_variant_unref. */

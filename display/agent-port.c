@@ -3,16 +3,15 @@
 #include "display/agent-port.h"
 
 #include <errno.h>
-#include <gio/gunixfdlist.h>
 #include <glib-unix.h>
 #include <spice/vd_agent.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "display/chardev.h"
+
+#define CHARDEV "org.qemu.Display1.Chardev"
 #define PORT_NAME   "com.redhat.spice.0"
-#define PREFIX	    "/org/qemu/Display1"
-#define CHARDEV	    "org.qemu.Display1.Chardev"
-#define TIMEOUT_MS  5000
 #define WAITING_MAX (32 * 1024 * 1024)
 
 struct AgentPort {
@@ -84,16 +83,11 @@ agent_port_send(AgentPort *port, guint32 type, const void *data, gsize size)
 }
 
 static void
-on_registered(GObject *source, GAsyncResult *result, gpointer data)
+on_registered(const GError *error, void *data)
 {
-	g_autoptr(GError) error = NULL;
-	g_autoptr(GVariant) answer =
-		g_dbus_connection_call_with_unix_fd_list_finish(G_DBUS_CONNECTION(source), NULL, result, &error);
 	AgentPort *port = data;
 
-	if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-		return;
-	if (answer == NULL) {
+	if (error) {
 		g_message("no agent port: %s", error->message);
 		close_port(port);
 		return;
@@ -118,52 +112,23 @@ on_port_changed(GDBusConnection *qemu, const char *sender, const char *path, con
 }
 
 static void
-register_port(AgentPort *port, const char *path)
+on_found(const char *const *paths, const GError *error, void *data)
 {
-	int ends[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
-		g_warning("socketpair: %s", g_strerror(errno));
-		return;
-	}
-	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&ends[1], 1);
-
-	port->opened_id = g_dbus_connection_signal_subscribe(port->qemu, NULL, "org.freedesktop.DBus.Properties",
-		"PropertiesChanged", path, CHARDEV, G_DBUS_SIGNAL_FLAGS_NONE, on_port_changed, port, NULL);
-	port->fd = ends[0];
-	port->read_id = g_unix_fd_add(port->fd, G_IO_IN, on_readable, port);
-	g_dbus_connection_call_with_unix_fd_list(port->qemu, NULL, path, CHARDEV, "Register", g_variant_new("(h)", 0), NULL,
-		G_DBUS_CALL_FLAGS_NONE, TIMEOUT_MS, fds, port->cancellable, on_registered, port);
-}
-
-static void
-on_objects(GObject *source, GAsyncResult *result, gpointer data)
-{
-	g_autoptr(GError) error = NULL;
-	g_autoptr(GVariant) answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
-	g_autoptr(GVariant) objects = NULL;
 	AgentPort *port = data;
-	GVariantIter iter;
-	const char *path;
-	GVariant *interfaces;
 
-	if (answer == NULL) {
-		if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-			g_message("no agent port: %s", error->message);
+	if (error) {
+		g_message("no agent port: %s", error->message);
 		return;
 	}
-	objects = g_variant_get_child_value(answer, 0);
-	g_variant_iter_init(&iter, objects);
-	while (g_variant_iter_loop(&iter, "{&o@a{sa{sv}}}", &path, &interfaces)) {
-		g_autoptr(GVariant) chardev = g_variant_lookup_value(interfaces, CHARDEV, G_VARIANT_TYPE_VARDICT);
-		const char *name = "";
-
-		if (chardev && g_variant_lookup(chardev, "Name", "&s", &name) && g_str_equal(name, PORT_NAME) &&
-			port->fd < 0)
-			register_port(port, path);
-	}
-	if (port->fd < 0)
+	if (*paths == NULL) {
 		g_message("the VM has no agent port: no clipboard");
+		return;
+	}
+	port->opened_id = g_dbus_connection_signal_subscribe(port->qemu, NULL, "org.freedesktop.DBus.Properties", "PropertiesChanged", *paths,
+		CHARDEV, G_DBUS_SIGNAL_FLAGS_NONE, on_port_changed, port, NULL);
+	port->fd = chardev_register(port->qemu, *paths, port->cancellable, on_registered, port);
+	if (port->fd >= 0)
+		port->read_id = g_unix_fd_add(port->fd, G_IO_IN, on_readable, port);
 }
 
 AgentPort *
@@ -181,8 +146,7 @@ agent_port_new(GDBusConnection *qemu, AgentMessageFunc on_message, void (*on_ope
 	port->cancellable = g_cancellable_new();
 	port->parser = agent_parser_new();
 	port->out = g_byte_array_new();
-	g_dbus_connection_call(qemu, NULL, PREFIX, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL,
-		G_VARIANT_TYPE("(a{oa{sa{sv}}})"), G_DBUS_CALL_FLAGS_NONE, TIMEOUT_MS, port->cancellable, on_objects, port);
+	chardev_find(qemu, PORT_NAME, port->cancellable, on_found, port);
 	return port;
 }
 

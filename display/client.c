@@ -34,6 +34,22 @@ take_bool(GVariant *params, const char *key, gboolean fallback)
 	return fallback;
 }
 
+/* What no rule of the broker's could be is no reason to let anything in. */
+static UsbRules *
+take_usb(GVariant *params)
+{
+	g_autofree const char **items = NULL;
+	g_autofree char *why = NULL;
+	UsbRules *rules;
+
+	if (!g_variant_lookup(params, "usb", "^a&s", &items))
+		return NULL;
+	rules = usb_rules_new(items, &why);
+	if (rules == NULL)
+		g_warning("no USB: %s", why);
+	return rules;
+}
+
 Client *
 client_new(GVariant *params, GError **error)
 {
@@ -48,6 +64,7 @@ client_new(GVariant *params, GError **error)
 	client->view_only = take_bool(params, "view-only", FALSE);
 	client->clipboard_to_desktop = !client->view_only && take_bool(params, "clipboard-to-desktop", TRUE);
 	client->clipboard_from_desktop = !client->view_only && take_bool(params, "clipboard-from-desktop", TRUE);
+	client->usb = client->view_only ? NULL : take_usb(params);
 	client->protocol = strcmp(protocol, words[CLIENT_SPICE]) == 0 ? CLIENT_SPICE : CLIENT_VNC;
 	if (strcmp(protocol, words[client->protocol]) != 0) {
 		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "“protocol” must be “vnc” or “spice”");
@@ -75,6 +92,7 @@ client_free(Client *client)
 	g_free(client->name);
 	g_free(client->user);
 	g_free(client->address);
+	usb_rules_unref(client->usb);
 	secret_free(client->secret);
 	g_free(client);
 }

@@ -5,6 +5,7 @@
 #include <gio/gio.h>
 
 #include "broker/common/secret.h"
+#include "broker/common/usb-rules.h"
 
 typedef enum {
 	CLIENT_VNC,
@@ -17,6 +18,7 @@ typedef struct {
 	char *user, *address; /* for the log; never NULL */
 	gboolean view_only;
 	gboolean clipboard_to_desktop, clipboard_from_desktop; /* both FALSE for who may only view */
+	UsbRules *usb; /* which USB devices it may bring; NULL: none, as for who may only view */
 	Secret *secret; /* the SPICE password; NULL for VNC */
 } Client;
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <gio/gunixfdlist.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #define ADD_TIMEOUT_MS	   5000
 #define STOP_TIMEOUT_MS	   2000
 #define EXPECTED_MAX	   64
+#define USB_TEXT_MAX	   512
 
 typedef struct {
 	char *client, *protocol, *user, *address;
@@ -133,6 +135,29 @@ on_client_left(CarrelScreen1 *proxy, const char *client, const char *why, gpoint
 	desk->events->on_left(desk, client, why, desk->data);
 }
 
+static gboolean
+has_seat(const Desk *desk, const char *client)
+{
+	for (guint i = 0; i < desk->seats->len; i++) {
+		if (g_str_equal(((Seat *)desk->seats->pdata[i])->client, client))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* This becomes a row of the broker's audit, so a screen that was taken over may not say just anything. */
+static void
+on_usb_device(CarrelScreen1 *proxy, const char *client, const char *event, const char *device, gpointer data)
+{
+	static const char *const events[] = {"connected", "refused", "disconnected", NULL};
+	Desk *desk = data;
+
+	if (!has_seat(desk, client) || !g_strv_contains(events, event) || strlen(device) > USB_TEXT_MAX)
+		return;
+	g_message("%s: client %s: USB device %s: %s", desk->name, client, event, device);
+	desk->events->on_usb(desk, client, event, device, desk->data);
+}
+
 static void
 on_state(CarrelScreen1 *proxy, guint width, guint height, gboolean shared_memory, gboolean agent, gpointer data)
 {
@@ -209,6 +234,7 @@ attach(Desk *desk, GError **error)
 		return FALSE;
 	g_signal_connect(desk->proxy, "client-joined", G_CALLBACK(on_client_joined), desk);
 	g_signal_connect(desk->proxy, "client-left", G_CALLBACK(on_client_left), desk);
+	g_signal_connect(desk->proxy, "usb-device", G_CALLBACK(on_usb_device), desk);
 	g_signal_connect(desk->proxy, "state", G_CALLBACK(on_state), desk);
 	g_signal_connect(desk->proxy, "input", G_CALLBACK(on_input), desk);
 	g_dbus_connection_start_message_processing(desk->connection);

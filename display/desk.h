@@ -14,6 +14,8 @@ typedef struct {
 	void (*on_attached)(Desk *desk, const GError *error, void *data);
 	void (*on_joined)(Desk *desk, const char *client, const char *protocol, void *data);
 	void (*on_left)(Desk *desk, const char *client, const char *why, void *data);
+	/* org.carrel.Screen1.UsbDevice; @event is one of its words. */
+	void (*on_usb)(Desk *desk, const char *client, const char *event, const char *device, void *data);
 	/* The screen was gone before it took this client: @fd and @params are the receiver's now. */
 	void (*on_unserved)(Desk *desk, int fd, GVariant *params, void *data);
 	/* Its process has ended, or is to be treated as if. Free the desk, but not before this has returned. */

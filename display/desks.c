@@ -152,6 +152,14 @@ on_left(Desk *desk, const char *client, const char *why, void *data)
 	desks->events->on_left(desk_name(desk), client, why, desks->data);
 }
 
+static void
+on_usb(Desk *desk, const char *client, const char *event, const char *device, void *data)
+{
+	Desks *desks = data;
+
+	desks->events->on_usb(desk_name(desk), client, event, device, desks->data);
+}
+
 static gboolean
 on_reap(gpointer data)
 {
@@ -220,7 +228,7 @@ on_unserved(Desk *desk, int fd, GVariant *params, void *data)
 	wait_for_screen(data, desk_name(desk), g_variant_dict_end(&dict), NULL, NULL, fd);
 }
 
-static const DeskEvents desk_events = {on_attached, on_joined, on_left, on_unserved, on_ended};
+static const DeskEvents desk_events = {on_attached, on_joined, on_left, on_usb, on_unserved, on_ended};
 
 static void
 on_exited(pid_t pid, int status, void *data)

@@ -14,6 +14,7 @@ typedef struct Desks Desks;
 typedef struct {
 	void (*on_joined)(const char *desktop, const char *client, const char *protocol, void *data);
 	void (*on_left)(const char *desktop, const char *client, const char *why, void *data);
+	void (*on_usb)(const char *desktop, const char *client, const char *event, const char *device, void *data);
 	void (*on_gone)(const char *desktop, const char *why, void *data);
 } DesksEvents;
 

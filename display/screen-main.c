@@ -71,6 +71,12 @@ on_left(const char *client, const char *why, void *data)
 }
 
 static void
+on_usb(const char *client, const char *event, const char *device, void *data)
+{
+	carrel_screen1_emit_usb_device(((Main *)data)->skeleton, client, event, device);
+}
+
+static void
 on_input(void *data)
 {
 	carrel_screen1_emit_input(((Main *)data)->skeleton);
@@ -82,7 +88,7 @@ on_vm_gone(void *data)
 	end(data, LAUNCHER_EXIT_VM_GONE);
 }
 
-static const ScreenEvents screen_events = {on_attached, on_state, on_joined, on_left, on_input, on_vm_gone};
+static const ScreenEvents screen_events = {on_attached, on_state, on_joined, on_left, on_usb, on_input, on_vm_gone};
 
 /* The descriptor that a message names, ours to close; -1 with @error when there is none. */
 static int

@@ -10,6 +10,7 @@
 #include "display/pointer.h"
 #include "display/qemu-connection.h"
 #include "display/spice.h"
+#include "display/usb.h"
 #include "display/vnc.h"
 
 /* A VM that shows nothing is attached all the same. */
@@ -32,6 +33,8 @@ struct Screen {
 	AgentMux *mux;
 	AgentPort *port;
 	Activity *activity;
+	Usb *usb;
+	char *usb_client; /* who is connected by SPICE */
 };
 
 static void
@@ -221,6 +224,9 @@ on_spice_joined(const Client *client, void *data)
 {
 	Screen *screen = data;
 
+	g_free(screen->usb_client);
+	screen->usb_client = g_strdup(client->name);
+	usb_set_rules(screen->usb, client->usb);
 	agent_mux_set_spice_rights(screen->mux, client->clipboard_to_desktop, client->clipboard_from_desktop);
 	screen->events->on_joined(client->name, CLIENT_SPICE, screen->data);
 }
@@ -230,6 +236,7 @@ on_spice_left(const Client *client, const char *why, void *data)
 {
 	Screen *screen = data;
 
+	usb_set_rules(screen->usb, NULL);
 	agent_mux_spice_left(screen->mux);
 	screen->events->on_left(client->name, why, screen->data);
 }
@@ -241,6 +248,15 @@ on_spice_agent(guint32 type, const guint8 *bytes, gsize size, void *data)
 }
 
 static const SpiceEvents spice_events = {on_spice_joined, on_spice_left, on_resize_wish, on_spice_agent};
+
+static void
+on_usb(const char *event, const char *device, void *data)
+{
+	Screen *screen = data;
+
+	if (screen->usb_client)
+		screen->events->on_usb(screen->usb_client, event, device, screen->data);
+}
 
 static void
 mux_to_guest(guint32 type, const void *bytes, gsize size, void *data)
@@ -331,6 +347,7 @@ screen_new(int console, const char *title, gboolean pixel_copy, const ScreenEven
 	screen->capture = capture_new(qemu, pixel_copy, &capture_events, screen);
 	pointer_set_heads(screen->pointer, capture_heads(screen->capture));
 	screen->vnc = vnc_new(title, capture_frame(screen->capture), capture_heads(screen->capture), &input_sink, screen, &vnc_events, screen);
+	screen->usb = usb_new(qemu, on_usb, screen);
 	screen->port = agent_port_new(qemu, on_guest_message, on_port_open, on_port_close, screen);
 	return screen;
 }
@@ -344,6 +361,8 @@ screen_free(Screen *screen)
 	g_signal_handler_disconnect(screen->qemu, screen->closed_id);
 	spice_free(screen->spice);
 	screen->spice = NULL;
+	usb_free(screen->usb);
+	g_free(screen->usb_client);
 	vnc_free(screen->vnc);
 	agent_port_free(screen->port);
 	pointer_free(screen->pointer);
@@ -368,6 +387,7 @@ screen_add_client(Screen *screen, int fd, Client *client, GError **error)
 
 		screen->spice = spice_new(screen->title, capture_frame(screen->capture), capture_heads(screen->capture), screen->heads_max,
 			&input_sink, screen, &spice_events, screen);
+		usb_serve(screen->usb, spice_server_of(screen->spice));
 		if (cursor)
 			spice_set_cursor(screen->spice, cursor);
 	}

@@ -15,6 +15,8 @@ typedef struct {
 	void (*on_state)(int width, int height, gboolean shared_memory, gboolean agent, void *data);
 	void (*on_joined)(const char *client, ClientProtocol protocol, void *data);
 	void (*on_left)(const char *client, const char *why, void *data);
+	/* What became of a USB device of @client's: a word of display/usb-slot.h, and the device. */
+	void (*on_usb)(const char *client, const char *event, const char *device, void *data);
 	/* A client sends keys or pointer: at most every two seconds (display/activity.h). */
 	void (*on_input)(void *data);
 	/* QEMU has closed the display: the VM is gone. */

@@ -26,12 +26,18 @@ on_left(const char *desktop, const char *client, const char *why, void *data)
 }
 
 static void
+on_usb(const char *desktop, const char *client, const char *event, const char *device, void *data)
+{
+	carrel_display1_emit_usb_device(((Service *)data)->skeleton, desktop, client, event, device);
+}
+
+static void
 on_gone(const char *desktop, const char *why, void *data)
 {
 	carrel_display1_emit_screen_gone(((Service *)data)->skeleton, desktop, why);
 }
 
-const DesksEvents service_events = {on_joined, on_left, on_gone};
+const DesksEvents service_events = {on_joined, on_left, on_usb, on_gone};
 
 static void
 on_admitted(const guint8 *grant, const GError *error, void *data)

@@ -5,13 +5,16 @@
 #include <glib-unix.h>
 #include <spice/enums.h>
 #include <spice/protocol.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "broker/common/error.h"
 #include "display/spice-agent.h"
 #include "display/spice-core.h"
+#include "display/spice-guard.h"
 #include "display/spice-input.h"
 #include "display/spice-qxl.h"
+#include "display/spice-relay.h"
 
 /* Connections that are not let in yet; a client has some eight channels. */
 #define WAITING_MAX	  64
@@ -29,6 +32,7 @@ struct Spice {
 	void *input_data;
 	const SpiceEvents *events;
 	void *data;
+	GPtrArray *relays; /* SpiceRelay, of connections that the library has */
 	GList *waiting;	  /* Link, in the order of their coming */
 	Client *ticket;	  /* whose secret the library knows now */
 	guint linking;	  /* connections with that ticket whose hand-shake goes on */
@@ -94,9 +98,35 @@ on_link_deadline(gpointer data)
 }
 
 static void
+on_relay_end(SpiceRelay *relay, void *data)
+{
+	g_ptr_array_remove_fast(((Spice *)data)->relays, relay);
+}
+
+/* What the library is given of this connection, whose first bytes are there. */
+static int
+guarded(Spice *spice, int fd)
+{
+	guint8 bytes[SPICE_GUARD_PEEK];
+	ssize_t n = recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+	SpiceRelay *relay = NULL;
+	int library = fd;
+
+	if (!spice_guard_is_needed(bytes, n > 0 ? (gsize)n : 0))
+		return fd;
+	relay = spice_relay_new(fd, &library, on_relay_end, spice);
+	if (relay == NULL) {
+		close(fd);
+		return -1;
+	}
+	g_ptr_array_add(spice->relays, relay);
+	return library;
+}
+
+static void
 give(Spice *spice, Link *link)
 {
-	int fd = link->fd;
+	int fd = guarded(spice, link->fd);
 
 	spice_server_set_ticket(spice->server, secret_text(link->client->secret), TICKET_LIFETIME_S, 0, 0);
 	client_free(spice->ticket);
@@ -106,8 +136,9 @@ give(Spice *spice, Link *link)
 	spice->linking++;
 	g_clear_handle_id(&spice->deadline_id, g_source_remove);
 	spice->deadline_id = g_timeout_add_seconds(LINK_TIMEOUT_S, on_link_deadline, spice);
-	if (spice_server_add_client(spice->server, fd, 0) < 0) {
-		close(fd);
+	if (fd < 0 || spice_server_add_client(spice->server, fd, 0) < 0) {
+		if (fd >= 0)
+			close(fd);
 		if (spice->linking > 0 && --spice->linking == 0)
 			clear_linking(spice);
 	}
@@ -176,6 +207,7 @@ client_copy(const Client *client)
 	copy->name = g_strdup(client->name);
 	copy->user = g_strdup(client->user);
 	copy->address = g_strdup(client->address);
+	copy->usb = client->usb ? usb_rules_ref(client->usb) : NULL;
 	copy->secret = NULL;
 	return copy;
 }
@@ -252,6 +284,7 @@ spice_new(const char *title, const Frame *frame, const Heads *heads, guint heads
 	spice->events = events;
 	spice->data = data;
 	spice->heads = heads;
+	spice->relays = g_ptr_array_new_with_free_func((GDestroyNotify)spice_relay_free);
 	spice->server = spice_server_new();
 	spice_server_set_name(spice->server, title);
 	spice_server_set_image_compression(spice->server, SPICE_IMAGE_COMPRESSION_AUTO_GLZ);
@@ -282,6 +315,7 @@ spice_free(Spice *spice)
 	clear_linking(spice);
 	spice_core_interface(NULL, NULL);
 	spice_server_destroy(spice->server);
+	g_ptr_array_unref(spice->relays);
 	spice_qxl_device_free(spice->qxl);
 	spice_agent_free(spice->agent);
 	spice_input_free(spice->devices);
@@ -309,6 +343,12 @@ spice_add_client(Spice *spice, int fd, Client *client, GError **error)
 	link->deadline_id = g_timeout_add_seconds(LINK_TIMEOUT_S, on_link_silent, link);
 	spice->waiting = g_list_append(spice->waiting, link);
 	return TRUE;
+}
+
+SpiceServer *
+spice_server_of(Spice *spice)
+{
+	return spice->server;
 }
 
 void

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <spice.h>
+
 #include "display/capture.h"
 #include "display/client.h"
 #include "display/input.h"
@@ -25,6 +27,8 @@ void spice_free(Spice *spice);
 /* One channel's connection. Consumes @fd and @client, also on failure. The client is who @client says when it sends
  * @client's secret as its password; connections with another secret wait until those before have been let in or not. */
 gboolean spice_add_client(Spice *spice, int fd, Client *client, GError **error);
+/* For who has more devices to offer. */
+SpiceServer *spice_server_of(Spice *spice);
 /* Both are borrowed until the next call of this. */
 void spice_set_frame(Spice *spice, const Frame *frame, const Heads *heads);
 /* How many heads a client may wish. */

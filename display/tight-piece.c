@@ -254,8 +254,8 @@ compress_pixels(TightPart *part, TightWorker *worker, int level)
 	GByteArray *before = worker->scratch;
 
 	collect_before(part, before);
-	return tight_stream_join(&worker->stream, level, part->previous ? before->data : NULL, before->len, pixels->in->data + pixels->at,
-	        pixels->size, worker->compressed, &part->body);
+	return tight_stream_join(&worker->stream, level, before->data, before->len, pixels->in->data + pixels->at, pixels->size,
+	        worker->compressed, &part->body);
 }
 
 void

@@ -27,7 +27,7 @@ struct TightPart {
 	guint8 control;            /* else: the first byte (rfbproto) */
 	guint stream;              /* in it */
 	gboolean is_photo;         /* it is or becomes JPEG, or did so in another part */
-	const TightPart *previous; /* the one before in its stream; NULL: that begins anew */
+	const TightPart *previous; /* the one before in its stream; NULL: this one leans on nothing */
 	TightSpan head;            /* what follows control */
 	TightSpan pixels;          /* to be compressed */
 	TightSpan body;            /* compressed */

@@ -68,21 +68,33 @@ gboolean
 tight_stream_join(TightStream *stream, int level, const guint8 *before, gsize n_before, const guint8 *bytes, gsize n, GByteArray *out,
         TightSpan *span)
 {
-	/* Of a stream that may use a window of 32 KiB, without a dictionary of its own (RFC 1950, section 2.2). */
-	static const guint8 header[] = {0x78, 0x01};
 	guint at = out->len;
 
 	/* Without header, checksum and end, so that it can stand anywhere. */
 	if (!make_ready(stream, level, -MAX_WBITS) || deflateReset(&stream->z) != Z_OK)
 		return FALSE;
-	if (before == NULL)
-		g_byte_array_append(out, header, sizeof header);
-	else if (deflateSetDictionary(&stream->z, before, (uInt)n_before) != Z_OK)
+	if (n_before > 0 && deflateSetDictionary(&stream->z, before, (uInt)n_before) != Z_OK)
 		return FALSE;
 	if (!run(stream, level, bytes, n, out))
 		return FALSE;
 	*span = (TightSpan){out, at, out->len - at};
 	return TRUE;
+}
+
+gboolean
+tight_stream_begin(const guint8 *bytes, gsize n, GByteArray *out, TightSpan *span)
+{
+	/* Of a stream that may use a window of 32 KiB, without a dictionary of its own (RFC 1950, section 2.2). */
+	static const guint8 header[] = {0x78, 0x01};
+	TightStream stream = {.is_ready = FALSE};
+	guint at = out->len;
+	gboolean good;
+
+	g_byte_array_append(out, header, sizeof header);
+	good = tight_stream_join(&stream, 1, NULL, 0, bytes, n, out, span);
+	tight_stream_clear(&stream);
+	*span = (TightSpan){out, at, out->len - at};
+	return good;
 }
 
 void

@@ -25,8 +25,10 @@ typedef struct {
 
 /* The next bytes of a stream that leans on all before. */
 gboolean tight_stream_continue(TightStream *stream, int level, const guint8 *bytes, gsize n, GByteArray *out, TightSpan *span);
-/* Bytes of a stream that somebody else has begun, of which the @n_before bytes just before are known, up to TIGHT_ZLIB_WINDOW; or of a new
- * one, for a client that was told to begin anew, where @before is NULL. @stream is the caller's tool for any of them. */
+/* Bytes of a stream that was begun, of which the @n_before bytes just before are known, up to TIGHT_ZLIB_WINDOW; they lean on no others.
+ * @stream is the caller's tool for any of them. */
 gboolean tight_stream_join(TightStream *stream, int level, const guint8 *before, gsize n_before, const guint8 *bytes, gsize n,
         GByteArray *out, TightSpan *span);
+/* The first bytes of a stream for tight_stream_join. */
+gboolean tight_stream_begin(const guint8 *bytes, gsize n, GByteArray *out, TightSpan *span);
 void tight_stream_clear(TightStream *stream);

@@ -9,6 +9,7 @@
 #define ENCODING_TIGHT 7
 #define CONTROL_FILL 0x80
 #define CONTROL_STREAM 0x30 /* which one */
+#define CONTROL_STREAM_SHIFT 4
 #define STREAMS 4
 /* Compressed bytes of one rectangle are counted in 22 bits. Those of a piece are far fewer. */
 G_STATIC_ASSERT(TIGHT_PIECE_AREA * 4 < 1 << 22);
@@ -34,6 +35,7 @@ typedef struct {
 struct TightEncoder {
 	TightShare *share;
 	TightStream stream; /* what is not bulk */
+	gboolean has_begun; /* the streams of what is */
 	GByteArray *compressed;
 	Piece pieces[BATCH];
 	guint n_pieces;
@@ -175,8 +177,8 @@ merge_photos(Call *call)
 	}
 }
 
-/* Each stream begins anew with its first part, so that all is the same for whatever client, and each part leans on the one before,
- * whose pixels are known before it is compressed: so all can be compressed at the same time. */
+/* A stream's first part leans on nothing that the client got before, so that all is the same for whatever client, and each other on the
+ * one before, whose pixels are known before it is compressed: so all can be compressed at the same time. */
 static void
 link_parts(Call *call)
 {
@@ -188,8 +190,6 @@ link_parts(Call *call)
 		if (part->state != TIGHT_PART_PIXELS)
 			continue;
 		part->previous = last[part->stream];
-		if (part->previous == NULL)
-			part->control |= (guint8)(1 << part->stream);
 		last[part->stream] = part;
 	}
 }
@@ -318,9 +318,51 @@ is_bulk(const Rect *rects, guint n_rects)
 {
 	gint64 area = 0;
 
-	for (guint i = 0; i < n_rects; i++)
+	gboolean has_four = FALSE; /* for begin_streams */
+
+	for (guint i = 0; i < n_rects; i++) {
 		area += rect_area(&rects[i]);
-	return area >= BULK_AREA_MIN;
+		has_four |= rects[i].width >= 4 || rects[i].height >= 4;
+	}
+	return has_four && area >= BULK_AREA_MIN;
+}
+
+/* The streams of bulk begin once a client, each with four pixels that come again. (To have the client begin them anew with each update
+ * would be simpler, and is what the protocol has a bit for; but the zlib of noVNC loses its window when it is reset a second time.) */
+static gboolean
+begin_streams(Call *call, const Rect *rects, guint n_rects)
+{
+	TightEncoder *encoder = call->encoder;
+	const Rect *largest = &rects[0];
+	guint8 pixels[4 * 3];
+	TightSpan body;
+	Rect four;
+
+	if (encoder->has_begun)
+		return TRUE;
+	encoder->has_begun = TRUE;
+	for (guint i = 1; i < n_rects; i++)
+		largest = rect_area(&rects[i]) > rect_area(largest) ? &rects[i] : largest;
+	four = largest->width >= 4 ? (Rect){largest->x, largest->y, 4, 1} : (Rect){largest->x, largest->y, 1, 4};
+	for (int i = 0; i < 4; i++) {
+		guint32 pixel = *frame_at(call->frame, four.x + (four.width > 1 ? i : 0), four.y + (four.width > 1 ? 0 : i));
+
+		pixels[3 * i] = (guint8)(pixel >> 16);
+		pixels[3 * i + 1] = (guint8)(pixel >> 8);
+		pixels[3 * i + 2] = (guint8)pixel;
+	}
+	for (guint i = 1; i < STREAMS; i++) {
+		guint8 control = (guint8)(i << CONTROL_STREAM_SHIFT);
+
+		g_byte_array_set_size(encoder->compressed, 0);
+		if (!tight_stream_begin(pixels, sizeof pixels, encoder->compressed, &body))
+			return FALSE;
+		put_header(call->out, &four);
+		g_byte_array_append(call->out, &control, 1);
+		put_length(call->out, body.size);
+		g_byte_array_append(call->out, encoder->compressed->data, encoder->compressed->len);
+	}
+	return TRUE;
 }
 
 static gboolean
@@ -340,9 +382,12 @@ tight_encode(TightEncoder *encoder, const Frame *frame, const Rect *rects, guint
 {
 	const int key[] = {options->quality, (int)options->subsampling, options->level};
 	Call call = {.encoder = encoder, .frame = frame, .options = options, .out = out, .is_bulk = is_bulk(rects, n_rects)};
-	guint start = out->len;
+	guint begun = call.is_bulk && !encoder->has_begun ? STREAMS - 1 : 0, start;
 
 	encoder->n_pieces = 0;
+	if (call.is_bulk && !begin_streams(&call, rects, n_rects))
+		return FALSE;
+	start = out->len;
 	if (!call.is_bulk) {
 		encode_all(&call, rects, n_rects);
 	} else if (!copy_shared(&call, tight_share_find(encoder->share, rects, n_rects, key, sizeof key))) {
@@ -353,7 +398,7 @@ tight_encode(TightEncoder *encoder, const Frame *frame, const Rect *rects, guint
 	}
 	if (call.has_failed)
 		return FALSE;
-	*n += call.n;
+	*n += begun + call.n;
 	damage_add_all(lossy, &call.lossy);
 	return TRUE;
 }

@@ -3,8 +3,8 @@
  *
  * Areas of one colour are sent as such, what has few colours with a palette, and what looks photographic as JPEG if that is allowed;
  * the rest is zlib's. Small updates go through stream 0, which leans on all small updates before. In large ones the streams 1, 2 and 3
- * (two colours, palette, full colour) begin anew, so that what is made for one client will do for another (tight-share.h); and the
- * pieces of a stream are compressed at the same time, each with the pixels before it for a dictionary.
+ * (two colours, palette, full colour) lean on nothing before, so that what is made for one client will do for another (tight-share.h); and
+ * the pieces of a stream are compressed at the same time, each with the pixels before it for a dictionary.
  *
  * All calls, for all encoders of the process, come from one thread.
  * SPDX-License-Identifier: GPL-2.0-or-later */

@@ -230,8 +230,9 @@ add_ports(GString *xml, const DomainSpec *spec)
 	add(xml, "<target type='virtio' name='com.redhat.spice.0'/></channel>"
 		 "<channel type='unix'><source mode='bind' path='%s'/><target type='virtio' name='" DOMAIN_AGENT_PORT "'/></channel>",
 		spec->agent);
-	add(xml, "<controller type='usb' index='0' model='qemu-xhci'/>");
-	if (spec->usb)
+	/* Of its own accord it has four ports, of which Windows' tablet takes one. */
+	add(xml, spec->usb > 0 ? "<controller type='usb' index='0' model='qemu-xhci' ports='8'/>" : "<controller type='usb' index='0' model='qemu-xhci'/>");
+	for (guint i = 0; i < spec->usb; i++)
 		add(xml, "<redirdev bus='usb' type='dbus'><source channel='org.qemu.usbredir'/></redirdev>");
 	/* A pty drops what nobody reads (virsh console does); a log file would be the guest's to fill. */
 	add(xml, "<serial type='pty'><target port='0'/></serial>"

@@ -27,7 +27,7 @@ typedef struct {
 	const char *kernel, *initrd, *cmdline; /* kernel NULL: boot the disk */
 	const NetworkCard *network; /* NULL: none */
 	const char *agent; /* the unix socket of its control port, for QEMU to listen on */
-	gboolean usb;	     /* QEMU can redirect USB */
+	guint usb;	     /* places for USB devices of a client */
 	guint64 disk_bytes;  /* virtual size of @disk; 0: the golden disk's */
 	const char *extra_disk; /* a second one, or NULL, and how large */
 	guint64 extra_bytes;
@@ -57,7 +57,7 @@ char *domain_tpm_xml(const char *instance, const char *id, const char *uuid);
 char *domain_home_xml(const char *path);
 
 /* What a template's key stands for beside its image: raise it when a change here makes other hardware of the same settings. */
-#define DOMAIN_TEMPLATE_FORMAT 1
+#define DOMAIN_TEMPLATE_FORMAT 2
 
 /* A qcow2 volume called @name with the rights @mode (octal): an overlay on @backing, or, where that is NULL, empty. @bytes: its virtual
  * size; 0: its backing's. Free with g_free. */

@@ -66,7 +66,7 @@ static void
 set_hardware(Task *task, const HostFacts *facts, const PoolFile *file)
 {
 	task->kvm = hardware_uses_kvm(file, facts);
-	task->usb = facts->usb_redirection;
+	task->usb = facts->usb_redirection ? pool_file_usb_slots(file) : 0;
 	task->cpus = (guint)file->cpus;
 	task->memory = (guint64)file->memory;
 	task->disk_bytes = file->disk;

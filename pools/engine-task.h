@@ -11,7 +11,8 @@ typedef struct {
 	Image *image;
 	char *pool, *config, *emulator, *machine, *disk, *agent;
 	NetworkCard *network; /* NULL: none */
-	gboolean kvm, usb;
+	gboolean kvm;
+	guint usb; /* places for USB devices of a client */
 	const char *emulation; /* static */
 	guint cpus;
 	guint64 memory;

@@ -105,6 +105,10 @@ check_host(GPtrArray *faults, const PoolFile *file, const HostFacts *facts)
 			"libvirt finds no emulator of a TPM 2.0 on this host: install swtpm (Debian: swtpm "
 			"and swtpm-tools; Fedora: swtpm and "
 			"swtpm-tools), then carrel pool apply");
+	if (pool_file_usb_slots(file) > 0 && !facts->usb_redirection)
+		add(faults, "Policy/Usb",
+			"this host's QEMU has no usb-redir device (its module hw-usb-redirect; Debian: qemu-system-common; Fedora: "
+			"qemu-device-usb-redirect): install it, then carrel pool apply");
 	if (file->cpu_shares > 0 && facts->why_no_cpu_shares)
 		add(faults, "Desktop/CPUShares", "%s", facts->why_no_cpu_shares);
 	if (file->io_weight > 0 && facts->why_no_io_weight)
@@ -153,8 +157,8 @@ hardware_frozen_text(const PoolFile *file, const Image *image, const HostFacts *
 	gboolean windows = hardware_is_windows(file, image);
 
 	return g_strdup_printf("%d %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT
-			       " %d %d %d %s %d %" G_GINT64_FORMAT " %d %s %s %u",
+			       " %d %d %d %s %d %" G_GINT64_FORMAT " %u %s %s %u",
 		DOMAIN_TEMPLATE_FORMAT, file->cpus, file->memory, file->disk, file->extra_disk, file->firmware, file->sound,
 		windows, windows && facts->drivers ? facts->drivers : "", hardware_uses_kvm(file, facts), file->monitors,
-		facts->usb_redirection, facts->emulator, facts->machine, facts->qemu_version);
+		facts->usb_redirection ? pool_file_usb_slots(file) : 0, facts->emulator, facts->machine, facts->qemu_version);
 }

@@ -4,6 +4,7 @@
 
 #include "broker/common/error.h"
 #include "broker/common/settings.h"
+#include "broker/common/usb-rules.h"
 #include "pools/calendar.h"
 #include "pools/images.h"
 #include "pools/pool-file-private.h"
@@ -33,6 +34,8 @@ static const char *const os_words[] = {"auto", "linux", "windows", NULL};
 static const char *const firmware_words[] = {"bios", "uefi", "uefi-secure", NULL};
 static const char *const clipboard_words[] = {"both", "to-desktop", "from-desktop", "off", NULL};
 static const char *const usb_words[] = {"off", "on", NULL};
+/* What carries no files. A key that is a disk is a way out for data; what else may be one in disguise has to be asked for. */
+#define USB_DEVICES "allow audio, allow video, allow hid, allow printer, allow smartcard"
 static const char *const transfer_words[] = {"off", "both", "to-desktop", "from-desktop", NULL};
 const char *const pool_mode_words[] = {"nat", "bridge", "vlan", "isolated", "none", NULL};
 
@@ -167,6 +170,14 @@ check_people(const void *field, char **why)
 	return TRUE;
 }
 
+static gboolean
+check_usb_devices(const void *field, char **why)
+{
+	g_autoptr(UsbRules) rules = usb_rules_new(*(const char *const *const *)field, why);
+
+	return rules != NULL;
+}
+
 static const Setting table[] = {
 	{"Pool", "Title", SETTING_STRING, AT(title)},
 	{"Pool", "Image", SETTING_STRING, AT(image), .required = TRUE, .check = check_image},
@@ -195,14 +206,15 @@ static const Setting table[] = {
 	{"Desktop", "Firmware", SETTING_ENUM, AT(firmware), "bios", .words = firmware_words},
 	{"Desktop", "TPM", SETTING_BOOL, AT(tpm), "no"},
 	{"Desktop", "Monitors", SETTING_INT, AT(monitors), "1", 1, 4},
+	{"Desktop", "UsbSlots", SETTING_INT, AT(usb_slots), "2", 1, 4},
 	{"Access", "Users", SETTING_LIST, AT(users), .check = check_people},
 	{"Access", "Groups", SETTING_LIST, AT(groups), .check = check_people},
 	{"Access", "Admins", SETTING_LIST, AT(admins), .check = check_people},
 	{"Policy", "Clipboard", SETTING_ENUM, AT(clipboard), "both", .words = clipboard_words, .named = TRUE},
 	{"Policy", "FileTransfer", SETTING_ENUM, AT(file_transfer), "off", .words = transfer_words,
 		.unsupported = "files are not carried between client and desktop"},
-	{"Policy", "Usb", SETTING_ENUM, AT(usb), "off", .words = usb_words,
-		.unsupported = "USB devices are not carried to a desktop"},
+	{"Policy", "Usb", SETTING_ENUM, AT(usb), "off", .words = usb_words, .named = TRUE},
+	{"Policy", "UsbDevices", SETTING_LIST, AT(usb_devices), USB_DEVICES, .check = check_usb_devices},
 	{"Policy", "IdleDisconnect", SETTING_DURATION, AT(idle_disconnect), "0", 0, 30 * 86400, .named = TRUE, .check = check_idle},
 	{"Policy", "SessionLimit", SETTING_DURATION, AT(session_limit), "0", 0, 30 * 86400, .named = TRUE},
 	{"Policy", "Extend", SETTING_DURATION, AT(extend), "0", 0, 30 * 86400, .named = TRUE},
@@ -390,7 +402,7 @@ pool_file_entitles(const PoolFile *file, const char *user, const char *const *gr
 static PoolPolicy
 policy_of(const PoolFile *file)
 {
-	return (PoolPolicy){file->clipboard, file->idle_disconnect, file->session_limit, file->extend};
+	return (PoolPolicy){file->clipboard, file->idle_disconnect, file->session_limit, file->extend, file->usb};
 }
 
 PoolPolicy
@@ -408,6 +420,16 @@ pool_file_policy(const PoolFile *file, const char *user, const char *const *grou
 			by_group = exception->target;
 	}
 	return policy_of(by_group ? by_group : file);
+}
+
+guint
+pool_file_usb_slots(const PoolFile *file)
+{
+	gboolean wanted = file->usb;
+
+	for (guint i = 0; file->exceptions && i < file->exceptions->len; i++)
+		wanted |= ((const PoolFile *)((const SettingsSection *)file->exceptions->pdata[i])->target)->usb;
+	return wanted ? (guint)file->usb_slots : 0;
 }
 
 gboolean
@@ -507,9 +529,11 @@ pool_file_hardware(const PoolFile *file)
 	g_autofree char *network = g_strdup_printf("%s %s %" G_GINT64_FORMAT " %d %" G_GINT64_FORMAT " %" G_GINT64_FORMAT "%s", pool_mode_words[file->mode],
 		file->bridge ? file->bridge : "", file->vlan, file->dhcp, file->rate_up, file->rate_down, file->ipv6 ? " ipv6" : "");
 
+	g_autofree char *usb = pool_file_usb_slots(file) > 0 ? g_strdup_printf(" usb %u", pool_file_usb_slots(file)) : g_strdup("");
+
 	return g_strdup_printf("%s %s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s %s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT
-			       " %s %s %d %d %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s%s",
+			       " %s %s %d %d %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s%s%s",
 		file->image, file->kind == POOL_PERSISTENT ? "persistent" : "", file->cpus, file->memory, accel_words[file->accel], network,
 		file->disk, file->extra_disk, os_words[file->os], firmware_words[file->firmware], file->tpm, file->sound, file->monitors,
-		file->cpu_shares, file->io_weight, file->xml ? file->xml : "", file->home > 0 ? " home" : "");
+		file->cpu_shares, file->io_weight, file->xml ? file->xml : "", file->home > 0 ? " home" : "", usb);
 }

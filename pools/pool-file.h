@@ -18,6 +18,7 @@ typedef struct {
 	int clipboard; /* PoolClipboard */
 	gint64 idle_disconnect, session_limit; /* seconds, 0: none */
 	gint64 extend; /* seconds that a session may be made longer in all */
+	gboolean usb;  /* devices that usb_devices of the file allow */
 } PoolPolicy;
 
 typedef struct {
@@ -44,13 +45,16 @@ typedef struct {
 	int firmware;	     /* PoolFirmware */
 	gboolean tpm, sound;
 	gint64 monitors;
+	gint64 usb_slots; /* USB devices at a time, where anybody may bring some */
 	gint64 cpu_shares, io_weight; /* 0: the host's own */
 	char *xml;	     /* devices of libvirt's XML; NULL: none */
 	/* [Access] "@group" items are allowed in all three */
 	char **users, **groups, **admins;
 	/* [Policy] */
 	int clipboard; /* PoolClipboard */
-	int file_transfer, usb;
+	int file_transfer;
+	gboolean usb;
+	char **usb_devices; /* broker/common/usb-rules.h */
 	gint64 idle_disconnect, session_limit; /* seconds, 0: none */
 	gint64 extend; /* seconds that a session may be made longer in all */
 	GPtrArray *exceptions; /* [Policy USER] and [Policy @GROUP], in file order: pool_file_policy() */
@@ -83,6 +87,8 @@ gboolean pool_file_entitles(const PoolFile *file, const char *user, const char *
 /* The policy of @user, who is in @groups (NULL-terminated names, or NULL): the first exception that names the user, else the first
  * that names one of the groups, else the pool's. */
 PoolPolicy pool_file_policy(const PoolFile *file, const char *user, const char *const *groups);
+/* How many USB devices a desktop has room for at a time: 0 where nobody may bring one. */
+guint pool_file_usb_slots(const PoolFile *file);
 /* Does it depend on a person's groups? */
 gboolean pool_file_policy_asks_groups(const PoolFile *file);
 

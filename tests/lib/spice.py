@@ -1,10 +1,11 @@
-"""As much of a SPICE client as it takes to be let in or not: a .vv file's ticket, the tunnel to it, TLS, and the link message
-with the secret (SPICE protocol, "Link stage"). libspice-server is at the other end."""
+"""A SPICE client of the protocol alone: a .vv file's ticket, the tunnel to it, TLS, the link message with the secret (SPICE protocol,
+"Link stage"), and channels of which bytes are read and written. libspice-server is at the other end."""
 # SPDX-License-Identifier: GPL-2.0-or-later
 import hashlib
 import os
 import socket
 import struct
+import threading
 
 from instance import equal
 from tls import TlsSocket
@@ -15,6 +16,10 @@ MAIN_CHANNEL = 1
 AUTH_SPICE = 1
 # Common capabilities: the authentication is chosen by name, and may be SPICE's.
 CAPABILITIES = 0b11
+MINI_HEADER = 0b1000
+USBREDIR_CHANNEL = 9
+SET_ACK, PING, MAIN_INIT, CHANNELS_LIST, VMC_DATA, VMC_COMPRESSED = 3, 4, 103, 104, 101, 102
+ACK_SYNC, ACK, PONG, ATTACH_CHANNELS = 1, 2, 3, 104
 
 
 class Refused(Exception):
@@ -33,6 +38,9 @@ class Ticket:
         equal(status, 200, "console.vv")
         lines = dict(line.split("=", 1) for line in content.decode().splitlines() if "=" in line)
         self.portal, self.name, self.secret = portal, lines["host"], lines["password"]
+
+    def stream(self):
+        return TlsSocket(tunnel(self), self.portal.tls, self.portal.host)
 
 
 def tunnel(ticket, source="127.0.0.1"):
@@ -84,14 +92,19 @@ def _encrypt(key, secret):
 def link(raw, portal, secret):
     """TLS in the tunnel, and the link message of a main channel with @secret. (what libspice-server says, the stream)"""
     stream = TlsSocket(raw, portal.tls, portal.host)
-    message = struct.pack("<IBBIII", 0, MAIN_CHANNEL, 0, 1, 0, 18) + struct.pack("<I", CAPABILITIES)
+    return link_channel(stream, secret), stream
+
+
+def link_channel(stream, secret, kind=MAIN_CHANNEL, number=0, session=0, capabilities=CAPABILITIES):
+    """What libspice-server says to the link message of a channel."""
+    message = struct.pack("<IBBIII", session, kind, number, 1, 0, 18) + struct.pack("<I", capabilities)
     stream.sendall(struct.pack("<4sIII", b"REDQ", 2, 2, len(message)) + message)
     magic, _, _, size = struct.unpack("<4sIII", receive(stream, 16))
     equal(magic, b"REDQ", "magic")
     reply = receive(stream, size)
     equal(struct.unpack_from("<I", reply)[0], OK, "link reply")
     stream.sendall(struct.pack("<I", AUTH_SPICE) + _encrypt(reply[4:166], secret.encode() + b"\0"))
-    return struct.unpack("<I", receive(stream, 4))[0], stream
+    return struct.unpack("<I", receive(stream, 4))[0]
 
 
 def enter(ticket, secret=None, source="127.0.0.1"):
@@ -99,3 +112,69 @@ def enter(ticket, secret=None, source="127.0.0.1"):
     result, stream = link(tunnel(ticket, source), ticket.portal, ticket.secret if secret is None else secret)
     stream.close()
     return result
+
+
+class Channel:
+    """A channel whose messages are read by a thread of its own, which answers what keeps a connection going."""
+
+    def __init__(self, ticket, kind, number=0, session=0):
+        self.stream = ticket.stream()
+        result = link_channel(self.stream, ticket.secret, kind, number, session, CAPABILITIES | MINI_HEADER)
+        equal(result, OK, f"the link of channel {kind}:{number}")
+        self.window, self.heard, self.lock = 0, 0, threading.Lock()
+        self.closed = False
+
+    def start(self):
+        threading.Thread(target=self._read, daemon=True).start()
+        return self
+
+    def send(self, kind, data=b"", told=None):
+        """@told: the length that its header tells, where it is not its own."""
+        with self.lock:
+            self.stream.sendall(struct.pack("<HI", kind, len(data) if told is None else told) + data)
+
+    def on_message(self, kind, data):
+        pass
+
+    def close(self):
+        self.closed = True
+        self.stream.shutdown(socket.SHUT_RDWR)
+
+    def _read(self):
+        self.stream.settimeout(None)
+        try:
+            while True:
+                kind, size = struct.unpack("<HI", receive(self.stream, 6))
+                self._take(kind, receive(self.stream, size) if size else b"")
+        except (OSError, EOFError, ValueError):
+            self.closed = True
+
+    def _take(self, kind, data):
+        if kind == SET_ACK:
+            generation, self.window = struct.unpack("<II", data)
+            self.heard = 0
+            self.send(ACK_SYNC, struct.pack("<I", generation))
+        elif kind == PING:
+            self.send(PONG, data[:12])
+        else:
+            self.on_message(kind, data)
+        self.heard += 1
+        if self.window and self.heard % self.window == 0:
+            self.send(ACK)
+
+
+class Session(Channel):
+    """The main channel: .session is what the others name, .channels are those that the server offers, as (kind, number)."""
+
+    def __init__(self, ticket):
+        super().__init__(ticket, MAIN_CHANNEL)
+        self.session, self.channels = None, None
+        self.start()
+
+    def on_message(self, kind, data):
+        if kind == MAIN_INIT:
+            self.session = struct.unpack_from("<I", data)[0]
+            self.send(ATTACH_CHANNELS)
+        elif kind == CHANNELS_LIST:
+            count = struct.unpack_from("<I", data)[0]
+            self.channels = [struct.unpack_from("<BB", data, 4 + 2 * i) for i in range(count)]

@@ -232,6 +232,26 @@ START_TEST(a_screen_is_granted_to_its_person_with_the_pools_policy)
 }
 END_TEST
 
+START_TEST(usb_devices_are_granted_where_the_pool_lets_them_in)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo2");
+	g_autofree char *office = fixture_open(&fixture, session, "office");
+	PoolFile *file = fake_engine_file(fixture.broker->engine, "office");
+	g_autofree const char **rules = NULL;
+
+	file->usb_devices = (char *[]){(char *)"deny storage", (char *)"allow all", NULL};
+	ck_assert(open_screen(session, office));
+	ck_assert(!g_variant_lookup(fake_display_last_admission(fixture.display), "usb", "^a&s", &rules));
+	file->usb = TRUE;
+	ck_assert(open_screen(session, office));
+	ck_assert(g_variant_lookup(fake_display_last_admission(fixture.display), "usb", "^a&s", &rules));
+	ck_assert_str_eq(rules[0], "deny storage");
+	ck_assert_str_eq(rules[1], "allow all");
+	ck_assert_ptr_null(rules[2]);
+	file->usb_devices = NULL;
+}
+END_TEST
+
 START_TEST(a_screen_is_granted_to_nobody_else)
 {
 	g_autofree char *one = fixture_sign_in(&fixture, "demo1"), *two = fixture_sign_in(&fixture, "demo2");
@@ -584,6 +604,7 @@ main(void)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, a_screen_is_granted_to_its_person_with_the_pools_policy);
+	tcase_add_test(tcase, usb_devices_are_granted_where_the_pool_lets_them_in);
 	tcase_add_test(tcase, a_screen_is_granted_to_nobody_else);
 	tcase_add_test(tcase, the_screen_of_a_lost_desktop_is_not_there_to_be_tried_again);
 	tcase_add_test(tcase, a_ticket_admits_its_channels_as_one_client_with_the_secret);

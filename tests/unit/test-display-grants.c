@@ -98,6 +98,25 @@ START_TEST(who_may_only_view_has_no_clipboard_either)
 }
 END_TEST
 
+static const struct {
+	const char *params;
+	gboolean may;
+} usb[] = {{"{'protocol': <'spice'>, 'client': <'c'>, 'secret': <'s'>}", FALSE},
+	{"{'protocol': <'spice'>, 'client': <'c'>, 'secret': <'s'>, 'usb': <['allow hid']>}", TRUE},
+	{"{'protocol': <'spice'>, 'client': <'c'>, 'secret': <'s'>, 'usb': <['allow hid']>, 'view-only': <true>}", FALSE},
+	{"{'protocol': <'spice'>, 'client': <'c'>, 'secret': <'s'>, 'usb': <['allow hid', 'allow nonsense']>}", FALSE},
+	{"{'protocol': <'spice'>, 'client': <'c'>, 'secret': <'s'>, 'usb': <'allow hid'>}", FALSE}};
+
+START_TEST(who_may_bring_usb_devices_controls_and_has_rules)
+{
+	g_autoptr(GVariant) variant = g_variant_ref_sink(params(usb[_i].params));
+	g_autoptr(Client) client = client_new(variant, NULL);
+
+	ck_assert_int_eq(client->usb != NULL, usb[_i].may);
+	ck_assert_int_eq(usb_rules_allow(client->usb, 3, 1, 1), usb[_i].may);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -109,6 +128,7 @@ main(void)
 	tcase_add_test(tcase, no_more_grants_are_out_than_may_be);
 	tcase_add_loop_test(tcase, params_that_make_no_client_are_refused, 0, G_N_ELEMENTS(no_clients));
 	tcase_add_test(tcase, who_may_only_view_has_no_clipboard_either);
+	tcase_add_loop_test(tcase, who_may_bring_usb_devices_controls_and_has_rules, 0, G_N_ELEMENTS(usb));
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

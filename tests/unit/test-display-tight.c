@@ -247,6 +247,7 @@ END_TEST
 START_TEST(one_colour_is_a_fill_wherever_it_is)
 {
 	fill(whole(), 0x123456);
+	send_rect(&exact, whole()); /* which begins the streams */
 	send_rect(&exact, whole());
 	ck_assert_uint_eq(f.n, 1);
 	ck_assert_uint_eq(f.out->len, 16);
@@ -262,6 +263,7 @@ START_TEST(no_rectangle_is_wider_than_allowed)
 {
 	set_size(8192, 40);
 	fill(whole(), 0xabcdef);
+	send_rect(&exact, whole());
 	send_rect(&exact, whole());
 	ck_assert_uint_eq(f.n, 4);
 	ck_assert(same());
@@ -368,6 +370,8 @@ START_TEST(the_number_of_threads_changes_nothing)
 
 			fork_join_set_threads(threads);
 			f.encoder = tight_encoder_new(NULL);
+			tight_decoder_free(f.decoder);
+			f.decoder = tight_decoder_new();
 			send_rect(round % 2 ? &photo : &exact, whole());
 			tight_encoder_free(f.encoder);
 			f.encoder = encoder;
@@ -400,7 +404,11 @@ START_TEST(a_second_viewer_gets_the_same_until_the_frame_changes)
 	Damage lossy, other_lossy;
 	guint n, other_n;
 
+	/* Which begins the streams. */
+	encode_shared(f.encoder, out, &n, &lossy);
+	encode_shared(second, other, &other_n, &other_lossy);
 	draw_photo(whole(), 0);
+	tight_share_forget(f.share, NULL);
 	encode_shared(f.encoder, out, &n, &lossy);
 	/* Nobody has said that the frame changed: what was made is given again. */
 	fill(whole(), 0);

@@ -156,6 +156,26 @@ START_TEST(exceptions_go_by_user_before_group_and_in_file_order)
 }
 END_TEST
 
+START_TEST(desktops_have_room_for_usb_where_anybody_may_bring_some)
+{
+	g_autofree char *data = data_folder();
+	g_autofree char *path = g_build_filename(data, "pass-usb.pool", NULL), *without = g_build_filename(data, "pass-smallest.pool", NULL);
+	g_autoptr(GPtrArray) faults = NULL;
+	g_autoptr(PoolFile) file = pool_file_read(path, &faults), plain = pool_file_read(without, &faults);
+	const char *const staff[] = {"staff", NULL};
+	g_autofree char *hardware = pool_file_hardware(file), *less = NULL;
+
+	ck_assert_uint_eq(pool_file_usb_slots(plain), 0);
+	ck_assert_uint_eq(pool_file_usb_slots(file), 3);
+	ck_assert(!pool_file_policy(file, "bert", NULL).usb);
+	ck_assert(pool_file_policy(file, "bert", staff).usb);
+	ck_assert_uint_eq(g_strv_length(file->usb_devices), 3);
+	file->usb_slots = 1;
+	less = pool_file_hardware(file);
+	ck_assert_str_ne(hardware, less);
+}
+END_TEST
+
 START_TEST(a_pools_name_is_short_lower_case_and_no_path)
 {
 	ck_assert(pool_name_is_valid("office"));
@@ -329,6 +349,7 @@ main(void)
 	tcase_add_test(tcase, every_example_is_good_or_has_the_faults_beside_it);
 	tcase_add_test(tcase, fallbacks_are_those_of_the_manual);
 	tcase_add_test(tcase, users_and_groups_entitle_and_nobody_else);
+	tcase_add_test(tcase, desktops_have_room_for_usb_where_anybody_may_bring_some);
 	tcase_add_test(tcase, exceptions_go_by_user_before_group_and_in_file_order);
 	tcase_add_test(tcase, a_pools_name_is_short_lower_case_and_no_path);
 	tcase_add_test(tcase, the_newest_whole_version_of_an_image_is_chosen);

@@ -79,6 +79,21 @@ START_TEST(a_host_without_firmware_and_tpm_says_what_to_install)
 }
 END_TEST
 
+START_TEST(usb_without_qemus_device_for_it_is_a_fault)
+{
+	g_autoptr(HostFacts) facts = host(BARE);
+	PoolFile file = modest();
+
+	file.usb = TRUE;
+	file.usb_slots = 2;
+	assert_faults(&file, NULL, facts, NULL, NULL);
+	facts->usb_redirection = FALSE;
+	assert_faults(&file, NULL, facts, "Policy/Usb", "usb-redir");
+	file.usb = FALSE;
+	assert_faults(&file, NULL, facts, NULL, NULL);
+}
+END_TEST
+
 START_TEST(a_firmware_that_cannot_be_secure_is_told_from_none)
 {
 	g_autofree char *xml = answer(WHOLE);
@@ -407,6 +422,7 @@ main(void)
 	TCase *tcase = tcase_create("hardware");
 
 	tcase_add_test(tcase, a_host_without_firmware_and_tpm_says_what_to_install);
+	tcase_add_test(tcase, usb_without_qemus_device_for_it_is_a_fault);
 	tcase_add_test(tcase, a_firmware_that_cannot_be_secure_is_told_from_none);
 	tcase_add_test(tcase, too_many_cpus_missing_kvm_and_missing_groups_are_faults_of_their_keys);
 	tcase_add_test(tcase, each_pool_is_held_against_what_it_will_use);

@@ -38,7 +38,7 @@ spec(void)
 		.cmdline = "root=/dev/vda rw",
 		.network = &card,
 		.agent = "/r/office-1a2b3c4d",
-		.usb = TRUE,
+		.usb = 2,
 		.sound = TRUE,
 		.monitors = 1,
 	};
@@ -72,6 +72,10 @@ START_TEST(a_desktop_has_the_hardware_that_guests_count_on)
 	assert_value(xml, "domain/devices/video/model@type", "virtio");
 	assert_value(xml, "domain/devices/channel/source@channel", "com.redhat.spice.0");
 	assert_value(xml, "domain/devices/redirdev@type", "dbus");
+	assert_value(xml, "domain/devices/controller@ports", "8"); /* the tablet's, too */
+	g_autoptr(GPtrArray) places = xml_select(xml, "domain/devices/redirdev/source@channel");
+	ck_assert_uint_eq(places->len, 2);
+	ck_assert_str_eq(places->pdata[1], "org.qemu.usbredir");
 	assert_value(xml, "domain/devices/interface/source@network", "carrel-00112233");
 	assert_value(xml, "domain/devices/interface/port@isolated", "yes");
 	g_autoptr(GPtrArray) ports = xml_select(xml, "domain/devices/channel/target@name");
@@ -88,7 +92,7 @@ START_TEST(without_kernel_and_network_there_is_neither)
 	s.kernel = s.initrd = s.cmdline = NULL;
 	s.network = NULL;
 	s.kvm = TRUE;
-	s.usb = FALSE;
+	s.usb = 0;
 	g_autofree char *xml = domain_xml(&s);
 
 	assert_value(xml, "domain@type", "kvm");
