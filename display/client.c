@@ -45,7 +45,10 @@ client_new(GVariant *params, GError **error)
 	client->name = take_text(params, "client");
 	client->user = take_text(params, "user");
 	client->address = take_text(params, "address");
-	client->view_only = take_bool(params, "view-only", FALSE);
+	client->holder = take_text(params, "holder");
+	client->watermark = take_text(params, "watermark");
+	client->watcher = take_text(params, "watcher");
+	client->view_only = *client->watcher != '\0' || take_bool(params, "view-only", FALSE);
 	client->clipboard_to_desktop = !client->view_only && take_bool(params, "clipboard-to-desktop", TRUE);
 	client->clipboard_from_desktop = !client->view_only && take_bool(params, "clipboard-from-desktop", TRUE);
 	client->protocol = strcmp(protocol, words[CLIENT_SPICE]) == 0 ? CLIENT_SPICE : CLIENT_VNC;
@@ -55,6 +58,11 @@ client_new(GVariant *params, GError **error)
 	}
 	if (client->name[0] == '\0') {
 		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "“client” must name the client");
+		return NULL;
+	}
+	if (client->protocol == CLIENT_SPICE && *client->watcher != '\0') {
+		/* It serves one client, so that the person would be thrown out. */
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "who watches comes by VNC");
 		return NULL;
 	}
 	if (client->protocol == CLIENT_SPICE && (secret[0] == '\0' || strlen(secret) > SECRET_MAX)) {
@@ -67,6 +75,22 @@ client_new(GVariant *params, GError **error)
 	return g_steal_pointer(&client);
 }
 
+Client *
+client_copy_without_secret(const Client *client)
+{
+	Client *copy = g_new0(Client, 1);
+
+	*copy = *client;
+	copy->name = g_strdup(client->name);
+	copy->user = g_strdup(client->user);
+	copy->address = g_strdup(client->address);
+	copy->holder = g_strdup(client->holder);
+	copy->watermark = g_strdup(client->watermark);
+	copy->watcher = g_strdup(client->watcher);
+	copy->secret = NULL;
+	return copy;
+}
+
 void
 client_free(Client *client)
 {
@@ -75,6 +99,9 @@ client_free(Client *client)
 	g_free(client->name);
 	g_free(client->user);
 	g_free(client->address);
+	g_free(client->holder);
+	g_free(client->watermark);
+	g_free(client->watcher);
 	secret_free(client->secret);
 	g_free(client);
 }

@@ -20,6 +20,11 @@
 /* It takes milliseconds. */
 #define ADD_TIMEOUT_MS	   5000
 #define STOP_TIMEOUT_MS	   2000
+/* The question itself waits for 30 s. */
+#define ASK_TIMEOUT_MS	   35000
+#define THUMBNAIL_TIMEOUT_MS 5000
+/* No picture of 640 pixels' width is larger: frames are at most 8192 pixels high, and at least one wide. */
+#define JPEG_MAX	   (8 * 1024 * 1024)
 #define EXPECTED_MAX	   64
 
 typedef struct {
@@ -395,6 +400,70 @@ desk_add_client(Desk *desk, int fd, GVariant *params)
 		fds, NULL, on_client_added, handover);
 	if (*text_of(params, "secret") != '\0')
 		peer_cover(g_dbus_proxy_get_connection(G_DBUS_PROXY(desk->proxy)), 0);
+}
+
+static void
+take_answer(GObject *source, GAsyncResult *result, gpointer data)
+{
+	g_autoptr(GTask) task = data;
+	g_autofree char *answer = NULL;
+	GError *error = NULL;
+
+	if (carrel_screen1_call_ask_watch_finish(CARREL_SCREEN1(source), &answer, result, &error)) {
+		g_task_return_pointer(task, g_steal_pointer(&answer), g_free);
+		return;
+	}
+	g_dbus_error_strip_remote_error(error);
+	g_task_return_error(task, error);
+}
+
+void
+desk_ask_watch(Desk *desk, const char *who, GAsyncReadyCallback callback, void *data)
+{
+	carrel_screen1_call_ask_watch(
+	        desk->proxy, who, G_DBUS_CALL_FLAGS_NONE, ASK_TIMEOUT_MS, NULL, take_answer, g_task_new(NULL, NULL, callback, data));
+}
+
+char *
+desk_ask_watch_finish(GAsyncResult *result, GError **error)
+{
+	return g_task_propagate_pointer(G_TASK(result), error);
+}
+
+void
+desk_answer_watch(Desk *desk, gboolean yes)
+{
+	carrel_screen1_call_answer_watch(desk->proxy, yes, G_DBUS_CALL_FLAGS_NONE, ADD_TIMEOUT_MS, NULL, NULL, NULL);
+}
+
+static void
+take_thumbnail(GObject *source, GAsyncResult *result, gpointer data)
+{
+	g_autoptr(GTask) task = data;
+	g_autoptr(GVariant) jpeg = NULL;
+	GError *error = NULL;
+
+	if (!carrel_screen1_call_thumbnail_finish(CARREL_SCREEN1(source), &jpeg, result, &error)) {
+		g_dbus_error_strip_remote_error(error);
+		g_task_return_error(task, error);
+	} else if (g_variant_get_size(jpeg) > JPEG_MAX) {
+		g_task_return_new_error(task, CARREL_ERROR, CARREL_ERROR_PROTOCOL, "the screen's picture is too large");
+	} else {
+		g_task_return_pointer(task, g_steal_pointer(&jpeg), (GDestroyNotify)g_variant_unref);
+	}
+}
+
+void
+desk_thumbnail(Desk *desk, guint width, GAsyncReadyCallback callback, void *data)
+{
+	carrel_screen1_call_thumbnail(desk->proxy, width, G_DBUS_CALL_FLAGS_NONE, THUMBNAIL_TIMEOUT_MS, NULL, take_thumbnail,
+	        g_task_new(NULL, NULL, callback, data));
+}
+
+GVariant *
+desk_thumbnail_finish(GAsyncResult *result, GError **error)
+{
+	return g_task_propagate_pointer(G_TASK(result), error);
 }
 
 static gboolean

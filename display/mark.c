@@ -8,16 +8,29 @@
 
 /* Letters of 20 pixels on a frame of 540 rows, 40 on one of 1080. */
 #define ROWS_A_SCALE 540
-#define SCALE_MAX    12
+#define SCALE_MAX 12
 
-#define PLATE_DARK  0x202020u
+/* Bytes of a name from outside. */
+#define NAME_BYTES_MAX 64
+
+#define PLATE_DARK 0x202020u
 #define PLATE_LIGHT 0xf4f4f4u
-#define PLATE_SEAM  0xffb000u
+#define PLATE_SEAM 0xffb000u
 
 int
 mark_scale(int frame_height)
 {
 	return CLAMP((frame_height + ROWS_A_SCALE / 2) / ROWS_A_SCALE, 1, SCALE_MAX);
+}
+
+void
+mark_append_printable(GString *text, const char *name)
+{
+	g_autofree char *cut = g_strndup(name, NAME_BYTES_MAX);
+	g_autofree char *valid = g_utf8_make_valid(cut, -1);
+
+	for (const char *p = valid; *p != '\0'; p = g_utf8_next_char(p))
+		g_string_append_unichar(text, g_unichar_isprint(g_utf8_get_char(p)) ? g_utf8_get_char(p) : '?');
 }
 
 static gunichar *

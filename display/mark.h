@@ -8,6 +8,9 @@
 /* Of a text that is drawn; what is longer is cut. */
 #define MARK_CHARS_MAX 240
 
+/* Appends a name from outside: control characters become question marks, what is no UTF-8 the sign for that, and it is cut. */
+void mark_append_printable(GString *text, const char *name);
+
 typedef enum {
 	MASK_NONE,
 	MASK_EDGE, /* a seam around the letters: dark, so that light letters are seen on a light ground, too */

@@ -15,7 +15,7 @@ struct Overlay {
 	char *watermark_text, *plate_text;
 	gboolean plate_large;
 	Watermark *watermark; /* of watermark_text, for this size */
-	Frame *plate;	      /* of plate_text, for this size */
+	Frame *plate;         /* of plate_text, for this size */
 	Rect plate_rect;
 	guint64 composed;
 };
@@ -34,7 +34,7 @@ compose(Overlay *overlay, const Rect *rect)
 	}
 	for (int y = plate.y; y < plate.y + plate.height; y++)
 		memcpy(frame_at(overlay->frame, plate.x, y),
-			frame_at(overlay->plate, plate.x - overlay->plate_rect.x, y - overlay->plate_rect.y), (gsize)plate.width * 4);
+		        frame_at(overlay->plate, plate.x - overlay->plate_rect.x, y - overlay->plate_rect.y), (gsize)plate.width * 4);
 	overlay->composed += (guint64)rect_area(rect);
 }
 

@@ -70,6 +70,12 @@ leave(VncClient *vnc, const char *why)
 	vnc->host->on_gone(vnc, why, vnc->host->data);
 }
 
+void
+vnc_client_end(VncClient *vnc, const char *why)
+{
+	leave(vnc, why);
+}
+
 static void
 put(VncClient *vnc, const void *bytes, gsize size)
 {

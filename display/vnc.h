@@ -23,6 +23,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vnc, vnc_free)
 
 /* Consumes @fd and @client, also on failure. */
 gboolean vnc_add_client(Vnc *vnc, int fd, Client *client, GError **error);
+/* Sends those away who only watch. */
+void vnc_end_watchers(Vnc *vnc, const char *why);
 /* The frame is borrowed until the next call of this. */
 void vnc_set_frame(Vnc *vnc, const Frame *frame);
 void vnc_change(Vnc *vnc, const Change *change);

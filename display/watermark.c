@@ -7,25 +7,13 @@
 /* Between two texts of a line, and at least between two lines, in heights of the text. */
 #define GAP_TEXTS 3
 #define GAP_LINES 3
-#define LINES	  6
-/* Bytes of a name from outside. */
-#define NAME_BYTES_MAX 64
+#define LINES 6
 
 struct Watermark {
 	Mask *mask;
 	int width, height; /* of the frame */
 	int pitch_x, pitch_y;
 };
-
-static void
-append_printable(GString *text, const char *from)
-{
-	g_autofree char *cut = g_strndup(from, NAME_BYTES_MAX);
-	g_autofree char *valid = g_utf8_make_valid(cut, -1);
-
-	for (const char *p = valid; *p != '\0'; p = g_utf8_next_char(p))
-		g_string_append_unichar(text, g_unichar_isprint(g_utf8_get_char(p)) ? g_utf8_get_char(p) : '?');
-}
 
 static void
 append_addresses(GString *text, const char *const *addresses)
@@ -37,7 +25,7 @@ append_addresses(GString *text, const char *const *addresses)
 			continue;
 		if (n > 0)
 			g_string_append(text, ", ");
-		append_printable(text, addresses[n]);
+		mark_append_printable(text, addresses[n]);
 	}
 	if (n > WATERMARK_ADDRESSES_MAX)
 		g_string_append_printf(text, " +%u", n - WATERMARK_ADDRESSES_MAX);
@@ -56,13 +44,13 @@ watermark_text(const char *form, const char *user, const char *desktop, const ch
 		}
 		switch (*++p) {
 		case 'u':
-			append_printable(text, user);
+			mark_append_printable(text, user);
 			break;
 		case 'a':
 			append_addresses(text, addresses);
 			break;
 		case 'p':
-			append_printable(text, desktop);
+			mark_append_printable(text, desktop);
 			break;
 		case 'd':
 		case 't':

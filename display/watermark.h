@@ -16,8 +16,8 @@
 
 typedef struct Watermark Watermark;
 
-/* @form: a pool's Watermark=, in which %u stands for @user, %d for the date, %t for the time to the minute, %a for @addresses (NULL-terminated),
- * %p for @desktop and %% for a percent sign. What comes from outside is made printable and cut. Free with g_free. */
+/* @form: a pool's Watermark=, in which %u stands for @user, %d for the date, %t for the time to the minute, %a for @addresses
+ * (NULL-terminated), %p for @desktop and %% for a percent sign. What comes from outside is made printable and cut. Free with g_free. */
 char *watermark_text(const char *form, const char *user, const char *desktop, const char *const *addresses, const struct tm *now);
 /* It changes by the minute. */
 gboolean watermark_has_time(const char *form);

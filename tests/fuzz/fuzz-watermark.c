@@ -7,8 +7,8 @@
 
 #include "display/watermark.h"
 
-#define TEXT_MAX   4096
-#define WIDTH_MAX  400
+#define TEXT_MAX 4096
+#define WIDTH_MAX 400
 #define HEIGHT_MAX 300
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -75,7 +75,7 @@ static Rect
 some_rect(guint32 *random, const Frame *frame)
 {
 	Rect rect = {below(random, frame->width), below(random, frame->height), 1 + below(random, frame->width),
-		1 + below(random, frame->height / 2)};
+	        1 + below(random, frame->height / 2)};
 
 	rect_clip(&rect, frame->width, frame->height);
 	return rect;
@@ -328,7 +328,8 @@ START_TEST(what_it_costs_is_printed)
 	for (int i = 0; i < 20; i++)
 		overlay_source_changed(overlay, &change);
 	marked = (double)(g_get_monotonic_time() - began) / 20000;
-	printf("# a full 1080p frame: %.2f ms with a plate, %.2f ms with a watermark too (a viewer's copy of the frame in both)\n", plain, marked);
+	printf("# a full 1080p frame: %.2f ms with a plate, %.2f ms with a watermark too (a viewer's copy of the frame in both)\n", plain,
+	        marked);
 	frame_free(viewer.seen);
 }
 END_TEST
