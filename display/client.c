@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "broker/common/error.h"
+#include "display/agent-wire.h"
 
 /* libspice-server's SPICE_MAX_PASSWORD_LENGTH */
 #define SECRET_MAX 60
 #define TEXT_MAX   256
+#define CLIPBOARD_MAX AGENT_MESSAGE_MAX
 
 static const char *const words[] = {"vnc", "spice"};
 
@@ -34,6 +36,15 @@ take_bool(GVariant *params, const char *key, gboolean fallback)
 	return fallback;
 }
 
+static gsize
+take_size(GVariant *params, const char *key, gsize most)
+{
+	guint64 size = most;
+
+	g_variant_lookup(params, key, "t", &size);
+	return (gsize)MIN(size, most);
+}
+
 Client *
 client_new(GVariant *params, GError **error)
 {
@@ -51,6 +62,8 @@ client_new(GVariant *params, GError **error)
 	client->view_only = *client->watcher != '\0' || take_bool(params, "view-only", FALSE);
 	client->clipboard_to_desktop = !client->view_only && take_bool(params, "clipboard-to-desktop", TRUE);
 	client->clipboard_from_desktop = !client->view_only && take_bool(params, "clipboard-from-desktop", TRUE);
+	client->clipboard_images = take_bool(params, "clipboard-images", FALSE);
+	client->clipboard_max = take_size(params, "clipboard-max", CLIPBOARD_MAX);
 	client->protocol = strcmp(protocol, words[CLIENT_SPICE]) == 0 ? CLIENT_SPICE : CLIENT_VNC;
 	if (strcmp(protocol, words[client->protocol]) != 0) {
 		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "“protocol” must be “vnc” or “spice”");

@@ -20,6 +20,8 @@ typedef struct {
 	char *watcher;        /* looks at somebody else's desktop, under this name; "": works at it */
 	gboolean view_only;
 	gboolean clipboard_to_desktop, clipboard_from_desktop; /* both FALSE for who may only view */
+	gboolean clipboard_images; /* besides text */
+	gsize clipboard_max;	   /* bytes */
 	Secret *secret; /* the SPICE password; NULL for VNC */
 } Client;
 

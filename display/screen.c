@@ -402,6 +402,8 @@ gboolean
 screen_add_client(Screen *screen, int fd, Client *client, GError **error)
 {
 	marks_admit(screen->marks, client);
+	if (*client->watcher == '\0')
+		agent_mux_set_limits(screen->mux, client->clipboard_images, client->clipboard_max);
 	if (client->protocol == CLIENT_VNC)
 		return vnc_add_client(screen->vnc, fd, client, error);
 	if (screen->spice == NULL) {

@@ -255,7 +255,7 @@ take_provided(VncClient *vnc, const RfbMessage *message)
 
 	if (!vnc->who->clipboard_to_desktop)
 		return;
-	text = rfb_clipboard_parse_provide(message->text.flags, message->text.bytes, message->text.size, RFB_CUT_TEXT_MAX, &error);
+	text = rfb_clipboard_parse_provide(message->text.flags, message->text.bytes, message->text.size, vnc->who->clipboard_max, &error);
 	if (text)
 		vnc->host->on_text(text, strlen(text), vnc->host->data);
 	else
@@ -295,6 +295,11 @@ take_cut_text(VncClient *vnc, const RfbMessage *message)
 
 	if (!vnc->who->clipboard_to_desktop)
 		return;
+	if (message->text.size > vnc->who->clipboard_max) {
+		g_message("VNC client %s: a clipboard of %zu bytes is not passed on, it may have %zu", vnc->who->name, message->text.size,
+			vnc->who->clipboard_max);
+		return;
+	}
 	text = rfb_clipboard_parse_latin1(message->text.bytes, message->text.size);
 	vnc->host->on_text(text, strlen(text), vnc->host->data);
 }

@@ -11,6 +11,8 @@ typedef enum { POOL_ACCEL_AUTO, POOL_ACCEL_KVM, POOL_ACCEL_TCG } PoolAccel;
 typedef enum { POOL_OS_AUTO, POOL_OS_LINUX, POOL_OS_WINDOWS } PoolOs;
 typedef enum { POOL_FIRMWARE_BIOS, POOL_FIRMWARE_UEFI, POOL_FIRMWARE_UEFI_SECURE } PoolFirmware;
 typedef enum { POOL_CLIPBOARD_BOTH, POOL_CLIPBOARD_TO_DESKTOP, POOL_CLIPBOARD_FROM_DESKTOP, POOL_CLIPBOARD_OFF } PoolClipboard;
+typedef enum { POOL_CLIPBOARD_TEXT, POOL_CLIPBOARD_TEXT_IMAGE } PoolClipboardTypes;
+typedef enum { POOL_SHADOW_OFF, POOL_SHADOW_ASK, POOL_SHADOW_NOTIFY } PoolShadow;
 typedef enum { POOL_NETWORK_NAT, POOL_NETWORK_BRIDGE, POOL_NETWORK_VLAN, POOL_NETWORK_ISOLATED, POOL_NETWORK_NONE } PoolNetwork;
 
 /* What holds for one person. */
@@ -18,6 +20,9 @@ typedef struct {
 	int clipboard; /* PoolClipboard */
 	gint64 idle_disconnect, session_limit; /* seconds, 0: none */
 	gint64 extend; /* seconds that a session may be made longer in all */
+	int clipboard_types; /* PoolClipboardTypes */
+	gint64 clipboard_max; /* bytes */
+	int shadow; /* PoolShadow */
 } PoolPolicy;
 
 typedef struct {
@@ -53,6 +58,10 @@ typedef struct {
 	int file_transfer, usb;
 	gint64 idle_disconnect, session_limit; /* seconds, 0: none */
 	gint64 extend; /* seconds that a session may be made longer in all */
+	int clipboard_types; /* PoolClipboardTypes */
+	gint64 clipboard_max; /* bytes */
+	int shadow; /* PoolShadow */
+	char *watermark; /* what is drawn over the picture, display/watermark.h; "off": nothing */
 	GPtrArray *exceptions; /* [Policy USER] and [Policy @GROUP], in file order: pool_file_policy() */
 	/* [Network] */
 	int mode; /* PoolNetwork */
