@@ -1,0 +1,50 @@
+/* Who watches a person's desktop, and what they say to that. SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+#include "broker/api-call.h"
+
+#include "broker/access.h"
+#include "broker/watches.h"
+
+void
+api_add_watch(ApiCall *call, const char *desktop)
+{
+	JsonBuilder *json = call->json;
+	gint64 left = 0;
+	const char *asking = watches_asking(call->broker->watches, desktop, &left);
+	g_autofree char *watching = asking ? NULL : watches_watching(call->broker->watches, desktop);
+
+	json_builder_set_member_name(json, "watch");
+	if (asking == NULL && watching == NULL) {
+		json_builder_add_null_value(json);
+		return;
+	}
+	json_builder_begin_object(json);
+	api_add_text(json, "state", asking ? "asked" : "watched");
+	api_add_text(json, "who", asking ? asking : watching);
+	if (asking) {
+		json_builder_set_member_name(json, "left");
+		json_builder_add_int_value(json, left);
+	}
+	json_builder_end_object(json);
+}
+
+void
+api_post_watch_answer(ApiCall *call)
+{
+	GError *error = NULL;
+	const DesktopView *desktop = access_own_desktop(call->broker, call->session->user, call->segments[1], &error);
+	JsonNode *yes = json_object_get_member(json_node_get_object(call->body), "yes");
+
+	if (desktop == NULL) {
+		api_answer_gerror(call, error);
+		return;
+	}
+	if (yes == NULL || json_node_get_value_type(yes) != G_TYPE_BOOLEAN) {
+		api_answer_error(call, 400, CARREL_ERROR_INVALID, "“yes” must be true or false");
+		return;
+	}
+	watches_answer(call->broker->watches, desktop->id, json_node_get_boolean(yes));
+	json_builder_begin_object(call->json);
+	json_builder_end_object(call->json);
+	api_answer_json(call, 202);
+}
