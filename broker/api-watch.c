@@ -9,21 +9,22 @@ void
 api_add_watch(ApiCall *call, const char *desktop)
 {
 	JsonBuilder *json = call->json;
-	gint64 left = 0;
-	const char *asking = watches_asking(call->broker->watches, desktop, &left);
-	g_autofree char *watching = asking ? NULL : watches_watching(call->broker->watches, desktop);
+	const WatchQuestion question = watches_asking(call->broker->watches, desktop);
+	g_autofree char *watching = question.who ? NULL : watches_watching(call->broker->watches, desktop);
 
 	json_builder_set_member_name(json, "watch");
-	if (asking == NULL && watching == NULL) {
+	if (question.who == NULL && watching == NULL) {
 		json_builder_add_null_value(json);
 		return;
 	}
 	json_builder_begin_object(json);
-	api_add_text(json, "state", asking ? "asked" : "watched");
-	api_add_text(json, "who", asking ? asking : watching);
-	if (asking) {
+	api_add_text(json, "state", question.who ? "asked" : "watched");
+	api_add_text(json, "who", question.who ? question.who : watching);
+	if (question.who) {
+		json_builder_set_member_name(json, "number");
+		json_builder_add_int_value(json, question.number);
 		json_builder_set_member_name(json, "left");
-		json_builder_add_int_value(json, left);
+		json_builder_add_int_value(json, question.left);
 	}
 	json_builder_end_object(json);
 }

@@ -22,6 +22,7 @@ struct Watches {
 	Broker *broker;
 	GHashTable *asking; /* desktop -> Asking (owned by its task) */
 	GPtrArray *grants;  /* Grant, oldest first */
+	guint questions;    /* so far */
 };
 
 /* A question under way: the data of a GTask. */
@@ -30,6 +31,7 @@ typedef struct {
 	char *desktop, *pool, *holder;
 	char *who, *actor, *address;
 	gint64 until; /* steady */
+	guint number;
 } Asking;
 
 static void
@@ -231,6 +233,7 @@ begin(Watches *watches, GTask *task, Asking *asking)
 		g_task_return_new_error(task, CARREL_ERROR, CARREL_ERROR_BUSY, "somebody else asks to watch this desktop just now");
 		g_object_unref(task);
 	} else {
+		asking->number = ++watches->questions;
 		asking->until = broker->steady() + ASK_S;
 		g_hash_table_insert(watches->asking, asking->desktop, asking);
 		display_client_ask_watch_async(broker->display, asking->desktop, asking->who, on_answered, task);
@@ -268,15 +271,14 @@ watches_ask_finish(GAsyncResult *result, GError **error)
 	return g_task_propagate_pointer(G_TASK(result), error);
 }
 
-const char *
-watches_asking(const Watches *watches, const char *desktop, gint64 *left)
+WatchQuestion
+watches_asking(const Watches *watches, const char *desktop)
 {
 	const Asking *asking = g_hash_table_lookup(watches->asking, desktop);
 
 	if (asking == NULL)
-		return NULL;
-	*left = MAX(0, asking->until - watches->broker->steady());
-	return asking->who;
+		return (WatchQuestion){0};
+	return (WatchQuestion){asking->who, asking->number, MAX(0, asking->until - watches->broker->steady())};
 }
 
 char *

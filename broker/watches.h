@@ -27,8 +27,14 @@ void watches_ask_async(Watches *watches, const char *desktop, const char *who, c
         GAsyncReadyCallback callback, void *data);
 WatchResult *watches_ask_finish(GAsyncResult *result, GError **error);
 
-/* Who asks to watch @desktop at the moment, or NULL; *@left: seconds that are left for an answer. */
-const char *watches_asking(const Watches *watches, const char *desktop, gint64 *left);
+/* A question that waits. */
+typedef struct {
+	const char *who; /* NULL: there is none. Valid until the main loop runs */
+	guint number;	 /* another one for each question */
+	gint64 left;	 /* seconds for an answer */
+} WatchQuestion;
+
+WatchQuestion watches_asking(const Watches *watches, const char *desktop);
 /* The names of those who watch it now, with commas; NULL: nobody. Free with g_free. */
 char *watches_watching(const Watches *watches, const char *desktop);
 

@@ -12,6 +12,7 @@ import { openScreen } from './screen.js';
 import { createSnapshots } from './snapshots.js';
 import { createTimeLeft } from './time-left.js';
 import { createToolbar } from './toolbar.js';
+import { createWatched } from './watched.js';
 import { t } from './words.js';
 
 const HANDSHAKE_MS = 15_000;
@@ -57,6 +58,7 @@ export function createViewer(options) {
 	const lost = createLostPanel(stage, () => connect());
 	const clipboard = createClipboard({
 		policy,
+		max: first.policy?.['clipboard-max'],
 		send: (text) => screen?.paste(text),
 		show: (text) => toolbar.showClipboard(text),
 		onState(state) {
@@ -65,6 +67,7 @@ export function createViewer(options) {
 		},
 	});
 	const timeLeft = createTimeLeft({ box: notes.box, desktop: id, gone: gone.signal, onDone: () => screen?.focus() });
+	const watched = createWatched({ box: notes.box, desktop: id, gone: gone.signal, onDone: () => screen?.focus() });
 	const snapshots = createSnapshots({ desktop: id, gone: gone.signal });
 	const toolbar = createToolbar({
 		title, clipboard, stage, snapshots,
@@ -88,6 +91,7 @@ export function createViewer(options) {
 		toolbar.agent(now.agent === true);
 		notes.show(now);
 		timeLeft.take(now);
+		watched.take(now.watch);
 		snapshots.take(now);
 		toolbar.offerSnapshots();
 	}
@@ -197,7 +201,7 @@ export function createViewer(options) {
 				await look();
 			if (screen && !gone.signal.aborted)
 				watch();
-		}, !timeLeft.isUrgent() && (toolbar.hasAgent() || watches > FAST_WATCHES) ? WATCH_MS : WATCH_FAST_MS);
+		}, !timeLeft.isUrgent() && !watched.isUrgent() && (toolbar.hasAgent() || watches > FAST_WATCHES) ? WATCH_MS : WATCH_FAST_MS);
 	}
 
 	async function look() {
