@@ -611,7 +611,7 @@ const viewerSteps = [
 		await axe('watched');
 		await page.getByRole('button', { name: 'End it' }).press('Enter');
 		await waitFor('the end', 3000, () => fake.watch === null);
-		await waitFor('the note to go', 5000, async () => !(await page.evaluate(() => document.body.innerText.includes('is watching'))));
+		await waitFor('the note to go', 5000, async () => !(await page.evaluate(() => document.body.innerText.includes('bert is watching'))));
 		fake.watch = { state: 'asked', who: 'bert', number: 3, left: 30 };
 		await dialog.waitFor({ timeout: 15_000 });
 		fake.watch = null;
