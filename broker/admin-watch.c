@@ -55,8 +55,8 @@ on_asked(GObject *source, GAsyncResult *result, gpointer data)
 	g_autoptr(WatchResult) found = watches_ask_finish(result, &error);
 
 	if (found)
-		g_dbus_method_invocation_return_value(call->invocation,
-		        g_variant_new("(s@a{sv})", found->answer, describe_viewer(call->broker, found->ticket)));
+		g_dbus_method_invocation_return_value(
+		        call->invocation, g_variant_new("(s@a{sv})", found->answer, describe_viewer(call->broker, found->ticket)));
 	else
 		g_dbus_method_invocation_take_error(call->invocation, error);
 	call_free(call);
@@ -82,7 +82,7 @@ on_named(GObject *source, GAsyncResult *result, gpointer data)
 	Call *call = data;
 	g_autofree char *name = g_task_propagate_pointer(G_TASK(result), NULL);
 
-	watches_ask_async(call->broker->watches, call->desktop, name, call->actor, call->address, on_asked, call);
+	watches_ask_async(call->broker->watches, call->desktop, name, call->actor, call->address, NULL, on_asked, call);
 }
 
 /* The desktop that the session shows, and that the caller looks after; @wanted "": any. NULL: none. Free with g_free. */
@@ -152,8 +152,8 @@ on_screenshot(GObject *source, GAsyncResult *result, gpointer data)
 	g_autoptr(GBytes) bytes = engine_screenshot_finish(result, &mime, &error);
 
 	if (bytes)
-		g_dbus_method_invocation_return_value(data,
-		        g_variant_new("(@ays)", g_variant_new_from_bytes(G_VARIANT_TYPE_BYTESTRING, bytes, TRUE), mime));
+		g_dbus_method_invocation_return_value(
+		        data, g_variant_new("(@ays)", g_variant_new_from_bytes(G_VARIANT_TYPE_BYTESTRING, bytes, TRUE), mime));
 	else
 		g_dbus_method_invocation_take_error(data, error);
 }

@@ -464,21 +464,12 @@ vnc_uri(const char *host, guint16 port, const char *user, const char *secret)
 }
 
 void
-api_post_vnc(ApiCall *call)
+api_add_vnc(ApiCall *call, const char *host, const TicketRow *ticket)
 {
 	const GatewayFacts *facts = &call->broker->facts;
-	g_autofree char *host = NULL, *user = NULL, *uri = NULL;
-	g_autoptr(TicketRow) ticket = NULL;
+	g_autofree char *user = g_strconcat(VNC_ENTRY_TICKET, ticket->name, NULL);
+	g_autofree char *uri = vnc_uri(host, facts->vnc_port, user, ticket->secret);
 
-	if (facts->vnc_port == 0) {
-		api_answer_error(call, 404, CARREL_ERROR_NOT_FOUND, "VNC viewers are not let in here");
-		return;
-	}
-	ticket = issue_ticket(call, "vnc", &host);
-	if (ticket == NULL)
-		return;
-	user = g_strconcat(VNC_ENTRY_TICKET, ticket->name, NULL);
-	uri = vnc_uri(host, facts->vnc_port, user, ticket->secret);
 	json_builder_begin_object(call->json);
 	api_add_text(call->json, "address", host);
 	json_builder_set_member_name(call->json, "port");
@@ -491,5 +482,22 @@ api_post_vnc(ApiCall *call)
 	/* null: the certificate is of a CA that viewers know. */
 	api_add_text(call->json, "ca", facts->ca_pem && *facts->ca_pem ? facts->ca_pem : NULL);
 	json_builder_end_object(call->json);
+}
+
+void
+api_post_vnc(ApiCall *call)
+{
+	const GatewayFacts *facts = &call->broker->facts;
+	g_autofree char *host = NULL;
+	g_autoptr(TicketRow) ticket = NULL;
+
+	if (facts->vnc_port == 0) {
+		api_answer_error(call, 404, CARREL_ERROR_NOT_FOUND, "VNC viewers are not let in here");
+		return;
+	}
+	ticket = issue_ticket(call, "vnc", &host);
+	if (ticket == NULL)
+		return;
+	api_add_vnc(call, host, ticket);
 	api_answer_json(call, 200);
 }

@@ -29,6 +29,47 @@ api_add_watch(ApiCall *call, const char *desktop)
 	json_builder_end_object(json);
 }
 
+static void
+on_asked(GObject *source, GAsyncResult *result, gpointer data)
+{
+	ApiCall *call = data;
+	GError *error = NULL;
+	g_autoptr(WatchResult) found = watches_ask_finish(result, &error);
+	g_autofree char *host = api_host_name(call);
+
+	if (found == NULL) {
+		api_answer_gerror(call, error);
+		return;
+	}
+	json_builder_begin_object(call->json);
+	api_add_text(call->json, "answer", found->answer);
+	json_builder_set_member_name(call->json, "vnc");
+	if (found->ticket && host && call->broker->facts.vnc_port != 0)
+		api_add_vnc(call, host, found->ticket);
+	else
+		json_builder_add_null_value(call->json);
+	json_builder_end_object(call->json);
+	call->secret = found->ticket != NULL;
+	api_answer_json(call, 200);
+}
+
+/* Answers when the person has: the gateway waits for that long. */
+void
+api_post_watch(ApiCall *call)
+{
+	const SessionRow *session = call->session;
+	const DesktopView *desktop = engine_desktop(call->broker->engine, call->segments[1]);
+	const PoolFile *file = desktop ? engine_pool_file(call->broker->engine, desktop->pool) : NULL;
+
+	/* What there is is not everybody's to know. */
+	if (!session->admin && !(file && pool_file_has_admin(file, session->user, (const char *const *)session->groups))) {
+		api_answer_error(call, 404, CARREL_ERROR_NOT_FOUND, "you have no such desktop");
+		return;
+	}
+	watches_ask_async(
+	        call->broker->watches, call->segments[1], session->user, session->user, call->address, session->id, on_asked, call);
+}
+
 void
 api_post_watch_answer(ApiCall *call)
 {

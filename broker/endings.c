@@ -81,6 +81,7 @@ endings_end_session(Broker *broker, const SessionRow *session, guint16 code, gbo
 		watches_answer(broker->watches, desktops->pdata[i], FALSE);
 	if (watches)
 		return TRUE;
+	watches_end_of(broker->watches, session->id);
 	if (release)
 		engine_release_user(broker->engine, session->user, code, action);
 	for (guint i = 0; i < desktops->len; i++)

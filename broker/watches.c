@@ -16,6 +16,7 @@
 /* Somebody may watch: who, whose, and what. */
 typedef struct {
 	char *session, *desktop, *holder;
+	char *by; /* session in the portal that asked, or NULL */
 } Grant;
 
 struct Watches {
@@ -29,7 +30,7 @@ struct Watches {
 typedef struct {
 	Watches *watches;
 	char *desktop, *pool, *holder;
-	char *who, *actor, *address;
+	char *who, *actor, *address, *by;
 	gint64 until; /* steady */
 	guint number;
 } Asking;
@@ -45,6 +46,7 @@ asking_free(void *data)
 	g_free(asking->who);
 	g_free(asking->actor);
 	g_free(asking->address);
+	g_free(asking->by);
 	g_free(asking);
 }
 
@@ -56,6 +58,7 @@ grant_free(void *data)
 	g_free(grant->session);
 	g_free(grant->desktop);
 	g_free(grant->holder);
+	g_free(grant->by);
 	g_free(grant);
 }
 
@@ -131,6 +134,7 @@ remember(Watches *watches, const char *session, const Asking *asking)
 	grant->session = g_strdup(session);
 	grant->desktop = g_strdup(asking->desktop);
 	grant->holder = g_strdup(asking->holder);
+	grant->by = g_strdup(asking->by);
 	if (watches->grants->len >= GRANTS_MAX)
 		g_ptr_array_remove_index(watches->grants, 0);
 	g_ptr_array_add(watches->grants, grant);
@@ -167,7 +171,6 @@ is_still_theirs(Broker *broker, const Asking *asking)
 static void
 finish(GTask *task, const char *answer, const char *by)
 {
-	g_autoptr(GTask) owned = task;
 	Asking *asking = g_task_get_task_data(task);
 	Broker *broker = asking->watches->broker;
 	gboolean granted = strcmp(answer, "granted") == 0;
@@ -178,17 +181,20 @@ finish(GTask *task, const char *answer, const char *by)
 
 	if (granted && !is_still_theirs(broker, asking)) {
 		g_task_return_new_error(task, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "the desktop changed hands meanwhile");
+		g_object_unref(task);
 		return;
 	}
 	broker_audit(broker, by, NULL, granted ? "watch-granted" : "watch-refused", asking->desktop, asking->pool, detail);
 	if (granted && (ticket = make_ticket(asking->watches, asking, &error)) == NULL) {
 		g_task_return_error(task, error);
+		g_object_unref(task);
 		return;
 	}
 	result = g_new0(WatchResult, 1);
 	result->answer = g_strdup(answer);
 	result->ticket = ticket;
 	g_task_return_pointer(task, result, (GDestroyNotify)watch_result_free);
+	g_object_unref(task);
 }
 
 static void
@@ -241,8 +247,8 @@ begin(Watches *watches, GTask *task, Asking *asking)
 }
 
 void
-watches_ask_async(Watches *watches, const char *id, const char *who, const char *actor, const char *address, GAsyncReadyCallback callback,
-        void *data)
+watches_ask_async(Watches *watches, const char *id, const char *who, const char *actor, const char *address, const char *by,
+        GAsyncReadyCallback callback, void *data)
 {
 	GTask *task = g_task_new(NULL, NULL, callback, data);
 	const DesktopView *desktop = engine_desktop(watches->broker->engine, id);
@@ -261,6 +267,7 @@ watches_ask_async(Watches *watches, const char *id, const char *who, const char 
 	asking->who = g_strdup(who);
 	asking->actor = g_strdup(actor);
 	asking->address = g_strdup(address);
+	asking->by = g_strdup(by);
 	g_task_set_task_data(task, asking, asking_free);
 	begin(watches, task, asking);
 }
@@ -306,6 +313,33 @@ void
 watches_answer(Watches *watches, const char *desktop, gboolean yes)
 {
 	display_client_answer_watch(watches->broker->display, desktop, yes);
+}
+
+SessionRow *
+watches_of(const Watches *watches, const char *by, const char *desktop)
+{
+	/* The last word first. */
+	for (guint i = watches->grants->len; i-- > 0;) {
+		const Grant *grant = watches->grants->pdata[i];
+
+		if (g_strcmp0(grant->by, by) == 0 && strcmp(grant->desktop, desktop) == 0)
+			return sessions_by_id(watches->broker->sessions, grant->session);
+	}
+	return NULL;
+}
+
+void
+watches_end_of(Watches *watches, const char *by)
+{
+	for (guint i = watches->grants->len; i-- > 0;) {
+		const Grant *grant = watches->grants->pdata[i];
+
+		if (g_strcmp0(grant->by, by) != 0)
+			continue;
+		sessions_end(watches->broker->sessions, grant->session, NULL);
+		watches_answer(watches, grant->desktop, FALSE);
+		g_ptr_array_remove_index(watches->grants, i);
+	}
 }
 
 gboolean

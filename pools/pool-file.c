@@ -418,6 +418,12 @@ pool_file_entitles(const PoolFile *file, const char *user, const char *const *gr
 	return list_names(file->users, user, groups, FALSE) || list_names(file->groups, user, groups, TRUE);
 }
 
+gboolean
+pool_file_has_admin(const PoolFile *file, const char *user, const char *const *groups)
+{
+	return file->admins && list_names(file->admins, user, groups, FALSE);
+}
+
 static PoolPolicy
 policy_of(const PoolFile *file)
 {

@@ -89,6 +89,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(PoolFile, pool_file_free)
 /* May @user, who is in @groups (NULL-terminated names, or NULL), have a desktop of this pool? */
 gboolean pool_file_entitles(const PoolFile *file, const char *user, const char *const *groups);
 
+/* Do [Access] Admins= name @user, who is in @groups (NULL-terminated names, or NULL)? */
+gboolean pool_file_has_admin(const PoolFile *file, const char *user, const char *const *groups);
+
 /* The policy of @user, who is in @groups (NULL-terminated names, or NULL): the first exception that names the user, else the first
  * that names one of the groups, else the pool's. */
 PoolPolicy pool_file_policy(const PoolFile *file, const char *user, const char *const *groups);

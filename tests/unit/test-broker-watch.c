@@ -95,7 +95,7 @@ static void
 ask(void)
 {
 	asked.over = FALSE;
-	watches_ask_async(fixture.broker->watches, desktop, "bert", "uid 1234", THERE, on_asked, NULL);
+	watches_ask_async(fixture.broker->watches, desktop, "bert", "uid 1234", THERE, NULL, on_asked, NULL);
 }
 
 static gboolean
@@ -124,7 +124,7 @@ page_sees(void)
 	JsonObject *watch = json_object_get_null_member(object, "watch") ? NULL : json_object_get_object_member(object, "watch");
 
 	return watch ? g_strdup_printf("%s %s", json_object_get_string_member(watch, "state"), json_object_get_string_member(watch, "who"))
-		     : g_strdup("");
+	             : g_strdup("");
 }
 
 static SessionRow *
@@ -291,6 +291,42 @@ START_TEST(the_person_ends_it_from_the_page)
 }
 END_TEST
 
+/* demo2 is an admin of the instance, demo1 of nothing. */
+START_TEST(an_admin_in_the_portal_asks_too_and_nobody_else)
+{
+	g_autofree char *other = fixture_sign_in(&fixture, "demo2"), *path = g_strdup_printf("desktops/%s/watch", desktop);
+	g_autoptr(SessionRow) row = sessions_find(fixture.broker->sessions, other);
+	static char *admins[] = {(char *)"demo1", NULL};
+	PoolFile *file = fake_engine_file(fixture.broker->engine, "office");
+	g_autoptr(Answer) denied = fixture_request(&fixture, "POST", path, session, NULL);
+
+	ck_assert_uint_eq(denied->status, 404);
+	ck_assert_ptr_null(watches_of(fixture.broker->watches, row->id, desktop));
+	file->shadow = POOL_SHADOW_NOTIFY;
+	g_autoptr(Answer) granted = fixture_request(&fixture, "POST", path, other, NULL);
+
+	ck_assert_uint_eq(granted->status, 200);
+	ck_assert_str_eq(answer_text(granted, "answer"), "granted");
+	g_autoptr(SessionRow) watching = watches_of(fixture.broker->watches, row->id, desktop);
+
+	ck_assert_str_eq(watching->user, "demo2");
+	ck_assert(admit(watching));
+	ck_assert_str_eq(text("watcher"), "demo2");
+	/* Signing out ends it. */
+	g_autoptr(Answer) out = fixture_request(&fixture, "POST", "sign-out", other, NULL);
+
+	ck_assert_ptr_nonnull(out);
+	ck_assert_ptr_null(watches_of(fixture.broker->watches, row->id, desktop));
+	ck_assert(!admit(watching));
+	/* One of the pool's own. */
+	file->admins = admins;
+	g_autoptr(Answer) of_pool = fixture_request(&fixture, "POST", path, session, NULL);
+
+	file->admins = NULL;
+	ck_assert_uint_eq(of_pool->status, 200);
+}
+END_TEST
+
 START_TEST(the_pools_watermark_goes_to_the_screen)
 {
 	g_autoptr(SessionRow) row = sessions_find(fixture.broker->sessions, session);
@@ -320,6 +356,7 @@ main(void)
 	tcase_add_test(tcase, consent_ends_with_the_persons_desktop);
 	tcase_add_test(tcase, ending_a_watch_sends_nobody_else_away_and_throws_nothing_away);
 	tcase_add_test(tcase, the_person_ends_it_from_the_page);
+	tcase_add_test(tcase, an_admin_in_the_portal_asks_too_and_nobody_else);
 	tcase_add_test(tcase, the_pools_watermark_goes_to_the_screen);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
