@@ -115,10 +115,12 @@ on_client_joined(CarrelScreen1 *proxy, const char *client, const char *protocol,
 	seat->address = g_strdup(text_of(params, "address"));
 	seat->since = g_get_real_time() / G_USEC_PER_SEC;
 	g_ptr_array_add(desk->seats, seat);
+	/* Who only watches keeps nobody from being idle. */
+	if (*text_of(params, "watcher") == '\0')
+		desk->input_us = g_get_monotonic_time();
 	g_hash_table_remove(desk->expected, client);
 	if (g_hash_table_size(desk->expected) == 0)
 		desk->handed_over = 0;
-	desk->input_us = g_get_monotonic_time();
 	g_message("%s: %s client %s of %s at %s joined", desk->name, protocol, client, seat->user, seat->address);
 	desk->events->on_joined(desk, client, protocol, desk->data);
 }
@@ -395,6 +397,7 @@ desk_add_client(Desk *desk, int fd, GVariant *params)
 	g_variant_dict_init(&known, NULL);
 	g_variant_dict_insert(&known, "user", "s", text_of(params, "user"));
 	g_variant_dict_insert(&known, "address", "s", text_of(params, "address"));
+	g_variant_dict_insert(&known, "watcher", "s", text_of(params, "watcher"));
 	g_hash_table_replace(desk->expected, g_strdup(text_of(params, "client")), g_variant_ref_sink(g_variant_dict_end(&known)));
 	carrel_screen1_call_add_client(desk->proxy, g_variant_new_handle(0), params, G_DBUS_CALL_FLAGS_NONE, ADD_TIMEOUT_MS,
 		fds, NULL, on_client_added, handover);
