@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "broker/common/error.h"
+#include "broker/watches.h"
 
 gboolean
 access_is_held(const DesktopView *desktop)
@@ -82,6 +83,21 @@ access_claim(Broker *broker, const char *pool, const char *user, GError **error)
 	return engine_claim(broker->engine, pool, user, error);
 }
 
+/* The desktop @id, when it is the session's person's, or when they may watch it. */
+static const DesktopView *
+find_desktop(Broker *broker, const SessionRow *session, const char *id, GError **error)
+{
+	const DesktopView *desktop;
+
+	if (strcmp(session->kind, SESSION_WATCH) != 0)
+		return access_own_desktop(broker, session->user, id, error);
+	desktop = engine_desktop(broker->engine, id);
+	if (desktop && access_is_held(desktop) && watches_allows(broker->watches, session->id, desktop->id, desktop->user))
+		return desktop;
+	g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_DENIED, "you may not watch this desktop, or no longer");
+	return NULL;
+}
+
 typedef struct {
 	Broker *broker;
 	char *session, *user, *desktop;
@@ -104,7 +120,7 @@ is_still_good(const Admitting *admitting)
 {
 	g_autoptr(SessionRow) session = sessions_by_id(admitting->broker->sessions, admitting->session);
 
-	return session && access_own_desktop(admitting->broker, admitting->user, admitting->desktop, NULL);
+	return session && find_desktop(admitting->broker, session, admitting->desktop, NULL) != NULL;
 }
 
 static void
@@ -118,6 +134,7 @@ on_admitted(GObject *source, GAsyncResult *result, gpointer data)
 	if (grant == NULL) {
 		g_task_return_error(task, error);
 	} else if (!is_still_good(admitting)) {
+		/* All end together: the person, where there is another one now, comes back by themselves. */
 		display_client_end_clients(admitting->broker->display, admitting->desktop);
 		g_task_return_new_error(task, CARREL_ERROR, CARREL_ERROR_DENIED, "the session ended meanwhile");
 	} else {
@@ -128,7 +145,8 @@ on_admitted(GObject *source, GAsyncResult *result, gpointer data)
 static gboolean
 may_see(Broker *broker, const SessionRow *session, const DesktopView *desktop, GError **error)
 {
-	if (!access_may_use_pool(broker, desktop->pool, session->user, (const char *const *)session->groups)) {
+	if (strcmp(session->kind, SESSION_WATCH) != 0 &&
+		!access_may_use_pool(broker, desktop->pool, session->user, (const char *const *)session->groups)) {
 		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_DENIED, "you may not use this pool any more");
 		return FALSE;
 	}
@@ -145,14 +163,33 @@ may_see(Broker *broker, const SessionRow *session, const DesktopView *desktop, G
 	return TRUE;
 }
 
+static void
+set_policy(Admission *admission, const SessionRow *session, const PoolFile *file)
+{
+	const PoolPolicy policy = file ? pool_file_policy(file, session->user, (const char *const *)session->groups)
+				       : (PoolPolicy){.clipboard = POOL_CLIPBOARD_OFF};
+	int clipboard = policy.clipboard;
+
+	admission->watermark = file && strcmp(file->watermark, "off") != 0 ? file->watermark : "";
+	if (strcmp(session->kind, SESSION_WATCH) == 0) {
+		admission->watcher = session->user;
+		return;
+	}
+	admission->clipboard_to_desktop = clipboard == POOL_CLIPBOARD_BOTH || clipboard == POOL_CLIPBOARD_TO_DESKTOP;
+	admission->clipboard_from_desktop = clipboard == POOL_CLIPBOARD_BOTH || clipboard == POOL_CLIPBOARD_FROM_DESKTOP;
+	admission->clipboard_images = policy.clipboard_types == POOL_CLIPBOARD_TEXT_IMAGE;
+	admission->clipboard_max = (guint64)policy.clipboard_max;
+	admission->usb = policy.usb ? (const char *const *)file->usb_devices : NULL;
+}
+
 void
 access_admit_async(Broker *broker, const SessionRow *session, const char *id, const char *protocol, const char *client,
 	const char *address, const char *secret, GAsyncReadyCallback callback, void *data)
 {
 	g_autoptr(GTask) task = g_task_new(NULL, NULL, callback, data);
-	g_autofree char *desktop_id = g_strdup(id), *uuid = NULL;
+	g_autofree char *desktop_id = g_strdup(id), *uuid = NULL, *holder = NULL;
 	GError *error = NULL;
-	const DesktopView *desktop = access_own_desktop(broker, session->user, desktop_id, &error);
+	const DesktopView *desktop = find_desktop(broker, session, desktop_id, &error);
 	Admission admission = {.protocol = protocol, .client = client, .user = session->user, .address = address,
 		.secret = secret};
 	Admitting *admitting;
@@ -168,20 +205,12 @@ access_admit_async(Broker *broker, const SessionRow *session, const char *id, co
 			desktop->id);
 		return;
 	}
-	const PoolFile *file = engine_pool_file(broker->engine, desktop->pool);
-	PoolPolicy policy = {.clipboard = POOL_CLIPBOARD_OFF};
-	int clipboard;
-
-	if (file)
-		policy = pool_file_policy(file, session->user, (const char *const *)session->groups);
-	clipboard = policy.clipboard;
-
-	uuid = g_strdup(engine_desktop(broker->engine, desktop_id)->uuid);
+	uuid = g_strdup(desktop->uuid);
+	holder = g_strdup(desktop->user);
 	admission.desktop = desktop_id;
 	admission.uuid = uuid;
-	admission.clipboard_to_desktop = clipboard == POOL_CLIPBOARD_BOTH || clipboard == POOL_CLIPBOARD_TO_DESKTOP;
-	admission.clipboard_from_desktop = clipboard == POOL_CLIPBOARD_BOTH || clipboard == POOL_CLIPBOARD_FROM_DESKTOP;
-	admission.usb = policy.usb ? (const char *const *)file->usb_devices : NULL;
+	admission.holder = holder;
+	set_policy(&admission, session, engine_pool_file(broker->engine, desktop->pool));
 	admitting = g_new0(Admitting, 1);
 	admitting->broker = broker;
 	admitting->session = g_strdup(session->id);

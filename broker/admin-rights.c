@@ -260,9 +260,11 @@ static const struct {
 	{"SnapshotDesktop", has_desktop},
 	{"StopDesktop", has_desktop},
 	{"Screenshot", has_desktop},
+	{"Thumbnail", has_desktop},
 	{"EndSession", has_session},
 	{"ExtendSession", has_session},
 	{"MessageSession", has_session},
+	{"WatchSession", has_session},
 };
 
 gboolean

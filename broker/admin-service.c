@@ -6,6 +6,7 @@
 
 #include "broker/admin-lists.h"
 #include "broker/admin-rights.h"
+#include "broker/admin-watch.h"
 #include "broker/auth/frame.h"
 #include "broker/common/error.h"
 #include "broker/common/peer.h"
@@ -490,6 +491,24 @@ on_message_session(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocati
 }
 
 static gboolean
+on_watch_session(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, const char *id, const char *desktop, const char *from,
+	gpointer data)
+{
+	Caller *caller = data;
+
+	admin_watch_session(caller->service->broker, caller->peer, caller->name, invocation, id, desktop, from);
+	return TRUE;
+}
+
+/* Not audited: a list of desktops asks for one every few seconds. */
+static gboolean
+on_thumbnail(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, const char *desktop, guint width, gpointer data)
+{
+	admin_thumbnail(((Caller *)data)->service->broker, invocation, desktop, width);
+	return TRUE;
+}
+
+static gboolean
 on_list_image_uses(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, gpointer data)
 {
 	carrel_broker1_admin_complete_list_image_uses(skeleton, invocation,
@@ -534,6 +553,8 @@ connect_handlers(CarrelBroker1Admin *skeleton, Caller *caller)
 		{"handle-end-session", G_CALLBACK(on_end_session)},
 		{"handle-extend-session", G_CALLBACK(on_extend_session)},
 		{"handle-message-session", G_CALLBACK(on_message_session)},
+		{"handle-watch-session", G_CALLBACK(on_watch_session)},
+		{"handle-thumbnail", G_CALLBACK(on_thumbnail)},
 		{"handle-list-image-uses", G_CALLBACK(on_list_image_uses)},
 	};
 

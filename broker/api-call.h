@@ -48,6 +48,12 @@ char *api_host_name(const ApiCall *call);
 /* "snapshots" and "snapshots-max" of a desktop. @file: of its pool, or NULL. */
 void api_add_snapshots(ApiCall *call, const char *desktop, const PoolFile *file);
 
+/* Adds what a VNC viewer is let in with. @host: by which name the client reaches the portal. */
+void api_add_vnc(ApiCall *call, const char *host, const TicketRow *ticket);
+
+/* "watch" of a desktop: null, or who asks to watch it, or does. */
+void api_add_watch(ApiCall *call, const char *desktop);
+
 /* The routes' handlers. */
 void api_post_sign_in(ApiCall *call);
 void api_post_sign_in_answers(ApiCall *call);
@@ -67,4 +73,6 @@ void api_post_stop(ApiCall *call);
 void api_post_reset(ApiCall *call);
 void api_post_extend(ApiCall *call);
 void api_get_console(ApiCall *call);
+void api_post_watch(ApiCall *call);
+void api_post_watch_answer(ApiCall *call);
 void api_post_vnc(ApiCall *call);

@@ -27,13 +27,15 @@ static void
 add_policy(ApiCall *call, const PoolFile *file)
 {
 	JsonBuilder *json = call->json;
-	int clipboard = POOL_CLIPBOARD_OFF;
+	PoolPolicy policy = {.clipboard = POOL_CLIPBOARD_OFF};
 
 	if (file)
-		clipboard = pool_file_policy(file, call->session->user, (const char *const *)call->session->groups).clipboard;
+		policy = pool_file_policy(file, call->session->user, (const char *const *)call->session->groups);
 	json_builder_set_member_name(json, "policy");
 	json_builder_begin_object(json);
-	api_add_text(json, "clipboard", clipboards[clipboard]);
+	api_add_text(json, "clipboard", clipboards[policy.clipboard]);
+	json_builder_set_member_name(json, "clipboard-max");
+	json_builder_add_int_value(json, policy.clipboard_max);
 	json_builder_end_object(json);
 }
 
@@ -183,6 +185,7 @@ add_desktop(ApiCall *call, const char *id)
 	add_number(json, "idle-left", remaining.idle_left);
 	json_builder_set_member_name(json, "monitors");
 	json_builder_add_int_value(json, pool && pool->file ? pool->file->monitors : 1);
+	api_add_watch(call, id);
 	json_builder_end_object(json);
 }
 
@@ -463,21 +466,12 @@ vnc_uri(const char *host, guint16 port, const char *user, const char *secret)
 }
 
 void
-api_post_vnc(ApiCall *call)
+api_add_vnc(ApiCall *call, const char *host, const TicketRow *ticket)
 {
 	const GatewayFacts *facts = &call->broker->facts;
-	g_autofree char *host = NULL, *user = NULL, *uri = NULL;
-	g_autoptr(TicketRow) ticket = NULL;
+	g_autofree char *user = g_strconcat(VNC_ENTRY_TICKET, ticket->name, NULL);
+	g_autofree char *uri = vnc_uri(host, facts->vnc_port, user, ticket->secret);
 
-	if (facts->vnc_port == 0) {
-		api_answer_error(call, 404, CARREL_ERROR_NOT_FOUND, "VNC viewers are not let in here");
-		return;
-	}
-	ticket = issue_ticket(call, "vnc", &host);
-	if (ticket == NULL)
-		return;
-	user = g_strconcat(VNC_ENTRY_TICKET, ticket->name, NULL);
-	uri = vnc_uri(host, facts->vnc_port, user, ticket->secret);
 	json_builder_begin_object(call->json);
 	api_add_text(call->json, "address", host);
 	json_builder_set_member_name(call->json, "port");
@@ -490,5 +484,22 @@ api_post_vnc(ApiCall *call)
 	/* null: the certificate is of a CA that viewers know. */
 	api_add_text(call->json, "ca", facts->ca_pem && *facts->ca_pem ? facts->ca_pem : NULL);
 	json_builder_end_object(call->json);
+}
+
+void
+api_post_vnc(ApiCall *call)
+{
+	const GatewayFacts *facts = &call->broker->facts;
+	g_autofree char *host = NULL;
+	g_autoptr(TicketRow) ticket = NULL;
+
+	if (facts->vnc_port == 0) {
+		api_answer_error(call, 404, CARREL_ERROR_NOT_FOUND, "VNC viewers are not let in here");
+		return;
+	}
+	ticket = issue_ticket(call, "vnc", &host);
+	if (ticket == NULL)
+		return;
+	api_add_vnc(call, host, ticket);
 	api_answer_json(call, 200);
 }

@@ -37,6 +37,8 @@ static const Route routes[] = {
 	{"POST", "desktops/*/restart", FALSE, BODY_NONE, api_post_restart},
 	{"POST", "desktops/*/stop", FALSE, BODY_NONE, api_post_stop},
 	{"POST", "desktops/*/extend", FALSE, BODY_NONE, api_post_extend},
+	{"POST", "desktops/*/watch", FALSE, BODY_MAY, api_post_watch},
+	{"POST", "desktops/*/watch/answer", FALSE, BODY_MUST, api_post_watch_answer},
 	{"GET", "desktops/*/console.vv", FALSE, BODY_NONE, api_get_console},
 	{"POST", "desktops/*/vnc", FALSE, BODY_MAY, api_post_vnc},
 };

@@ -12,6 +12,7 @@
 #include "broker/gateway-service.h"
 #include "broker/store/audit.h"
 #include "broker/vnc-entry.h"
+#include "broker/watches.h"
 
 #define MINUTE_S 60
 
@@ -67,6 +68,8 @@ audit_viewer(Broker *broker, const char *desktop, const char *client, const char
 	g_autofree char *id = access_client_session(client);
 	g_autoptr(SessionRow) session = sessions_by_id(broker->sessions, id);
 
+	if (session && strcmp(session->kind, SESSION_WATCH) == 0)
+		action = strcmp(action, "connect") == 0 ? "watch-began" : "watch-ended";
 	/* A SPICE viewer's row was written with its ticket; each of its channels comes by here. */
 	broker_audit(broker, session ? session->user : "carrel", session ? session->address : NULL, action, desktop, NULL,
 		detail);
@@ -168,6 +171,7 @@ start_parts(Broker *broker, const BrokerOptions *options, GError **error)
 	broker->tickets = tickets_new(broker->store, key, options->now);
 	broker->sign_ins = sign_ins_new(broker->store, &sign_in);
 	broker->vnc_entries = vnc_entries_new(broker);
+	broker->watches = watches_new(broker);
 	broker->stream_path = conf_socket_path(broker->conf, CONF_SOCKET_STREAM);
 	return TRUE;
 }
@@ -210,6 +214,7 @@ broker_free(Broker *broker)
 	vnc_entries_free(broker->vnc_entries);
 	gateway_service_free(broker->gateway);
 	display_client_free(broker->display);
+	watches_free(broker->watches);
 	tickets_free(broker->tickets);
 	sessions_free(broker->sessions);
 	g_free(broker->facts.ca_pem);

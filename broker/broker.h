@@ -14,6 +14,7 @@
 typedef struct AdminService AdminService;
 typedef struct GatewayService GatewayService;
 typedef struct VncEntries VncEntries;
+typedef struct Watches Watches;
 
 /* What the gateway said of itself in Hello. */
 typedef struct {
@@ -34,6 +35,7 @@ typedef struct Broker {
 	Timekeeper *timekeeper; /* the same */
 	DisplayClient *display;
 	VncEntries *vnc_entries;
+	Watches *watches;
 	GatewayService *gateway;
 	AdminService *admin;
 	GatewayFacts facts;

@@ -10,6 +10,8 @@
 
 #define CONNECT_TIMEOUT_MS 5000
 #define CALL_TIMEOUT_MS 15000
+/* The person has 30 s for their answer. */
+#define ASK_TIMEOUT_MS 40000
 #define RETRY_MIN_MS 200
 #define RETRY_MAX_MS 5000
 /* Several signals in a row (the channels of a SPICE client) ask for one list. */
@@ -449,7 +451,13 @@ display_client_admit_async(DisplayClient *display, const Admission *admission, G
 	g_variant_dict_insert(&params, "client", "s", admission->client);
 	g_variant_dict_insert(&params, "user", "s", admission->user);
 	g_variant_dict_insert(&params, "address", "s", admission->address);
-	g_variant_dict_insert(&params, "view-only", "b", FALSE);
+	g_variant_dict_insert(&params, "view-only", "b", admission->watcher != NULL);
+	if (admission->watcher)
+		g_variant_dict_insert(&params, "watcher", "s", admission->watcher);
+	g_variant_dict_insert(&params, "holder", "s", admission->holder);
+	g_variant_dict_insert(&params, "watermark", "s", admission->watermark);
+	g_variant_dict_insert(&params, "clipboard-images", "b", admission->clipboard_images);
+	g_variant_dict_insert(&params, "clipboard-max", "t", admission->clipboard_max);
 	g_variant_dict_insert(&params, "clipboard-to-desktop", "b", admission->clipboard_to_desktop);
 	g_variant_dict_insert(&params, "clipboard-from-desktop", "b", admission->clipboard_from_desktop);
 	if (admission->usb)
@@ -464,6 +472,85 @@ display_client_admit_async(DisplayClient *display, const Admission *admission, G
 
 GVariant *
 display_client_admit_finish(GAsyncResult *result, GError **error)
+{
+	return g_task_propagate_pointer(G_TASK(result), error);
+}
+
+/* BUSY while there is no connection to ask over. */
+static gboolean
+is_there(DisplayClient *display, GTask *task)
+{
+	if (display->proxy)
+		return TRUE;
+	g_task_return_new_error(task, CARREL_ERROR, CARREL_ERROR_BUSY, "the display server is away: try again");
+	g_object_unref(task);
+	return FALSE;
+}
+
+static void
+on_watch_answered(GObject *source, GAsyncResult *result, gpointer data)
+{
+	g_autoptr(GTask) task = data;
+	g_autofree char *answer = NULL;
+	GError *error = NULL;
+
+	if (carrel_display1_call_ask_watch_finish(CARREL_DISPLAY1(source), &answer, result, &error)) {
+		g_task_return_pointer(task, g_steal_pointer(&answer), g_free);
+		return;
+	}
+	g_dbus_error_strip_remote_error(error);
+	g_task_return_error(task, error);
+}
+
+void
+display_client_ask_watch_async(DisplayClient *display, const char *desktop, const char *who, GAsyncReadyCallback callback, void *data)
+{
+	GTask *task = g_task_new(NULL, NULL, callback, data);
+
+	if (is_there(display, task))
+		carrel_display1_call_ask_watch(display->proxy, desktop, who, G_DBUS_CALL_FLAGS_NONE, ASK_TIMEOUT_MS, display->cancellable, on_watch_answered,
+			task);
+}
+
+char *
+display_client_ask_watch_finish(GAsyncResult *result, GError **error)
+{
+	return g_task_propagate_pointer(G_TASK(result), error);
+}
+
+void
+display_client_answer_watch(DisplayClient *display, const char *desktop, gboolean yes)
+{
+	if (display->proxy)
+		carrel_display1_call_answer_watch(display->proxy, desktop, yes, G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS, NULL, NULL, NULL);
+}
+
+static void
+on_thumbnail(GObject *source, GAsyncResult *result, gpointer data)
+{
+	g_autoptr(GTask) task = data;
+	GVariant *jpeg = NULL;
+	GError *error = NULL;
+
+	if (carrel_display1_call_thumbnail_finish(CARREL_DISPLAY1(source), &jpeg, result, &error)) {
+		g_task_return_pointer(task, jpeg, (GDestroyNotify)g_variant_unref);
+		return;
+	}
+	g_dbus_error_strip_remote_error(error);
+	g_task_return_error(task, error);
+}
+
+void
+display_client_thumbnail_async(DisplayClient *display, const char *desktop, guint width, GAsyncReadyCallback callback, void *data)
+{
+	GTask *task = g_task_new(NULL, NULL, callback, data);
+
+	if (is_there(display, task))
+		carrel_display1_call_thumbnail(display->proxy, desktop, width, G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS, NULL, on_thumbnail, task);
+}
+
+GVariant *
+display_client_thumbnail_finish(GAsyncResult *result, GError **error)
 {
 	return g_task_propagate_pointer(G_TASK(result), error);
 }

@@ -54,13 +54,26 @@ typedef struct {
 	const char *protocol; /* "vnc" or "spice" */
 	const char *client, *user, *address;
 	const char *secret;   /* SPICE's password, or NULL */
-	gboolean clipboard_to_desktop, clipboard_from_desktop;
+	gboolean clipboard_to_desktop, clipboard_from_desktop, clipboard_images;
+	guint64 clipboard_max; /* bytes */
+	const char *holder;    /* whose desktop it is */
+	const char *watermark; /* the pool's, "" for none */
+	const char *watcher;   /* how who only watches is named in the picture; NULL: works there */
 	const char *const *usb; /* rules, NULL-terminated; NULL: no USB */
 } Admission;
 
 /* BUSY while there is no connection; TIMEOUT after 15 s. The grant: "ay" of 32 bytes, free with g_variant_unref. */
 void display_client_admit_async(DisplayClient *display, const Admission *admission, GAsyncReadyCallback callback, void *data);
 GVariant *display_client_admit_finish(GAsyncResult *result, GError **error);
+
+/* org.carrel.Display1.AskWatch and AnswerWatch. The answer: free with g_free. */
+void display_client_ask_watch_async(DisplayClient *display, const char *desktop, const char *who, GAsyncReadyCallback callback, void *data);
+char *display_client_ask_watch_finish(GAsyncResult *result, GError **error);
+void display_client_answer_watch(DisplayClient *display, const char *desktop, gboolean yes);
+
+/* org.carrel.Display1.Thumbnail: NOT_FOUND where nobody looks at @desktop. The JPEG: "ay", free with g_variant_unref. */
+void display_client_thumbnail_async(DisplayClient *display, const char *desktop, guint width, GAsyncReadyCallback callback, void *data);
+GVariant *display_client_thumbnail_finish(GAsyncResult *result, GError **error);
 
 /* Sends its clients away. While there is no connection nothing can be done; whoever is still there when the list comes is
  * for the owner to judge. */

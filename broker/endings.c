@@ -7,6 +7,7 @@
 #include "broker/access.h"
 #include "broker/gateway-service.h"
 #include "broker/store/audit.h"
+#include "broker/watches.h"
 
 /* From its making until the viewer must have come: the grant is good for 10 s, a list may lag. */
 #define VNC_JOIN_S 20
@@ -68,12 +69,19 @@ endings_end_session(Broker *broker, const SessionRow *session, guint16 code, gbo
 	const char *action, GError **error)
 {
 	g_autoptr(GPtrArray) desktops = endings_desktops_of(broker, session->id);
+	gboolean watches = strcmp(session->kind, SESSION_WATCH) == 0;
 
 	/* The row first: whatever happens from here on, the cookie opens nothing. */
 	if (!sessions_end(broker->sessions, session->id, error))
 		return FALSE;
 	broker_audit(broker, actor, session->address, action, NULL, NULL,
 		strcmp(actor, session->user) == 0 ? NULL : session->user);
+	/* Who watched goes alone, and holds nothing. */
+	for (guint i = 0; watches && i < desktops->len; i++)
+		watches_answer(broker->watches, desktops->pdata[i], FALSE);
+	if (watches)
+		return TRUE;
+	watches_end_of(broker->watches, session->id);
 	if (release)
 		engine_release_user(broker->engine, session->user, code, action);
 	for (guint i = 0; i < desktops->len; i++)
@@ -132,6 +140,16 @@ endings_make_room(Broker *broker, const char *user)
 		end_quietly(broker, longest, END_SIGNED_OUT, FALSE, "session-displaced");
 }
 
+/* A session that lasts as long as its viewer, which has had time to come. */
+static gboolean
+is_viewers_own(const SessionRow *session, gint64 now)
+{
+	gint64 age = now - session->created;
+
+	return (strcmp(session->kind, SESSION_VNC) == 0 && age > VNC_JOIN_S) ||
+	       (strcmp(session->kind, SESSION_WATCH) == 0 && age > TICKETS_REDEEM_S + VNC_JOIN_S);
+}
+
 static void
 end_vnc_sessions(Broker *broker)
 {
@@ -142,8 +160,7 @@ end_vnc_sessions(Broker *broker)
 	for (guint i = 0; i < sessions->len; i++) {
 		const SessionRow *session = sessions->pdata[i];
 
-		if (strcmp(session->kind, SESSION_VNC) == 0 && sessions_now(broker->sessions) - session->created > VNC_JOIN_S &&
-			!has_viewer(broker, session->id))
+		if (is_viewers_own(session, sessions_now(broker->sessions)) && !has_viewer(broker, session->id))
 			end_quietly(broker, session, END_SIGNED_OUT, FALSE, "disconnect");
 	}
 }
@@ -208,6 +225,9 @@ send_strangers_away(Broker *broker)
 		g_autoptr(SessionRow) session = sessions_by_id(broker->sessions, id);
 
 		if (session && desktop && g_strcmp0(desktop->user, session->user) == 0)
+			continue;
+		/* Whose consent it is that they watch is the screen's to know: they had to leave with the person. */
+		if (session && desktop && desktop->user && strcmp(session->kind, SESSION_WATCH) == 0)
 			continue;
 		g_message("%s is sent away from %s: %s", viewer->user, viewer->desktop,
 			session ? "it is not theirs any more" : "their session is over");

@@ -12,6 +12,7 @@
 #include "broker/common/program.h"
 #include "broker/dbus/broker-gateway.h"
 #include "broker/vnc-entry.h"
+#include "broker/watches.h"
 
 #define OBJECT_PATH "/org/carrel/Broker1"
 #define STATUS_MS 2000
@@ -129,12 +130,18 @@ on_open_screen(CarrelBroker1Gateway *skeleton, GDBusMethodInvocation *invocation
 	const char *from, gpointer data)
 {
 	Broker *broker = ((GatewayService *)data)->broker;
-	g_autoptr(SessionRow) session = sessions_find(broker->sessions, token);
+	g_autoptr(SessionRow) session = sessions_find(broker->sessions, token), watching = NULL;
 	g_autofree char *address = access_address(from), *client = NULL;
 
 	if (session == NULL || address == NULL) {
 		g_dbus_method_invocation_return_error(invocation, CARREL_ERROR, CARREL_ERROR_DENIED, "sign in first");
 		return TRUE;
+	}
+	/* Not their own, but one that they may watch. */
+	watching = watches_of(broker->watches, session->id, desktop);
+	if (watching && access_own_desktop(broker, session->user, desktop, NULL) == NULL) {
+		session_row_free(session);
+		session = g_steal_pointer(&watching);
 	}
 	client = access_client_name(session->id, NULL);
 	remember(invocation, skeleton, broker);

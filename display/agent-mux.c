@@ -8,7 +8,8 @@
 #include "display/agent-wire.h"
 
 /* Clipboard formats in one grab; the protocol knows seven. */
-#define TYPES_MAX 16
+#define TYPES_MAX  16
+#define REFUSED_US (10 * G_USEC_PER_SEC)
 
 typedef enum {
 	OWNER_NONE,
@@ -30,6 +31,9 @@ struct AgentMux {
 	gsize text_size;
 	gboolean spice_waits, vnc_waits; /* for the guest's contents, of type waited_type */
 	guint32 spice_type;
+	gboolean images; /* may be on the clipboard, besides text */
+	gsize max;	 /* bytes of it */
+	gint64 said_us;	 /* when the log last had a line of what is not passed on */
 	Heads wish; /* the last; width 0: none */
 };
 
@@ -40,6 +44,7 @@ agent_mux_new(const AgentMuxSink *sink, void *user_data)
 
 	mux->sink = sink;
 	mux->data = user_data;
+	mux->max = AGENT_MESSAGE_MAX;
 	return mux;
 }
 
@@ -133,6 +138,66 @@ forget_text(AgentMux *mux)
 	mux->text_size = 0;
 }
 
+/* At most a line in ten seconds: who floods the clipboard does not flood the log. */
+static void
+say_refused(AgentMux *mux, const char *whose, const char *why)
+{
+	gint64 now = g_get_monotonic_time();
+
+	if (mux->said_us != 0 && now - mux->said_us < REFUSED_US)
+		return;
+	mux->said_us = now;
+	g_message("the clipboard of the %s is not passed on: %s", whose, why);
+}
+
+static gboolean
+is_type_allowed(const AgentMux *mux, guint32 type)
+{
+	switch (type) {
+	case VD_AGENT_CLIPBOARD_UTF8_TEXT:
+		return TRUE;
+	case VD_AGENT_CLIPBOARD_IMAGE_PNG:
+	case VD_AGENT_CLIPBOARD_IMAGE_BMP:
+	case VD_AGENT_CLIPBOARD_IMAGE_TIFF:
+	case VD_AGENT_CLIPBOARD_IMAGE_JPG:
+		return mux->images;
+	default:
+		return FALSE;
+	}
+}
+
+/* The types of a grab that may be passed on. Result: the bytes in @out. */
+static gsize
+allowed_types(AgentMux *mux, const char *whose, const guint8 *data, gsize size, guint8 out[TYPES_MAX * 4])
+{
+	gsize n = 0;
+
+	for (gsize at = 0; at + 4 <= size && n < TYPES_MAX * 4; at += 4) {
+		if (!is_type_allowed(mux, agent_read_u32(data + at)))
+			continue;
+		memcpy(out + n, data + at, 4);
+		n += 4;
+	}
+	if (n == 0 && size >= 4)
+		say_refused(mux, whose, "what is on it is of no type that ClipboardTypes= allows");
+	return n;
+}
+
+/* May contents (with their type in front of them) go from one side to the other? */
+static gboolean
+may_pass(AgentMux *mux, const char *whose, guint32 type, gsize size)
+{
+	if (type != VD_AGENT_CLIPBOARD_NONE && !is_type_allowed(mux, type)) {
+		say_refused(mux, whose, "its type is not one that ClipboardTypes= allows");
+		return FALSE;
+	}
+	if (size > mux->max) {
+		say_refused(mux, whose, "it is larger than ClipboardMax= allows");
+		return FALSE;
+	}
+	return TRUE;
+}
+
 /* Takes the selection off the front of a clipboard message. FALSE: it is malformed, or of another selection. */
 static gboolean
 take_selection(gboolean has_selection, const guint8 **data, gsize *size)
@@ -160,15 +225,16 @@ static void
 guest_grabs(AgentMux *mux, const guint8 *data, gsize size)
 {
 	guint32 type = VD_AGENT_CLIPBOARD_UTF8_TEXT;
+	guint8 types[TYPES_MAX * 4];
 
-	size = MIN(size, TYPES_MAX * 4) & ~(gsize)3;
+	size = allowed_types(mux, "desktop", data, size, types);
 	mux->owner = OWNER_GUEST;
 	mux->spice_waits = FALSE;
 	forget_text(mux);
-	if (mux->spice_here && mux->spice_from_desktop)
-		say(mux, FALSE, VD_AGENT_CLIPBOARD_GRAB, NULL, data, size);
+	if (mux->spice_here && mux->spice_from_desktop && size > 0)
+		say(mux, FALSE, VD_AGENT_CLIPBOARD_GRAB, NULL, types, size);
 	/* VNC clients are sent the text itself, so it is asked for at once. */
-	mux->vnc_waits = grab_has_text(data, size) && mux->sink->vnc_wants_text(mux->data);
+	mux->vnc_waits = grab_has_text(types, size) && mux->sink->vnc_wants_text(mux->data);
 	if (mux->vnc_waits)
 		say(mux, TRUE, VD_AGENT_CLIPBOARD_REQUEST, &type, NULL, 0);
 }
@@ -180,7 +246,7 @@ guest_requests(AgentMux *mux, const guint8 *data, gsize size)
 
 	if (mux->owner == OWNER_VNC && type == VD_AGENT_CLIPBOARD_UTF8_TEXT)
 		say_text(mux, mux->text, mux->text_size);
-	else if (mux->owner == OWNER_SPICE && mux->spice_here && mux->spice_to_desktop)
+	else if (mux->owner == OWNER_SPICE && mux->spice_here && mux->spice_to_desktop && is_type_allowed(mux, type))
 		say(mux, FALSE, VD_AGENT_CLIPBOARD_REQUEST, &type, NULL, 0);
 	else
 		say(mux, TRUE, VD_AGENT_CLIPBOARD, &none, NULL, 0); /* or the guest's program waits */
@@ -194,6 +260,11 @@ guest_provides(AgentMux *mux, const guint8 *data, gsize size)
 	if (size < 4 || mux->owner != OWNER_GUEST)
 		return;
 	type = agent_read_u32(data);
+	if ((mux->vnc_waits || mux->spice_waits) && !may_pass(mux, "desktop", type, size - 4)) {
+		/* Who waits is told that there is nothing. */
+		type = VD_AGENT_CLIPBOARD_NONE;
+		size = 4;
+	}
 	if (mux->vnc_waits && (type == VD_AGENT_CLIPBOARD_UTF8_TEXT || type == VD_AGENT_CLIPBOARD_NONE)) {
 		gsize text_size = strnlen((const char *)data + 4, size - 4);
 
@@ -289,7 +360,7 @@ spice_requests(AgentMux *mux, const guint8 *data, gsize size)
 	if (size < 4)
 		return;
 	mux->spice_type = agent_read_u32(data);
-	if (mux->owner != OWNER_GUEST || !mux->spice_from_desktop) {
+	if (mux->owner != OWNER_GUEST || !mux->spice_from_desktop || !is_type_allowed(mux, mux->spice_type)) {
 		say(mux, FALSE, VD_AGENT_CLIPBOARD, &none, NULL, 0);
 		return;
 	}
@@ -301,6 +372,7 @@ static void
 spice_clipboard(AgentMux *mux, guint32 type, const guint8 *data, gsize size)
 {
 	guint32 format;
+	guint8 types[TYPES_MAX * 4];
 
 	if (type == VD_AGENT_CLIPBOARD_REQUEST) {
 		spice_requests(mux, data, size);
@@ -309,12 +381,19 @@ spice_clipboard(AgentMux *mux, guint32 type, const guint8 *data, gsize size)
 	if (!mux->spice_to_desktop)
 		return;
 	if (type == VD_AGENT_CLIPBOARD_GRAB) {
+		size = allowed_types(mux, "SPICE client", data, size, types);
+		if (size == 0)
+			return;
 		mux->owner = OWNER_SPICE;
 		mux->vnc_waits = mux->spice_waits = FALSE;
 		forget_text(mux);
-		say(mux, TRUE, VD_AGENT_CLIPBOARD_GRAB, NULL, data, MIN(size, TYPES_MAX * 4) & ~(gsize)3);
+		say(mux, TRUE, VD_AGENT_CLIPBOARD_GRAB, NULL, types, size);
 	} else if (type == VD_AGENT_CLIPBOARD && mux->owner == OWNER_SPICE && size >= 4) {
 		format = agent_read_u32(data);
+		if (!may_pass(mux, "SPICE client", format, size - 4)) {
+			format = VD_AGENT_CLIPBOARD_NONE;
+			size = 4;
+		}
 		say(mux, TRUE, VD_AGENT_CLIPBOARD, &format, data + 4, size - 4);
 	} else if (type == VD_AGENT_CLIPBOARD_RELEASE && mux->owner == OWNER_SPICE) {
 		mux->owner = OWNER_NONE;
@@ -346,7 +425,7 @@ agent_mux_from_vnc(AgentMux *mux, const char *text, gsize size)
 {
 	guint32 type = VD_AGENT_CLIPBOARD_UTF8_TEXT;
 
-	if (size > AGENT_MESSAGE_MAX - 64)
+	if (size > AGENT_MESSAGE_MAX - 64 || !may_pass(mux, "VNC client", type, size))
 		return;
 	forget_text(mux);
 	mux->text = g_strndup(text, size);
@@ -361,6 +440,13 @@ agent_mux_set_spice_rights(AgentMux *mux, gboolean to_desktop, gboolean from_des
 {
 	mux->spice_to_desktop = to_desktop;
 	mux->spice_from_desktop = from_desktop;
+}
+
+void
+agent_mux_set_limits(AgentMux *mux, gboolean images, gsize max)
+{
+	mux->images = images;
+	mux->max = max;
 }
 
 void

@@ -39,6 +39,9 @@ void agent_mux_from_vnc(AgentMux *mux, const char *text, gsize size);
 
 /* What the SPICE client that is connected now may do. */
 void agent_mux_set_spice_rights(AgentMux *mux, gboolean to_desktop, gboolean from_desktop);
+/* What a clipboard may hold, whoever's it is: text, and @images too; at most @max bytes. Before: text of AGENT_MESSAGE_MAX. Whatever has more
+ * is not passed on, which the log says. */
+void agent_mux_set_limits(AgentMux *mux, gboolean images, gsize max);
 void agent_mux_spice_left(AgentMux *mux);
 
 /* Wishes the guest monitors of these sizes and places; for agents that set them themselves rather than follow a monitor's EDID. */

@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "broker/common/error.h"
+#include "display/agent-wire.h"
 
 /* libspice-server's SPICE_MAX_PASSWORD_LENGTH */
 #define SECRET_MAX 60
 #define TEXT_MAX   256
+#define CLIPBOARD_MAX AGENT_MESSAGE_MAX
 
 static const char *const words[] = {"vnc", "spice"};
 
@@ -50,6 +52,15 @@ take_usb(GVariant *params)
 	return rules;
 }
 
+static gsize
+take_size(GVariant *params, const char *key, gsize most)
+{
+	guint64 size = most;
+
+	g_variant_lookup(params, key, "t", &size);
+	return (gsize)MIN(size, most);
+}
+
 Client *
 client_new(GVariant *params, GError **error)
 {
@@ -61,10 +72,15 @@ client_new(GVariant *params, GError **error)
 	client->name = take_text(params, "client");
 	client->user = take_text(params, "user");
 	client->address = take_text(params, "address");
-	client->view_only = take_bool(params, "view-only", FALSE);
+	client->holder = take_text(params, "holder");
+	client->watermark = take_text(params, "watermark");
+	client->watcher = take_text(params, "watcher");
+	client->view_only = *client->watcher != '\0' || take_bool(params, "view-only", FALSE);
 	client->clipboard_to_desktop = !client->view_only && take_bool(params, "clipboard-to-desktop", TRUE);
 	client->clipboard_from_desktop = !client->view_only && take_bool(params, "clipboard-from-desktop", TRUE);
 	client->usb = client->view_only ? NULL : take_usb(params);
+	client->clipboard_images = take_bool(params, "clipboard-images", FALSE);
+	client->clipboard_max = take_size(params, "clipboard-max", CLIPBOARD_MAX);
 	client->protocol = strcmp(protocol, words[CLIENT_SPICE]) == 0 ? CLIENT_SPICE : CLIENT_VNC;
 	if (strcmp(protocol, words[client->protocol]) != 0) {
 		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "“protocol” must be “vnc” or “spice”");
@@ -72,6 +88,11 @@ client_new(GVariant *params, GError **error)
 	}
 	if (client->name[0] == '\0') {
 		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "“client” must name the client");
+		return NULL;
+	}
+	if (client->protocol == CLIENT_SPICE && *client->watcher != '\0') {
+		/* It serves one client, so that the person would be thrown out. */
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "who watches comes by VNC");
 		return NULL;
 	}
 	if (client->protocol == CLIENT_SPICE && (secret[0] == '\0' || strlen(secret) > SECRET_MAX)) {
@@ -84,6 +105,23 @@ client_new(GVariant *params, GError **error)
 	return g_steal_pointer(&client);
 }
 
+Client *
+client_copy_without_secret(const Client *client)
+{
+	Client *copy = g_new0(Client, 1);
+
+	*copy = *client;
+	copy->name = g_strdup(client->name);
+	copy->user = g_strdup(client->user);
+	copy->address = g_strdup(client->address);
+	copy->holder = g_strdup(client->holder);
+	copy->watermark = g_strdup(client->watermark);
+	copy->watcher = g_strdup(client->watcher);
+	copy->usb = client->usb ? usb_rules_ref(client->usb) : NULL;
+	copy->secret = NULL;
+	return copy;
+}
+
 void
 client_free(Client *client)
 {
@@ -93,6 +131,9 @@ client_free(Client *client)
 	g_free(client->user);
 	g_free(client->address);
 	usb_rules_unref(client->usb);
+	g_free(client->holder);
+	g_free(client->watermark);
+	g_free(client->watcher);
 	secret_free(client->secret);
 	g_free(client);
 }

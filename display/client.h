@@ -15,16 +15,22 @@ typedef enum {
 typedef struct {
 	ClientProtocol protocol;
 	char *name;	     /* the broker's, in signals */
-	char *user, *address; /* for the log; never NULL */
+	char *user, *address; /* for the log and the watermark; never NULL */
+	char *holder;         /* whose desktop it is; never NULL */
+	char *watermark;      /* a pool's form of one; "": none */
+	char *watcher;        /* looks at somebody else's desktop, under this name; "": works at it */
 	gboolean view_only;
 	gboolean clipboard_to_desktop, clipboard_from_desktop; /* both FALSE for who may only view */
 	UsbRules *usb; /* which USB devices it may bring; NULL: none, as for who may only view */
+	gboolean clipboard_images; /* besides text */
+	gsize clipboard_max;	   /* bytes */
 	Secret *secret; /* the SPICE password; NULL for VNC */
 } Client;
 
 /* From Admit's params (broker/dbus/org.carrel.Display1.xml). CARREL_ERROR_INVALID when they make no client. */
 Client *client_new(GVariant *params, GError **error);
 void client_free(Client *client);
+Client *client_copy_without_secret(const Client *client);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Client, client_free)
 
 const char *client_protocol_word(ClientProtocol protocol); /* "vnc", "spice" */

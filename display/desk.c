@@ -21,6 +21,11 @@
 /* It takes milliseconds. */
 #define ADD_TIMEOUT_MS	   5000
 #define STOP_TIMEOUT_MS	   2000
+/* The question itself waits for 30 s. */
+#define ASK_TIMEOUT_MS	   35000
+#define THUMBNAIL_TIMEOUT_MS 5000
+/* No picture of 640 pixels' width is larger: frames are at most 8192 pixels high, and at least one wide. */
+#define JPEG_MAX	   (8 * 1024 * 1024)
 #define EXPECTED_MAX	   64
 #define USB_TEXT_MAX	   512
 
@@ -112,10 +117,12 @@ on_client_joined(CarrelScreen1 *proxy, const char *client, const char *protocol,
 	seat->address = g_strdup(text_of(params, "address"));
 	seat->since = g_get_real_time() / G_USEC_PER_SEC;
 	g_ptr_array_add(desk->seats, seat);
+	/* Who only watches keeps nobody from being idle. */
+	if (*text_of(params, "watcher") == '\0')
+		desk->input_us = g_get_monotonic_time();
 	g_hash_table_remove(desk->expected, client);
 	if (g_hash_table_size(desk->expected) == 0)
 		desk->handed_over = 0;
-	desk->input_us = g_get_monotonic_time();
 	g_message("%s: %s client %s of %s at %s joined", desk->name, protocol, client, seat->user, seat->address);
 	desk->events->on_joined(desk, client, protocol, desk->data);
 }
@@ -416,11 +423,76 @@ desk_add_client(Desk *desk, int fd, GVariant *params)
 	g_variant_dict_init(&known, NULL);
 	g_variant_dict_insert(&known, "user", "s", text_of(params, "user"));
 	g_variant_dict_insert(&known, "address", "s", text_of(params, "address"));
+	g_variant_dict_insert(&known, "watcher", "s", text_of(params, "watcher"));
 	g_hash_table_replace(desk->expected, g_strdup(text_of(params, "client")), g_variant_ref_sink(g_variant_dict_end(&known)));
 	carrel_screen1_call_add_client(desk->proxy, g_variant_new_handle(0), params, G_DBUS_CALL_FLAGS_NONE, ADD_TIMEOUT_MS,
 		fds, NULL, on_client_added, handover);
 	if (*text_of(params, "secret") != '\0')
 		peer_cover(g_dbus_proxy_get_connection(G_DBUS_PROXY(desk->proxy)), 0);
+}
+
+static void
+take_answer(GObject *source, GAsyncResult *result, gpointer data)
+{
+	g_autoptr(GTask) task = data;
+	g_autofree char *answer = NULL;
+	GError *error = NULL;
+
+	if (carrel_screen1_call_ask_watch_finish(CARREL_SCREEN1(source), &answer, result, &error)) {
+		g_task_return_pointer(task, g_steal_pointer(&answer), g_free);
+		return;
+	}
+	g_dbus_error_strip_remote_error(error);
+	g_task_return_error(task, error);
+}
+
+void
+desk_ask_watch(Desk *desk, const char *who, GAsyncReadyCallback callback, void *data)
+{
+	carrel_screen1_call_ask_watch(
+	        desk->proxy, who, G_DBUS_CALL_FLAGS_NONE, ASK_TIMEOUT_MS, NULL, take_answer, g_task_new(NULL, NULL, callback, data));
+}
+
+char *
+desk_ask_watch_finish(GAsyncResult *result, GError **error)
+{
+	return g_task_propagate_pointer(G_TASK(result), error);
+}
+
+void
+desk_answer_watch(Desk *desk, gboolean yes)
+{
+	carrel_screen1_call_answer_watch(desk->proxy, yes, G_DBUS_CALL_FLAGS_NONE, ADD_TIMEOUT_MS, NULL, NULL, NULL);
+}
+
+static void
+take_thumbnail(GObject *source, GAsyncResult *result, gpointer data)
+{
+	g_autoptr(GTask) task = data;
+	g_autoptr(GVariant) jpeg = NULL;
+	GError *error = NULL;
+
+	if (!carrel_screen1_call_thumbnail_finish(CARREL_SCREEN1(source), &jpeg, result, &error)) {
+		g_dbus_error_strip_remote_error(error);
+		g_task_return_error(task, error);
+	} else if (g_variant_get_size(jpeg) > JPEG_MAX) {
+		g_task_return_new_error(task, CARREL_ERROR, CARREL_ERROR_PROTOCOL, "the screen's picture is too large");
+	} else {
+		g_task_return_pointer(task, g_steal_pointer(&jpeg), (GDestroyNotify)g_variant_unref);
+	}
+}
+
+void
+desk_thumbnail(Desk *desk, guint width, GAsyncReadyCallback callback, void *data)
+{
+	carrel_screen1_call_thumbnail(desk->proxy, width, G_DBUS_CALL_FLAGS_NONE, THUMBNAIL_TIMEOUT_MS, NULL, take_thumbnail,
+	        g_task_new(NULL, NULL, callback, data));
+}
+
+GVariant *
+desk_thumbnail_finish(GAsyncResult *result, GError **error)
+{
+	return g_task_propagate_pointer(G_TASK(result), error);
 }
 
 static gboolean

@@ -37,6 +37,13 @@ gboolean desk_is_used(const Desk *desk);
 
 /* Hands a client over. Consumes @fd. */
 void desk_add_client(Desk *desk, int fd, GVariant *params);
+/* What org.carrel.Display1 offers under these names, asked of the screen. A desk that ends meanwhile is an error. The results are the
+ * answer, and the JPEG ("ay"); free with g_free, g_variant_unref. */
+void desk_ask_watch(Desk *desk, const char *who, GAsyncReadyCallback callback, void *data);
+char *desk_ask_watch_finish(GAsyncResult *result, GError **error);
+void desk_answer_watch(Desk *desk, gboolean yes);
+void desk_thumbnail(Desk *desk, guint width, GAsyncReadyCallback callback, void *data);
+GVariant *desk_thumbnail_finish(GAsyncResult *result, GError **error);
 /* Asks the screen to end; on_ended tells when it has, within 2 s. */
 void desk_stop(Desk *desk, const char *why);
 /* The process has ended: @status as waitpid(2) gives it. */

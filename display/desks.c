@@ -429,6 +429,17 @@ desks_end_clients(Desks *desks, const char *desktop)
 		desk_stop(entry->desk, "asked");
 }
 
+Desk *
+desks_find(Desks *desks, const char *desktop, GError **error)
+{
+	Entry *entry = g_hash_table_lookup(desks->by_name, desktop);
+
+	if (entry && desk_is_attached(entry->desk))
+		return entry->desk;
+	g_set_error(error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "nobody looks at %s", desktop);
+	return NULL;
+}
+
 GVariant *
 desks_list(Desks *desks)
 {

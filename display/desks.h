@@ -5,6 +5,7 @@
 
 #include <gio/gio.h>
 
+#include "display/desk.h"
 #include "display/grants.h"
 #include "display/launcher.h"
 #include "display/vm.h"
@@ -33,6 +34,8 @@ void desks_admit(Desks *desks, const char *desktop, const char *uuid, GVariant *
 gboolean desks_redeem(Desks *desks, const guint8 grant[GRANT_SIZE], int fd);
 
 void desks_end_clients(Desks *desks, const char *desktop);
+/* The desk of @desktop whose screen is attached; NULL with NOT_FOUND otherwise. Valid until the main loop runs. */
+Desk *desks_find(Desks *desks, const char *desktop, GError **error);
 GVariant *desks_list(Desks *desks); /* aa{sv}, floating */
 
 /* Asks all screens to end, and waits until they have, 2 s at most. */

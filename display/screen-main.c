@@ -15,6 +15,7 @@
 #include "display/dbus/screen1.h"
 #include "display/launcher.h"
 #include "display/screen.h"
+#include "display/thumbnail.h"
 
 #define AUTH_TIMEOUT_MS 5000
 
@@ -157,6 +158,56 @@ on_add_client(CarrelScreen1 *skeleton, GDBusMethodInvocation *invocation, GUnixF
 }
 
 static gboolean
+is_attached(Main *self, GDBusMethodInvocation *invocation)
+{
+	if (self->screen)
+		return TRUE;
+	g_dbus_method_invocation_return_error_literal(invocation, CARREL_ERROR, CARREL_ERROR_INVALID, "this screen is not attached");
+	return FALSE;
+}
+
+static void
+on_watch_answered(WatchAnswer answer, void *data)
+{
+	g_dbus_method_invocation_return_value(data, g_variant_new("(s)", watch_answer_word(answer)));
+}
+
+static gboolean
+on_ask_watch(CarrelScreen1 *skeleton, GDBusMethodInvocation *invocation, const char *who, gpointer data)
+{
+	Main *self = data;
+	GError *error = NULL;
+
+	if (is_attached(self, invocation) && !screen_ask(self->screen, who, on_watch_answered, invocation, &error))
+		g_dbus_method_invocation_take_error(invocation, error);
+	return TRUE;
+}
+
+static gboolean
+on_answer_watch(CarrelScreen1 *skeleton, GDBusMethodInvocation *invocation, gboolean yes, gpointer data)
+{
+	Main *self = data;
+
+	if (!is_attached(self, invocation))
+		return TRUE;
+	screen_answer(self->screen, yes);
+	carrel_screen1_complete_answer_watch(skeleton, invocation);
+	return TRUE;
+}
+
+static gboolean
+on_thumbnail(CarrelScreen1 *skeleton, GDBusMethodInvocation *invocation, guint width, gpointer data)
+{
+	Main *self = data;
+
+	if (is_attached(self, invocation))
+		carrel_screen1_complete_thumbnail(skeleton, invocation,
+		        g_variant_new_from_bytes(
+		                G_VARIANT_TYPE_BYTESTRING, screen_thumbnail(self->screen, (int)MIN(width, THUMBNAIL_WIDTH_MAX)), TRUE));
+	return TRUE;
+}
+
+static gboolean
 on_stop(CarrelScreen1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)
 {
 	Main *self = data;
@@ -202,6 +253,9 @@ serve(Main *self, GError **error)
 	g_signal_connect(self->control, "closed", G_CALLBACK(on_closed), self);
 	g_signal_connect(self->skeleton, "handle-attach", G_CALLBACK(on_attach), self);
 	g_signal_connect(self->skeleton, "handle-add-client", G_CALLBACK(on_add_client), self);
+	g_signal_connect(self->skeleton, "handle-ask-watch", G_CALLBACK(on_ask_watch), self);
+	g_signal_connect(self->skeleton, "handle-answer-watch", G_CALLBACK(on_answer_watch), self);
+	g_signal_connect(self->skeleton, "handle-thumbnail", G_CALLBACK(on_thumbnail), self);
 	g_signal_connect(self->skeleton, "handle-stop", G_CALLBACK(on_stop), self);
 	if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(self->skeleton), self->control,
 		    "/org/carrel/Screen1", error))

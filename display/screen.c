@@ -7,11 +7,15 @@
 #include "display/agent-port.h"
 #include "display/capture.h"
 #include "display/console.h"
+#include "display/marks.h"
+#include "display/overlay.h"
 #include "display/pointer.h"
 #include "display/qemu-connection.h"
 #include "display/spice.h"
+#include "display/thumbnail.h"
 #include "display/usb.h"
 #include "display/vnc.h"
+#include "display/watch.h"
 
 /* A VM that shows nothing is attached all the same. */
 #define FIRST_FRAME_MS	3000
@@ -35,6 +39,10 @@ struct Screen {
 	Activity *activity;
 	Usb *usb;
 	char *usb_client; /* who is connected by SPICE */
+	Overlay *overlay; /* between the capture and the servers */
+	Marks *marks;
+	Watch *watch;
+	Thumbnails *thumbnails;
 };
 
 static void
@@ -63,9 +71,7 @@ on_resized(const Frame *frame, const Heads *heads, void *data)
 	Screen *screen = data;
 
 	pointer_set_heads(screen->pointer, heads);
-	vnc_set_frame(screen->vnc, frame, heads);
-	if (screen->spice)
-		spice_set_frame(screen->spice, frame, heads);
+	overlay_set_source(screen->overlay, frame);
 	if (screen->first_frame_id == 0)
 		say_state(screen);
 }
@@ -73,12 +79,32 @@ on_resized(const Frame *frame, const Heads *heads, void *data)
 static void
 on_change(const Frame *frame, const Change *change, void *data)
 {
+	overlay_source_changed(((Screen *)data)->overlay, change);
+}
+
+static void
+on_drawn_frame(const Frame *frame, void *data)
+{
 	Screen *screen = data;
 
+	thumbnails_note_change(screen->thumbnails);
+	vnc_set_frame(screen->vnc, frame, capture_heads(screen->capture));
+	if (screen->spice)
+		spice_set_frame(screen->spice, frame, capture_heads(screen->capture));
+}
+
+static void
+on_drawn_change(const Frame *frame, const Change *change, void *data)
+{
+	Screen *screen = data;
+
+	thumbnails_note_change(screen->thumbnails);
 	vnc_change(screen->vnc, change);
 	if (screen->spice)
 		spice_change(screen->spice, change);
 }
+
+static const OverlayEvents overlay_events = {on_drawn_frame, on_drawn_change};
 
 static void
 on_cursor(const Cursor *cursor, void *data)
@@ -138,6 +164,8 @@ sink_key(void *data, guint qnum, gboolean down)
 	Screen *screen = data;
 
 	activity_note(screen->activity);
+	if (watch_key(screen->watch, qnum, down))
+		return;
 	console_key(screen->console, qnum, down);
 }
 
@@ -196,19 +224,51 @@ on_resize_wish(const Heads *wish, void *data)
 }
 
 static void
+on_plate(const char *text, gboolean large, void *data)
+{
+	overlay_set_plate(((Screen *)data)->overlay, text, large);
+}
+
+static void
+on_watch_end(const char *why, void *data)
+{
+	vnc_end_watchers(((Screen *)data)->vnc, why);
+}
+
+static const WatchEvents watch_events = {on_plate, on_watch_end};
+
+static void
+note_joined(Screen *screen, const Client *client)
+{
+	marks_joined(screen->marks, client);
+	if (*client->watcher != '\0')
+		watch_watcher_joined(screen->watch, client->watcher);
+	else if (!client->view_only)
+		watch_person_joined(screen->watch);
+	screen->events->on_joined(client->name, client->protocol, screen->data);
+}
+
+static void
+note_left(Screen *screen, const Client *client, const char *why)
+{
+	marks_left(screen->marks, client);
+	if (*client->watcher != '\0')
+		watch_watcher_left(screen->watch, client->watcher);
+	else if (!client->view_only)
+		watch_person_left(screen->watch);
+	screen->events->on_left(client->name, why, screen->data);
+}
+
+static void
 on_vnc_joined(const Client *client, void *data)
 {
-	Screen *screen = data;
-
-	screen->events->on_joined(client->name, CLIENT_VNC, screen->data);
+	note_joined(data, client);
 }
 
 static void
 on_vnc_left(const Client *client, const char *why, void *data)
 {
-	Screen *screen = data;
-
-	screen->events->on_left(client->name, why, screen->data);
+	note_left(data, client, why);
 }
 
 static void
@@ -228,7 +288,7 @@ on_spice_joined(const Client *client, void *data)
 	screen->usb_client = g_strdup(client->name);
 	usb_set_rules(screen->usb, client->usb);
 	agent_mux_set_spice_rights(screen->mux, client->clipboard_to_desktop, client->clipboard_from_desktop);
-	screen->events->on_joined(client->name, CLIENT_SPICE, screen->data);
+	note_joined(screen, client);
 }
 
 static void
@@ -238,7 +298,7 @@ on_spice_left(const Client *client, const char *why, void *data)
 
 	usb_set_rules(screen->usb, NULL);
 	agent_mux_spice_left(screen->mux);
-	screen->events->on_left(client->name, why, screen->data);
+	note_left(screen, client, why);
 }
 
 static void
@@ -346,6 +406,10 @@ screen_new(int console, const char *title, gboolean pixel_copy, const ScreenEven
 	screen->pointer = pointer_new(screen->console, screen->mux);
 	screen->capture = capture_new(qemu, pixel_copy, &capture_events, screen);
 	pointer_set_heads(screen->pointer, capture_heads(screen->capture));
+	screen->overlay = overlay_new(capture_frame(screen->capture), &overlay_events, screen);
+	screen->marks = marks_new(title, screen->overlay);
+	screen->watch = watch_new(WATCH_ASK_MS, &watch_events, screen);
+	screen->thumbnails = thumbnails_new(g_get_monotonic_time);
 	screen->vnc = vnc_new(title, capture_frame(screen->capture), capture_heads(screen->capture), &input_sink, screen, &vnc_events, screen);
 	screen->usb = usb_new(qemu, on_usb, screen);
 	screen->port = agent_port_new(qemu, on_guest_message, on_port_open, on_port_close, screen);
@@ -367,6 +431,10 @@ screen_free(Screen *screen)
 	agent_port_free(screen->port);
 	pointer_free(screen->pointer);
 	agent_mux_free(screen->mux);
+	watch_free(screen->watch);
+	marks_free(screen->marks);
+	overlay_free(screen->overlay);
+	thumbnails_free(screen->thumbnails);
 	capture_free(screen->capture);
 	console_free(screen->console);
 	activity_free(screen->activity);
@@ -380,16 +448,37 @@ screen_free(Screen *screen)
 gboolean
 screen_add_client(Screen *screen, int fd, Client *client, GError **error)
 {
+	marks_admit(screen->marks, client);
+	if (*client->watcher == '\0')
+		agent_mux_set_limits(screen->mux, client->clipboard_images, client->clipboard_max);
 	if (client->protocol == CLIENT_VNC)
 		return vnc_add_client(screen->vnc, fd, client, error);
 	if (screen->spice == NULL) {
 		const Cursor *cursor = capture_cursor(screen->capture);
 
-		screen->spice = spice_new(screen->title, capture_frame(screen->capture), capture_heads(screen->capture), screen->heads_max,
+		screen->spice = spice_new(screen->title, overlay_frame(screen->overlay), capture_heads(screen->capture), screen->heads_max,
 			&input_sink, screen, &spice_events, screen);
 		usb_serve(screen->usb, spice_server_of(screen->spice));
 		if (cursor)
 			spice_set_cursor(screen->spice, cursor);
 	}
 	return spice_add_client(screen->spice, fd, client, error);
+}
+
+gboolean
+screen_ask(Screen *screen, const char *who, WatchAnswered on_answer, void *data, GError **error)
+{
+	return watch_ask(screen->watch, who, on_answer, data, error);
+}
+
+void
+screen_answer(Screen *screen, gboolean yes)
+{
+	watch_answer(screen->watch, yes);
+}
+
+GBytes *
+screen_thumbnail(Screen *screen, int width)
+{
+	return thumbnails_get(screen->thumbnails, overlay_frame(screen->overlay), width);
 }

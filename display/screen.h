@@ -6,6 +6,7 @@
 #include <gio/gio.h>
 
 #include "display/client.h"
+#include "display/watch.h"
 
 typedef struct Screen Screen;
 
@@ -30,3 +31,10 @@ void screen_free(Screen *screen);
 
 /* Consumes @fd and @client, also on failure. */
 gboolean screen_add_client(Screen *screen, int fd, Client *client, GError **error);
+
+/* Asks the person whether @who may watch (display/watch.h). */
+gboolean screen_ask(Screen *screen, const char *who, WatchAnswered on_answer, void *data, GError **error);
+/* Their answer, or that they have had enough, from elsewhere. */
+void screen_answer(Screen *screen, gboolean yes);
+/* A JPEG of what the clients see, as thumbnails_get. */
+GBytes *screen_thumbnail(Screen *screen, int width);

@@ -75,6 +75,67 @@ on_list_screens(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, gpo
 }
 
 static void
+on_watch_answered(GObject *source, GAsyncResult *result, gpointer data)
+{
+	GError *error = NULL;
+	g_autofree char *answer = desk_ask_watch_finish(result, &error);
+
+	if (answer)
+		g_dbus_method_invocation_return_value(data, g_variant_new("(s)", answer));
+	else
+		g_dbus_method_invocation_take_error(data, error);
+}
+
+static gboolean
+on_ask_watch(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, const char *desktop, const char *who, gpointer data)
+{
+	GError *error = NULL;
+	Desk *desk = desks_find(((Service *)data)->desks, desktop, &error);
+
+	if (desk)
+		desk_ask_watch(desk, who, on_watch_answered, invocation);
+	else
+		g_dbus_method_invocation_take_error(invocation, error);
+	return TRUE;
+}
+
+static gboolean
+on_answer_watch(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, const char *desktop, gboolean yes, gpointer data)
+{
+	Desk *desk = desks_find(((Service *)data)->desks, desktop, NULL);
+
+	if (desk)
+		desk_answer_watch(desk, yes);
+	carrel_display1_complete_answer_watch(skeleton, invocation);
+	return TRUE;
+}
+
+static void
+on_thumbnail_made(GObject *source, GAsyncResult *result, gpointer data)
+{
+	GError *error = NULL;
+	g_autoptr(GVariant) jpeg = desk_thumbnail_finish(result, &error);
+
+	if (jpeg)
+		g_dbus_method_invocation_return_value(data, g_variant_new("(@ay)", jpeg));
+	else
+		g_dbus_method_invocation_take_error(data, error);
+}
+
+static gboolean
+on_thumbnail(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, const char *desktop, guint width, gpointer data)
+{
+	GError *error = NULL;
+	Desk *desk = desks_find(((Service *)data)->desks, desktop, &error);
+
+	if (desk)
+		desk_thumbnail(desk, width, on_thumbnail_made, invocation);
+	else
+		g_dbus_method_invocation_take_error(invocation, error);
+	return TRUE;
+}
+
+static void
 on_peer(GDBusConnection *connection, uid_t uid, pid_t pid, void *data)
 {
 	Service *service = data;
@@ -114,6 +175,9 @@ service_listen(Service *service, const char *path, uid_t uid, Desks *desks, GErr
 	g_signal_connect(service->skeleton, "handle-admit", G_CALLBACK(on_admit), service);
 	g_signal_connect(service->skeleton, "handle-end-clients", G_CALLBACK(on_end_clients), service);
 	g_signal_connect(service->skeleton, "handle-list-screens", G_CALLBACK(on_list_screens), service);
+	g_signal_connect(service->skeleton, "handle-ask-watch", G_CALLBACK(on_ask_watch), service);
+	g_signal_connect(service->skeleton, "handle-answer-watch", G_CALLBACK(on_answer_watch), service);
+	g_signal_connect(service->skeleton, "handle-thumbnail", G_CALLBACK(on_thumbnail), service);
 	service->server = peer_server_new(path, uids, PEERS_MAX, on_peer, service, error);
 	return service->server != NULL;
 }

@@ -198,25 +198,11 @@ leave(Spice *spice, const char *why)
 	spice->events->on_left(client, why, spice->data);
 }
 
-static Client *
-client_copy(const Client *client)
-{
-	Client *copy = g_new0(Client, 1);
-
-	*copy = *client;
-	copy->name = g_strdup(client->name);
-	copy->user = g_strdup(client->user);
-	copy->address = g_strdup(client->address);
-	copy->usb = client->usb ? usb_rules_ref(client->usb) : NULL;
-	copy->secret = NULL;
-	return copy;
-}
-
 static void
 join(Spice *spice, int id)
 {
 	leave(spice, "another SPICE client took its place");
-	spice->active = client_copy(spice->ticket);
+	spice->active = client_copy_without_secret(spice->ticket);
 	spice->active_id = id;
 	if (!spice->active->view_only)
 		spice->input = input_new(spice->input_sink, spice->input_data);

@@ -68,6 +68,12 @@ leave(VncClient *vnc, const char *why)
 	vnc->host->on_gone(vnc, why, vnc->host->data);
 }
 
+void
+vnc_client_end(VncClient *vnc, const char *why)
+{
+	leave(vnc, why);
+}
+
 static void
 put(VncClient *vnc, const void *bytes, gsize size)
 {
@@ -247,7 +253,7 @@ take_provided(VncClient *vnc, const RfbMessage *message)
 
 	if (!vnc->who->clipboard_to_desktop)
 		return;
-	text = rfb_clipboard_parse_provide(message->text.flags, message->text.bytes, message->text.size, RFB_CUT_TEXT_MAX, &error);
+	text = rfb_clipboard_parse_provide(message->text.flags, message->text.bytes, message->text.size, vnc->who->clipboard_max, &error);
 	if (text)
 		vnc->host->on_text(text, strlen(text), vnc->host->data);
 	else
@@ -287,6 +293,11 @@ take_cut_text(VncClient *vnc, const RfbMessage *message)
 
 	if (!vnc->who->clipboard_to_desktop)
 		return;
+	if (message->text.size > vnc->who->clipboard_max) {
+		g_message("VNC client %s: a clipboard of %zu bytes is not passed on, it may have %zu", vnc->who->name, message->text.size,
+			vnc->who->clipboard_max);
+		return;
+	}
 	text = rfb_clipboard_parse_latin1(message->text.bytes, message->text.size);
 	vnc->host->on_text(text, strlen(text), vnc->host->data);
 }

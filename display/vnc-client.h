@@ -37,5 +37,7 @@ void vnc_client_cursor(VncClient *vnc);
 void vnc_client_pointer(VncClient *vnc);
 void vnc_client_leds(VncClient *vnc);
 void vnc_client_title(VncClient *vnc);
+/* Closes its connection; on_gone is called before this returns. @why is static. */
+void vnc_client_end(VncClient *vnc, const char *why);
 /* The guest's clipboard: sent, announced or withheld as the client's rights and abilities want. */
 void vnc_client_offer_text(VncClient *vnc, const char *text, gsize size);

@@ -124,6 +124,18 @@ vnc_add_client(Vnc *vnc, int fd, Client *client, GError **error)
 }
 
 void
+vnc_end_watchers(Vnc *vnc, const char *why)
+{
+	/* From the end: each that leaves is taken out, and the last put into its place. */
+	for (guint i = vnc->clients->len; i-- > 0;) {
+		VncClient *client = vnc->clients->pdata[i];
+
+		if (*vnc_client_who(client)->watcher != '\0')
+			vnc_client_end(client, why);
+	}
+}
+
+void
 vnc_set_frame(Vnc *vnc, const Frame *frame, const Heads *heads)
 {
 	vnc->host.view.frame = frame;

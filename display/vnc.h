@@ -24,6 +24,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vnc, vnc_free)
 
 /* Consumes @fd and @client, also on failure. */
 gboolean vnc_add_client(Vnc *vnc, int fd, Client *client, GError **error);
+/* Sends those away who only watch. */
+void vnc_end_watchers(Vnc *vnc, const char *why);
 /* Both are borrowed until the next call of this. */
 void vnc_set_frame(Vnc *vnc, const Frame *frame, const Heads *heads);
 /* How many heads clients may wish; 1 until this is called. */

@@ -23,6 +23,10 @@
 #define GRACE	       "15min" /* POOL_GRACE_S */
 /* Screens tell of input every two seconds, and people read. */
 #define IDLE_MIN_S 10
+/* One message of the agent protocol and one of VNC's clipboard (AGENT_MESSAGE_MAX, RFB_CUT_TEXT_MAX). */
+#define CLIPBOARD_MAX (16 * MIB)
+#define CLIPBOARD_MAX_TEXT "16M"
+#define WATERMARK_MAX 200
 #define RATE_MIN 64000
 #define RATE_MAX (G_GINT64_CONSTANT(100) * 1000 * 1000 * 1000)
 
@@ -36,6 +40,8 @@ static const char *const clipboard_words[] = {"both", "to-desktop", "from-deskto
 static const char *const usb_words[] = {"off", "on", NULL};
 /* What carries no files. A key that is a disk is a way out for data; what else may be one in disguise has to be asked for. */
 #define USB_DEVICES "allow audio, allow video, allow hid, allow printer, allow smartcard"
+static const char *const clipboard_type_words[] = {"text", "text image", NULL};
+static const char *const shadow_words[] = {"off", "ask", "notify", NULL};
 static const char *const transfer_words[] = {"off", "both", "to-desktop", "from-desktop", NULL};
 const char *const pool_mode_words[] = {"nat", "bridge", "vlan", "isolated", "none", NULL};
 
@@ -82,6 +88,27 @@ check_idle(const void *field, char **why)
 		return TRUE;
 	*why = g_strdup_printf("is too short: at least %d s, or 0 for no limit", IDLE_MIN_S);
 	return FALSE;
+}
+
+/* What display/watermark.c knows. */
+static gboolean
+check_watermark(const void *field, char **why)
+{
+	const char *form = *(char *const *)field;
+
+	if (strlen(form) > WATERMARK_MAX) {
+		*why = g_strdup_printf("has at most %d bytes", WATERMARK_MAX);
+		return FALSE;
+	}
+	for (const char *p = strchr(form, '%'); p != NULL; p = strchr(p + 2, '%')) {
+		if (p[1] != '\0' && strchr("udatp%", p[1]) != NULL)
+			continue;
+		*why = g_strdup_printf("“%.2s” stands for nothing: %%u is the user, %%a the addresses, %%d the date, %%t the time, %%p the "
+				       "desktop and %%%% a percent sign",
+			p);
+		return FALSE;
+	}
+	return TRUE;
 }
 
 static gboolean
@@ -211,6 +238,10 @@ static const Setting table[] = {
 	{"Access", "Groups", SETTING_LIST, AT(groups), .check = check_people},
 	{"Access", "Admins", SETTING_LIST, AT(admins), .check = check_people},
 	{"Policy", "Clipboard", SETTING_ENUM, AT(clipboard), "both", .words = clipboard_words, .named = TRUE},
+	{"Policy", "ClipboardTypes", SETTING_ENUM, AT(clipboard_types), "text", .words = clipboard_type_words, .named = TRUE},
+	{"Policy", "ClipboardMax", SETTING_SIZE, AT(clipboard_max), CLIPBOARD_MAX_TEXT, 1, CLIPBOARD_MAX, .named = TRUE},
+	{"Policy", "Shadow", SETTING_ENUM, AT(shadow), "ask", .words = shadow_words, .named = TRUE},
+	{"Policy", "Watermark", SETTING_STRING, AT(watermark), "off", .check = check_watermark},
 	{"Policy", "FileTransfer", SETTING_ENUM, AT(file_transfer), "off", .words = transfer_words,
 		.unsupported = "files are not carried between client and desktop"},
 	{"Policy", "Usb", SETTING_ENUM, AT(usb), "off", .words = usb_words, .named = TRUE},
@@ -399,10 +430,17 @@ pool_file_entitles(const PoolFile *file, const char *user, const char *const *gr
 	return list_names(file->users, user, groups, FALSE) || list_names(file->groups, user, groups, TRUE);
 }
 
+gboolean
+pool_file_has_admin(const PoolFile *file, const char *user, const char *const *groups)
+{
+	return file->admins && list_names(file->admins, user, groups, FALSE);
+}
+
 static PoolPolicy
 policy_of(const PoolFile *file)
 {
-	return (PoolPolicy){file->clipboard, file->idle_disconnect, file->session_limit, file->extend, file->usb};
+	return (PoolPolicy){file->clipboard, file->idle_disconnect, file->session_limit, file->extend, file->usb, file->clipboard_types,
+		file->clipboard_max, file->shadow};
 }
 
 PoolPolicy

@@ -11,6 +11,8 @@ typedef enum { POOL_ACCEL_AUTO, POOL_ACCEL_KVM, POOL_ACCEL_TCG } PoolAccel;
 typedef enum { POOL_OS_AUTO, POOL_OS_LINUX, POOL_OS_WINDOWS } PoolOs;
 typedef enum { POOL_FIRMWARE_BIOS, POOL_FIRMWARE_UEFI, POOL_FIRMWARE_UEFI_SECURE } PoolFirmware;
 typedef enum { POOL_CLIPBOARD_BOTH, POOL_CLIPBOARD_TO_DESKTOP, POOL_CLIPBOARD_FROM_DESKTOP, POOL_CLIPBOARD_OFF } PoolClipboard;
+typedef enum { POOL_CLIPBOARD_TEXT, POOL_CLIPBOARD_TEXT_IMAGE } PoolClipboardTypes;
+typedef enum { POOL_SHADOW_OFF, POOL_SHADOW_ASK, POOL_SHADOW_NOTIFY } PoolShadow;
 typedef enum { POOL_NETWORK_NAT, POOL_NETWORK_BRIDGE, POOL_NETWORK_VLAN, POOL_NETWORK_ISOLATED, POOL_NETWORK_NONE } PoolNetwork;
 
 /* What holds for one person. */
@@ -19,6 +21,9 @@ typedef struct {
 	gint64 idle_disconnect, session_limit; /* seconds, 0: none */
 	gint64 extend; /* seconds that a session may be made longer in all */
 	gboolean usb;  /* devices that usb_devices of the file allow */
+	int clipboard_types; /* PoolClipboardTypes */
+	gint64 clipboard_max; /* bytes */
+	int shadow; /* PoolShadow */
 } PoolPolicy;
 
 typedef struct {
@@ -57,6 +62,10 @@ typedef struct {
 	char **usb_devices; /* broker/common/usb-rules.h */
 	gint64 idle_disconnect, session_limit; /* seconds, 0: none */
 	gint64 extend; /* seconds that a session may be made longer in all */
+	int clipboard_types; /* PoolClipboardTypes */
+	gint64 clipboard_max; /* bytes */
+	int shadow; /* PoolShadow */
+	char *watermark; /* what is drawn over the picture, display/watermark.h; "off": nothing */
 	GPtrArray *exceptions; /* [Policy USER] and [Policy @GROUP], in file order: pool_file_policy() */
 	/* [Network] */
 	int mode; /* PoolNetwork */
@@ -83,6 +92,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(PoolFile, pool_file_free)
 
 /* May @user, who is in @groups (NULL-terminated names, or NULL), have a desktop of this pool? */
 gboolean pool_file_entitles(const PoolFile *file, const char *user, const char *const *groups);
+
+/* Do [Access] Admins= name @user, who is in @groups (NULL-terminated names, or NULL)? */
+gboolean pool_file_has_admin(const PoolFile *file, const char *user, const char *const *groups);
 
 /* The policy of @user, who is in @groups (NULL-terminated names, or NULL): the first exception that names the user, else the first
  * that names one of the groups, else the pool's. */

@@ -195,6 +195,27 @@ write_bytes(const char *file, const char *bytes, gsize size, GError **error)
 	return TRUE;
 }
 
+static const char *
+ending_of(const char *mime)
+{
+	return strcmp(mime, "image/png") == 0 ? "png" : strcmp(mime, "image/jpeg") == 0 ? "jpg" : "ppm";
+}
+
+static int
+save_image(const char *desktop, GVariant *image, const char *mime)
+{
+	g_autofree char *file = output_file ? g_strdup(output_file) : g_strdup_printf("%s.%s", desktop, ending_of(mime));
+	GError *error = NULL;
+	gsize size;
+	const char *bytes = g_variant_get_fixed_array(image, &size, 1);
+
+	if (!write_bytes(file, bytes, size, &error))
+		return cli_fail(error);
+	if (strcmp(file, "-") != 0)
+		g_print("%s\n", file);
+	return CLI_DONE;
+}
+
 static int
 run_screenshot(CliContext *context, char **args)
 {
@@ -202,22 +223,38 @@ run_screenshot(CliContext *context, char **args)
 	GError *error = NULL;
 	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
 	g_autoptr(GVariant) image = NULL;
-	g_autofree char *mime = NULL, *file = NULL;
-	const char *bytes;
-	gsize size;
+	g_autofree char *mime = NULL;
 
 	if (broker == NULL)
 		return status;
 	if (!carrel_broker1_admin_call_screenshot_sync(broker, args[0], G_DBUS_CALL_FLAGS_NONE, -1, &image, &mime, NULL, &error))
 		return cli_fail(error);
-	bytes = g_variant_get_fixed_array(image, &size, 1);
-	file = output_file ? g_strdup(output_file)
-			   : g_strdup_printf("%s.%s", args[0], strcmp(mime, "image/png") == 0 ? "png" : "ppm");
-	if (!write_bytes(file, bytes, size, &error))
+	return save_image(args[0], image, mime);
+}
+
+static int thumbnail_width = 320;
+
+static const GOptionEntry thumbnail_options[] = {
+	{"output", 'o', 0, G_OPTION_ARG_FILENAME, &output_file, "Where to write it; - is standard output", "FILE"},
+	{"width", 'w', 0, G_OPTION_ARG_INT, &thumbnail_width, "At least so many pixels: 160, 320 or 640", "PIXELS"},
+	{NULL},
+};
+
+static int
+run_thumbnail(CliContext *context, char **args)
+{
+	int status;
+	GError *error = NULL;
+	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
+	g_autoptr(GVariant) image = NULL;
+	g_autofree char *mime = NULL;
+
+	if (broker == NULL)
+		return status;
+	if (!carrel_broker1_admin_call_thumbnail_sync(broker, args[0], (guint)MAX(0, thumbnail_width), G_DBUS_CALL_FLAGS_NONE, -1, &image,
+		    &mime, NULL, &error))
 		return cli_fail(error);
-	if (strcmp(file, "-") != 0)
-		g_print("%s\n", file);
-	return CLI_DONE;
+	return save_image(args[0], image, mime);
 }
 
 static const CliVerb verbs[] = {
@@ -244,6 +281,9 @@ static const CliVerb verbs[] = {
 	{"screenshot", "DESKTOP", "Save what a desktop shows now",
 		"Without --output the file is named DESKTOP.png, or .ppm where QEMU makes no PNG, in the current folder.", 1, 1,
 		FALSE, screenshot_options, run_screenshot},
+	{"thumbnail", "DESKTOP", "Save a small picture of what a desktop shows to its clients",
+		"A JPEG, at most two seconds old, with what is drawn over the picture; one is made for all who ask. Where nobody looks at the desktop it is "
+		"what screenshot gives.", 1, 1, FALSE, thumbnail_options, run_thumbnail},
 	{NULL},
 };
 

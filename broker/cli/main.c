@@ -31,8 +31,8 @@ static const struct {
 	{"status", "What this instance is and how it does", cli_status},
 	{"pool", "Pools: list, show, check, apply, drain, purge", cli_pool},
 	{"image", "Golden images: list, build, import, remove", cli_image},
-	{"desktop", "Desktops: list, show, reset, stop, screenshot, export, import", cli_desktop},
-	{"session", "Signed-in people: list, end, message", cli_session},
+	{"desktop", "Desktops: list, show, reset, stop, screenshot, thumbnail, export, import", cli_desktop},
+	{"session", "Signed-in people: list, end, message, watch", cli_session},
 	{"connect", "Open one's own desktop at a portal, in a viewer", run_connect},
 	{"doctor", "What is wrong with this host, and what to do about it", cli_doctor},
 };

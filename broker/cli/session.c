@@ -2,6 +2,8 @@
 #include "config.h"
 #include "broker/cli/cli.h"
 
+#include <string.h>
+
 #include "broker/common/error.h"
 
 static char *
@@ -93,6 +95,66 @@ run_message(CliContext *context, char **args)
 	return CLI_DONE;
 }
 
+static char *only_desktop, *from_address;
+
+static const GOptionEntry watch_options[] = {
+	{"desktop", 'd', 0, G_OPTION_ARG_STRING, &only_desktop, "Which, where the session shows several", "DESKTOP"},
+	{"from", 'f', 0, G_OPTION_ARG_STRING, &from_address, "The address of the computer where the viewer runs (127.0.0.1: this one)", "ADDRESS"},
+	{NULL},
+};
+
+/* The person has 30 s. */
+#define WATCH_MS 45000
+
+static int
+refuse_watch(const char *answer)
+{
+	g_printerr("carrel: %s\n", strcmp(answer, "silent") == 0   ? "they did not answer within 30 s, which is a no"
+				   : strcmp(answer, "nobody") == 0 ? "they have left"
+								   : "they do not want it");
+	return CLI_DENIED;
+}
+
+static int
+show_viewer(CliContext *context, GVariant *viewer)
+{
+	const char *desktop = "", *user = "", *password = "";
+	g_autofree char *escaped = NULL;
+	guint16 port = 0;
+	guint32 expires = 0;
+
+	if (context->json) {
+		cli_print_json_variant(viewer);
+		return CLI_DONE;
+	}
+	g_variant_lookup(viewer, "desktop", "&s", &desktop);
+	g_variant_lookup(viewer, "user", "&s", &user);
+	g_variant_lookup(viewer, "password", "&s", &password);
+	g_variant_lookup(viewer, "port", "q", &port);
+	g_variant_lookup(viewer, "expires", "u", &expires);
+	escaped = g_uri_escape_string(user, NULL, FALSE);
+	g_print("You may watch %s. Within %u s, with a VNC viewer:\n", desktop, expires);
+	g_print("vnc://%s:%u?VncUsername=%s&VncPassword=%s\n", from_address ? g_get_host_name() : "127.0.0.1", port, escaped, password);
+	return CLI_DONE;
+}
+
+static int
+run_watch(CliContext *context, char **args)
+{
+	int status;
+	GError *error = NULL;
+	g_autoptr(CarrelBroker1Admin) broker = cli_broker(context, &status);
+	g_autofree char *answer = NULL;
+	g_autoptr(GVariant) viewer = NULL;
+
+	if (broker == NULL)
+		return status;
+	if (!carrel_broker1_admin_call_watch_session_sync(broker, args[0], only_desktop ? only_desktop : "",
+		    from_address ? from_address : "127.0.0.1", G_DBUS_CALL_FLAGS_NONE, WATCH_MS, &answer, &viewer, NULL, &error))
+		return cli_fail(error);
+	return strcmp(answer, "granted") == 0 ? show_viewer(context, viewer) : refuse_watch(answer);
+}
+
 static const CliVerb verbs[] = {
 	{"list", "", "List the sessions of signed-in people", NULL, 0, 0, TRUE, NULL, run_list},
 	{"end", "SESSION...", "Sign people out",
@@ -100,6 +162,10 @@ static const CliVerb verbs[] = {
 		run_end},
 	{"extend", "SESSION MINUTES", "Put off the end of a session that its pool limits",
 		"On all desktops of its person, whatever the pool's Extend= says.", 2, 2, FALSE, NULL, run_extend},
+	{"watch", "SESSION", "Ask to look at the desktop that a session shows",
+		"Its person is asked in the picture, and in the portal's page, and has 30 s; what their pool's Shadow= says decides. Who may gets the "
+		"address for a VNC viewer, which can only look. While somebody watches, the picture says so, and the person may end it.",
+		1, 1, TRUE, watch_options, run_watch},
 	{"message", "SESSION TEXT", "Show a notice on the desktops of a session", NULL, 2, 2, FALSE, NULL, run_message},
 	{NULL},
 };

@@ -13,7 +13,7 @@
 #define OWN_OBJECT "/org/carrel/Gateway1"
 #define CONNECT_MS 5000
 #define HELLO_MS 10000
-#define REQUEST_MS 30000
+#define REQUEST_MS 40000  /* somebody may be asked something, which waits for 30 s */
 #define GRANT_MS 20000    /* the broker waits up to 10 s for a screen to start */
 #define SIGN_IN_MS 180000 /* may boot a desktop */
 #define RETRY_FIRST_MS 200

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "broker/common/error.h"
 #include "broker/common/peer.h"
 #include "broker/dbus/display.h"
 
@@ -13,6 +14,9 @@ struct FakeDisplay {
 	GVariant *last;
 	GHashTable *ended; /* desktop -> count */
 	guint n_admissions;
+	GDBusMethodInvocation *asking; /* AskWatch, not yet answered */
+	char *who;
+	guint n_watches_ended;
 	gint64 idle_s;
 	gboolean joined;
 };
@@ -80,6 +84,42 @@ on_list_screens(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, gpo
 	return TRUE;
 }
 
+static gboolean
+on_ask_watch(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, const char *desktop, const char *who, gpointer data)
+{
+	FakeDisplay *display = data;
+
+	display->asking = invocation;
+	g_free(display->who);
+	display->who = g_strdup(who);
+	return TRUE;
+}
+
+static gboolean
+on_answer_watch(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, const char *desktop, gboolean yes, gpointer data)
+{
+	FakeDisplay *display = data;
+
+	if (display->asking)
+		fake_display_answer(display, yes ? "granted" : "refused");
+	else if (!yes)
+		display->n_watches_ended++;
+	carrel_display1_complete_answer_watch(skeleton, invocation);
+	return TRUE;
+}
+
+static gboolean
+on_thumbnail(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, const char *desktop, guint width, gpointer data)
+{
+	FakeDisplay *display = data;
+
+	if (display->joined)
+		carrel_display1_complete_thumbnail(skeleton, invocation, g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, "JPEG", 4, 1));
+	else
+		g_dbus_method_invocation_return_error_literal(invocation, CARREL_ERROR, CARREL_ERROR_NOT_FOUND, "nobody looks");
+	return TRUE;
+}
+
 static void
 on_joined(GDBusConnection *connection, uid_t uid, pid_t pid, void *data)
 {
@@ -90,6 +130,9 @@ on_joined(GDBusConnection *connection, uid_t uid, pid_t pid, void *data)
 	g_signal_connect(display->skeleton, "handle-admit", G_CALLBACK(on_admit), display);
 	g_signal_connect(display->skeleton, "handle-end-clients", G_CALLBACK(on_end_clients), display);
 	g_signal_connect(display->skeleton, "handle-list-screens", G_CALLBACK(on_list_screens), display);
+	g_signal_connect(display->skeleton, "handle-ask-watch", G_CALLBACK(on_ask_watch), display);
+	g_signal_connect(display->skeleton, "handle-answer-watch", G_CALLBACK(on_answer_watch), display);
+	g_signal_connect(display->skeleton, "handle-thumbnail", G_CALLBACK(on_thumbnail), display);
 	g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(display->skeleton), connection, "/org/carrel/Display1",
 		NULL);
 }
@@ -114,6 +157,7 @@ fake_display_free(FakeDisplay *display)
 	peer_server_free(display->server);
 	g_clear_pointer(&display->last, g_variant_unref);
 	g_hash_table_unref(display->ended);
+	g_free(display->who);
 	g_free(display);
 }
 
@@ -155,4 +199,22 @@ void
 fake_display_set_idle(FakeDisplay *display, gint64 seconds)
 {
 	display->idle_s = seconds;
+}
+
+const char *
+fake_display_asking(const FakeDisplay *display)
+{
+	return display->asking ? display->who : NULL;
+}
+
+void
+fake_display_answer(FakeDisplay *display, const char *word)
+{
+	g_dbus_method_invocation_return_value(g_steal_pointer(&display->asking), g_variant_new("(s)", word));
+}
+
+guint
+fake_display_n_watches_ended(const FakeDisplay *display)
+{
+	return display->n_watches_ended;
 }

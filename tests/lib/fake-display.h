@@ -21,5 +21,11 @@ guint fake_display_n_ended(const FakeDisplay *display, const char *desktop);
 void fake_display_join(FakeDisplay *display);
 void fake_display_leave(FakeDisplay *display);
 
+/* Who asks to watch, until the person says something in the portal's page, or the test lets the screen say a word ("silent"); NULL: nobody. */
+const char *fake_display_asking(const FakeDisplay *display);
+void fake_display_answer(FakeDisplay *display, const char *word);
+/* How often those who watch were sent away. */
+guint fake_display_n_watches_ended(const FakeDisplay *display);
+
 /* How long ago its client sent input. Default: just now. */
 void fake_display_set_idle(FakeDisplay *display, gint64 seconds);

@@ -55,6 +55,9 @@ add_pool(Engine *engine, guint i, const char *name, const char *title, const cha
 	file->reset = POOL_RESET_LOGOUT;
 	file->grace = 15 * 60;
 	file->clipboard = clipboard;
+	file->clipboard_max = 16 * 1024 * 1024;
+	file->shadow = POOL_SHADOW_ASK;
+	file->watermark = (char *)"off";
 	engine->users[i] = g_strsplit(users, ",", -1);
 	engine->pools[i] = (PoolView){.file = file, .name = file->name, .path = "/nowhere/x.pool"};
 }

@@ -55,6 +55,8 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 		ahead: 0,
 		/** What is told of the time that is left, and how long saving a snapshot takes. @type {any} */
 		limit: { ends: null, left: null, extend: 0, why: null },
+		watch: null, // as GET desktops/ID tells it
+		watchAnswers: [], // of the page
 		idleLeft: null,
 		monitors: 1,
 		saveMs: 0,
@@ -151,6 +153,11 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 			desktop.off = rest === '/stop';
 			return answer(202, {});
 		}
+		if (rest === '/watch/answer') {
+			fake.watchAnswers.push(body.yes);
+			fake.watch = body.yes ? { state: 'watched', who: fake.watch.who } : null;
+			return answer(202, {});
+		}
 		if (rest === '/extend') {
 			if (!fake.limit.extend)
 				return refuse(409, 'exhausted', 'No more time');
@@ -244,7 +251,7 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 		const usable = part >= 0.6 && !off && !queue;
 		const { title, policy, kind = 'floating', snapshots = 0 } = fake.pools.find(({ name }) => name === pool);
 		return {
-			id, pool, title, policy, kind, queue, limit: fake.limit, 'idle-left': fake.idleLeft, snapshots: desktop.snapshots, 'snapshots-max': snapshots, monitors: fake.monitors,
+			id, pool, title, policy, kind, queue, limit: fake.limit, 'idle-left': fake.idleLeft, watch: fake.watch, snapshots: desktop.snapshots, 'snapshots-max': snapshots, monitors: fake.monitors,
 			state: fake.trouble === 'failed' ? 'failed' : off ? 'off' : usable ? 'assigned' : kind === 'persistent' ? 'starting' : 'cloning',
 			step: queue ? 'Waiting for a place' : part >= 1 ? 'Ready' : part < 0.2 ? 'Cloning' : part < 0.4 ? 'Booting' : 'Waiting for the agent',
 			usable: usable && fake.trouble !== 'failed', agent: part >= 1 && fake.agent,

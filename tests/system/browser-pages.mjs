@@ -667,6 +667,36 @@ const viewerSteps = [
 		await page.reload();
 		await waitState(page, 'connected');
 	}],
+	['who wants to watch is told aloud and answered by the keyboard, and the person ends it', async () => {
+		const dialog = page.getByRole('dialog');
+		fake.watch = { state: 'asked', who: 'bert <b>', number: 1, left: 28 };
+		await dialog.waitFor({ timeout: 15_000 });
+		check((await dialog.innerText()).includes('bert <b> asks to watch your screen'), await dialog.innerText());
+		check(await page.evaluate(() => document.activeElement?.tagName === 'H2'), 'a button has the focus: whoever types answers');
+		await page.keyboard.type('y \n');
+		check(fake.watchAnswers.length === 0, 'typing answered');
+		await axe('watch-asked');
+		await page.keyboard.press('Tab');
+		await page.keyboard.press('Enter');
+		await waitFor('the answer', 3000, () => fake.watchAnswers.length === 1);
+		check(fake.watchAnswers[0] === false && fake.watch === null, 'the first button is not “No”');
+		await waitFor('focus on the screen', 2000, () => page.evaluate(() => document.activeElement?.tagName === 'CANVAS'));
+		fake.watch = { state: 'asked', who: 'bert', number: 2, left: 30 };
+		await dialog.waitFor({ timeout: 15_000 });
+		await dialog.getByRole('button', { name: 'Let them watch' }).press('Enter');
+		await seen('bert is watching your screen.');
+		check((await told()).includes('bert is watching your screen.'), 'a screen reader does not hear it');
+		check(await dialog.count() === 0, 'it is asked again');
+		await axe('watched');
+		await page.getByRole('button', { name: 'End it' }).press('Enter');
+		await waitFor('the end', 3000, () => fake.watch === null);
+		await waitFor('the note to go', 5000, async () => !(await page.evaluate(() => document.body.innerText.includes('bert is watching'))));
+		fake.watch = { state: 'asked', who: 'bert', number: 3, left: 30 };
+		await dialog.waitFor({ timeout: 15_000 });
+		fake.watch = null;
+		await dialog.waitFor({ state: 'detached', timeout: 15_000 });
+		check(fake.watchAnswers.length === 3, 'a question that went away was answered');
+	}],
 	['snapshots are saved and gone back to over the screen', async () => {
 		await page.evaluate(() => (location.hash = '#/open/exam'));
 		await waitState(page, 'connected');

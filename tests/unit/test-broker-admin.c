@@ -267,6 +267,8 @@ START_TEST(an_admin_of_a_pool_looks_after_that_pool_and_nothing_else)
 		ck_assert(may_call(peer, "StopDesktop", office) && !may_call(peer, "StopDesktop", "office-00000000"));
 		ck_assert(may_call(peer, "Screenshot", office) && !may_call(peer, "Screenshot", lab));
 		ck_assert(may_call(peer, "EndSession", first->id) && !may_call(peer, "EndSession", second->id));
+		ck_assert(may_call(peer, "WatchSession", first->id) && !may_call(peer, "WatchSession", second->id));
+		ck_assert(may_call(peer, "Thumbnail", office) && !may_call(peer, "Thumbnail", lab));
 		ck_assert(may_call(peer, "MessageSession", first->id) && !may_call(peer, "MessageSession", ""));
 		ck_assert(may_call(peer, "ListDesktops", NULL) && !may_call(peer, "Status", NULL));
 		ck_assert(!may_call(peer, "ApplyPools", NULL) && !may_call(peer, "SealImage", "debian-desktop"));

@@ -222,6 +222,47 @@ START_TEST(a_spice_client_and_the_guest_exchange_what_they_ask_for)
 }
 END_TEST
 
+START_TEST(images_pass_where_they_may_and_lists_of_files_never)
+{
+	set_up_spice(TRUE, TRUE);
+	spice_says(VD_AGENT_CLIPBOARD_GRAB, "\0\0\0\0\2\0\0\0", 8);
+	guest_says(VD_AGENT_CLIPBOARD_GRAB, "\0\0\0\0\6\0\0\0\2\0\0\0", 12);
+	ck_assert_str_eq(said->str, "");
+	guest_says(VD_AGENT_CLIPBOARD_GRAB, "\0\0\0\0\2\0\0\0\1\0\0\0", 12);
+	spice_says(VD_AGENT_CLIPBOARD_REQUEST, "\0\0\0\0\2\0\0\0", 8);
+	ck_assert_str_eq(said->str, "spice:7:0000000001000000 spice:4:0000000000000000 ");
+	g_string_truncate(said, 0);
+	agent_mux_set_limits(mux, TRUE, 100);
+	guest_says(VD_AGENT_CLIPBOARD_GRAB, "\0\0\0\0\6\0\0\0\2\0\0\0", 12);
+	spice_says(VD_AGENT_CLIPBOARD_REQUEST, "\0\0\0\0\2\0\0\0", 8);
+	guest_says(VD_AGENT_CLIPBOARD, "\0\0\0\0\2\0\0\0i", 9);
+	ck_assert_str_eq(said->str, "spice:7:0000000002000000 guest:8:0000000002000000 spice:4:000000000200000069 ");
+}
+END_TEST
+
+START_TEST(what_is_larger_than_allowed_is_nothing_on_the_other_side)
+{
+	wants_text = TRUE;
+	set_up_spice(TRUE, TRUE);
+	agent_mux_set_limits(mux, FALSE, 2);
+	guest_says(VD_AGENT_CLIPBOARD_GRAB, "\0\0\0\0\1\0\0\0", 8);
+	spice_says(VD_AGENT_CLIPBOARD_REQUEST, "\0\0\0\0\1\0\0\0", 8);
+	g_string_truncate(said, 0);
+	guest_says(VD_AGENT_CLIPBOARD, "\0\0\0\0\1\0\0\0abc", 11);
+	ck_assert_str_eq(said->str, "spice:4:0000000000000000 ");
+	g_string_truncate(said, 0);
+	agent_mux_from_vnc(mux, "abc", 3);
+	ck_assert_str_eq(said->str, "");
+	spice_says(VD_AGENT_CLIPBOARD_GRAB, "\0\0\0\0\1\0\0\0", 8);
+	g_string_truncate(said, 0);
+	spice_says(VD_AGENT_CLIPBOARD, "\0\0\0\0\1\0\0\0abc", 11);
+	ck_assert_str_eq(said->str, "guest:4:0000000000000000 ");
+	g_string_truncate(said, 0);
+	agent_mux_from_vnc(mux, "ab", 2);
+	ck_assert_str_eq(said->str, "guest:7:0000000001000000 ");
+}
+END_TEST
+
 START_TEST(the_primary_selection_stays_where_it_is)
 {
 	set_up_spice(TRUE, TRUE);
@@ -329,6 +370,8 @@ main(void)
 	tcase_add_test(shared, text_of_a_vnc_client_is_grabbed_and_given_when_asked_for);
 	tcase_add_test(shared, a_spice_client_without_the_right_gets_and_gives_nothing);
 	tcase_add_test(shared, a_spice_client_and_the_guest_exchange_what_they_ask_for);
+	tcase_add_test(shared, images_pass_where_they_may_and_lists_of_files_never);
+	tcase_add_test(shared, what_is_larger_than_allowed_is_nothing_on_the_other_side);
 	tcase_add_test(shared, the_primary_selection_stays_where_it_is);
 	tcase_add_test(shared, a_guest_that_asks_while_nobody_owns_the_clipboard_is_answered);
 	tcase_add_test(shared, what_a_spice_client_held_is_released_when_it_leaves);

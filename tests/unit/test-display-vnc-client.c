@@ -18,6 +18,16 @@ static int end; /* the viewer's, non-blocking */
 static gboolean joined;
 static const char *gone;
 static Heads heads, wished;
+static char *arrived; /* what came through to the guest's side, a letter each */
+
+static void
+note(const char *what)
+{
+	char *all = g_strconcat(arrived ? arrived : "", what, NULL);
+
+	g_free(arrived);
+	arrived = all;
+}
 
 static void
 on_joined(VncClient *vnc, void *data)
@@ -34,6 +44,7 @@ on_gone(VncClient *vnc, const char *why, void *data)
 static gboolean
 on_resize(VncClient *vnc, const Heads *wish, void *data)
 {
+	note("s");
 	wished = *wish;
 	return !heads_equal(wish, &heads);
 }
@@ -41,21 +52,25 @@ on_resize(VncClient *vnc, const Heads *wish, void *data)
 static void
 on_text(const char *text, gsize size, void *data)
 {
+	note("t");
 }
 
 static void
 on_key(void *data, guint qnum, gboolean down)
 {
+	note("k");
 }
 
 static void
 on_motion(void *data, int x, int y)
 {
+	note("m");
 }
 
 static void
 on_button(void *data, guint button, gboolean down)
 {
+	note("b");
 }
 
 static const InputSink sink = {on_key, on_motion, on_button, NULL};
@@ -85,10 +100,11 @@ say(const void *bytes, gsize size)
 }
 
 static void
-set_up(void)
+set_up_who(gboolean view_only)
 {
 	g_autoptr(GVariant) params = g_variant_ref_sink(g_variant_new_parsed("{'protocol': <'vnc'>, 'client': <'a:b'>, 'user': "
-									     "<'ada'>, 'address': <'127.0.0.1'>}"));
+									     "<'ada'>, 'address': <'127.0.0.1'>, 'view-only': <%b>}",
+		view_only));
 	Client *who = client_new(params, NULL);
 	int ends[2];
 
@@ -98,6 +114,7 @@ set_up(void)
 	fcntl(end, F_SETFL, O_NONBLOCK);
 	joined = FALSE;
 	gone = NULL;
+	g_clear_pointer(&arrived, g_free);
 	frame = frame_new(64, 48);
 	heads = heads_single(64, 48);
 	wished = (Heads){0};
@@ -107,6 +124,18 @@ set_up(void)
 	ck_assert_ptr_nonnull(client);
 	say("RFB 003.008\n\1\1", 14);
 	ck_assert(joined);
+}
+
+static void
+set_up(void)
+{
+	set_up_who(FALSE);
+}
+
+static void
+set_up_view_only(void)
+{
+	set_up_who(TRUE);
 }
 
 static void
@@ -203,6 +232,36 @@ START_TEST(a_message_cut_anywhere_is_waited_for)
 }
 END_TEST
 
+/* A key, QEMU's form of one, the pointer with a button, a text for the clipboard, a wish for a size. */
+static void
+say_everything(void)
+{
+	static const guint8 key[] = {4, 1, 0, 0, 0, 0, 0, 'a'}, qemu_key[] = {255, 0, 0, 1, 0, 0, 0, 'b', 0, 0, 0, 0x30};
+	static const guint8 pointer[] = {5, 1, 0, 3, 0, 4}, text[] = {6, 0, 0, 0, 0, 0, 0, 2, 'h', 'i'};
+	static const guint8 size[] = {251, 0, 3, 32, 2, 88, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 32, 2, 88, 0, 0, 0, 0};
+
+	say(key, sizeof key);
+	say(qemu_key, sizeof qemu_key);
+	say(pointer, sizeof pointer);
+	say(text, sizeof text);
+	say(size, sizeof size);
+	ck_assert_ptr_null(gone);
+}
+
+START_TEST(what_a_client_does_arrives)
+{
+	say_everything();
+	ck_assert_str_eq(arrived, "kkmbts");
+}
+END_TEST
+
+START_TEST(of_a_client_that_only_looks_nothing_arrives)
+{
+	say_everything();
+	ck_assert_ptr_null(arrived);
+}
+END_TEST
+
 START_TEST(garbage_ends_its_sender)
 {
 	say("\x99garbage", 8);
@@ -281,9 +340,14 @@ main(void)
 	tcase_add_loop_test(tcase, a_request_for_nothing_is_ignored, 0, 3);
 	tcase_add_test(tcase, a_client_that_reads_may_ask_as_often_as_it_likes);
 	tcase_add_test(tcase, a_message_cut_anywhere_is_waited_for);
+	tcase_add_test(tcase, what_a_client_does_arrives);
 	tcase_add_test(tcase, garbage_ends_its_sender);
 	tcase_add_test(tcase, several_screens_are_wished_where_the_client_has_them);
 	tcase_add_test(tcase, screens_that_overlap_are_refused_in_words_that_a_client_understands);
+	suite_add_tcase(suite, tcase);
+	tcase = tcase_create("view-only");
+	tcase_add_checked_fixture(tcase, set_up_view_only, tear_down);
+	tcase_add_test(tcase, of_a_client_that_only_looks_nothing_arrives);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

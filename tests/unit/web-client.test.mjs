@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { retryDelay, verdict } from '../../web-client/js/closing.js';
-import { directions } from '../../web-client/js/clipboard.js';
+import { directions, sizeText } from '../../web-client/js/clipboard.js';
 import { guestSize } from '../../web-client/js/guest-size.js';
 import { pixelAt, readMonitors, sameMonitors, sideBySide, sizeMessage } from '../../web-client/js/monitors.js';
 import { watchWayOut } from '../../web-client/js/keys.js';
@@ -78,6 +78,12 @@ test('a clipboard policy opens only its directions', () => {
 	assert.deepEqual(directions('from-desktop'), { toDesktop: false, fromDesktop: true });
 	assert.deepEqual(directions('off'), { toDesktop: false, fromDesktop: false });
 	assert.deepEqual(directions('something new'), { toDesktop: false, fromDesktop: false });
+});
+
+test('a size is told in words', () => {
+	assert.equal(sizeText(1024 * 1024), '1 MB');
+	assert.equal(sizeText(1536), '1.5 kB');
+	assert.equal(sizeText(100), '100 byte');
 });
 
 test('an address survives its way through the fragment, and a strange one leads to the list', () => {

@@ -2,6 +2,8 @@
 // The browser's clipboard and the guest's, kept alike as far as browser and policy allow. What they do not allow goes through the
 // panel's text field.
 
+import { language } from './words.js';
+
 // As UTF-8. The server has a limit of its own; this one keeps a huge copy from stalling the page.
 const MAX_BYTES = 1024 * 1024;
 
@@ -15,15 +17,23 @@ export function directions(policy) {
 	};
 }
 
+/** @param {number} bytes */
+export function sizeText(bytes) {
+	const [unit, size] = bytes >= 1024 * 1024 ? ['megabyte', bytes / 1024 / 1024] : bytes >= 1024 ? ['kilobyte', bytes / 1024] : ['byte', bytes];
+	return new Intl.NumberFormat(language, { style: 'unit', unit: String(unit), maximumFractionDigits: 1 }).format(Number(size));
+}
+
 /**
  * @param {object} options
  * @param {string | undefined} options.policy
+ * @param {number} [options.max] bytes that the pool allows
  * @param {(text: string) => void} options.send to the guest
  * @param {(text: string) => void} options.show in the panel: what the guest's clipboard holds
  * @param {(state: 'automatic' | 'ask' | 'by-hand' | 'too-long') => void} options.onState
  */
-export function createClipboard({ policy, send, show, onState }) {
+export function createClipboard({ policy, max = MAX_BYTES, send, show, onState }) {
 	const { toDesktop, fromDesktop } = directions(policy);
+	const limit = Math.min(max, MAX_BYTES);
 	/** What both sides are known to hold. */
 	let shared = '';
 	/** Text of the guest's that the browser did not let us write yet. @type {string | null} */
@@ -52,7 +62,7 @@ export function createClipboard({ policy, send, show, onState }) {
 	function give(text) {
 		if (!toDesktop || text === '' || text === shared)
 			return;
-		if (new TextEncoder().encode(text).length > MAX_BYTES)
+		if (new TextEncoder().encode(text).length > limit)
 			return onState('too-long');
 		shared = text;
 		send(text);
@@ -83,6 +93,8 @@ export function createClipboard({ policy, send, show, onState }) {
 		report,
 		toDesktop,
 		fromDesktop,
+		/** What is too long, in words. */
+		limit: sizeText(limit),
 		give,
 
 		/** The guest copied something. @param {string} text */

@@ -26,7 +26,7 @@ const SLOW_S = 90;
  * @property {boolean} agent
  * @property {string | null} note
  * @property {number} elapsed seconds
- * @property {{clipboard?: string}} [policy]
+ * @property {{clipboard?: string, 'clipboard-max'?: number}} [policy] bytes
  * @property {string} [kind] floating, persistent or lab
  * @property {{place: number, waiting: number} | null} [queue] all desktops are taken
  * @property {import('./snapshots.js').Snapshot[]} [snapshots]
@@ -34,6 +34,7 @@ const SLOW_S = 90;
  * @property {import('./time-left.js').Limit | null} [limit]
  * @property {number | null} [idle-left] seconds
  * @property {number} [monitors] how many it may have
+ * @property {import('./watched.js').Watch | null} [watch]
  */
 
 /**

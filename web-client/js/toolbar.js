@@ -246,7 +246,7 @@ export function createToolbar({ title, stage, clipboard, press, type, onRatio, o
 		if (!agentThere)
 			return t('clip.noAgent');
 		if (clipState === 'too-long')
-			return t('clip.tooLong');
+			return t('clip.tooLong', { limit: clipboard.limit });
 		if (!fromDesktop)
 			return t('clip.automaticTo');
 		if (!toDesktop)

@@ -13,6 +13,7 @@ import { createSecondMonitor } from './second-monitor.js';
 import { createSnapshots } from './snapshots.js';
 import { createTimeLeft } from './time-left.js';
 import { createToolbar } from './toolbar.js';
+import { createWatched } from './watched.js';
 import { t } from './words.js';
 
 const HANDSHAKE_MS = 15_000;
@@ -58,6 +59,7 @@ export function createViewer(options) {
 	const lost = createLostPanel(stage, () => connect());
 	const clipboard = createClipboard({
 		policy,
+		max: first.policy?.['clipboard-max'],
 		send: (text) => screen?.paste(text),
 		show: (text) => toolbar.showClipboard(text),
 		onState(state) {
@@ -73,6 +75,7 @@ export function createViewer(options) {
 		onState: (open) => toolbar.secondMonitor(open),
 		onBlocked: () => notes.tell(t('second.blocked')),
 	});
+	const watched = createWatched({ box: notes.box, desktop: id, gone: gone.signal, onDone: () => screen?.focus() });
 	const snapshots = createSnapshots({ desktop: id, gone: gone.signal });
 	const toolbar = createToolbar({
 		title, clipboard, stage, snapshots,
@@ -101,6 +104,7 @@ export function createViewer(options) {
 		toolbar.offerSecondMonitor((now.monitors ?? 1) > 1);
 		notes.show(now);
 		timeLeft.take(now);
+		watched.take(now.watch);
 		snapshots.take(now);
 		toolbar.offerSnapshots();
 	}
@@ -212,7 +216,7 @@ export function createViewer(options) {
 				await look();
 			if (screen && !gone.signal.aborted)
 				watch();
-		}, !timeLeft.isUrgent() && (toolbar.hasAgent() || watches > FAST_WATCHES) ? WATCH_MS : WATCH_FAST_MS);
+		}, !timeLeft.isUrgent() && !watched.isUrgent() && (toolbar.hasAgent() || watches > FAST_WATCHES) ? WATCH_MS : WATCH_FAST_MS);
 	}
 
 	async function look() {

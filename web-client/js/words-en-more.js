@@ -67,7 +67,7 @@ export const words = {
 	'clip.allow': 'Allow copy and paste',
 	'clip.byHand': 'Your browser shares only by hand: paste text for the desktop here, and find here what was copied there.',
 	'clip.off': 'The clipboard is off in this pool.',
-	'clip.tooLong': 'That is more than 1 MiB of text: too long for the clipboard.',
+	'clip.tooLong': 'That is more text than may be copied here at once ({limit}).',
 	'clip.noAgent': 'No agent answers in this desktop: the clipboard is not available.',
 	'clip.later': 'Not now',
 	'clip.offer': 'Copy and paste between your computer and this desktop?',
@@ -135,6 +135,14 @@ export const words = {
 	'snap.deleteText': 'The desktop stays as it is; it can no longer go back to this snapshot.',
 	'snap.deleteNo': 'Keep it',
 	'snap.deleted': 'Deleted: {name}.',
+
+	'watch.title': '{who} asks to watch your screen',
+	'watch.text': 'They can look and do nothing else. While they do, your screen says so, and you can end it at any time. Without an answer within {seconds} s it is a no.',
+	'watch.yes': 'Let them watch',
+	'watch.no': 'No',
+	'watch.now': '{who} is watching your screen.',
+	'watch.stop': 'End it',
+	'watch.over': 'Nobody is watching any more.',
 
 	'time.session': 'Your time at this desktop ends in {time}.',
 	'time.schedule': 'This desktop closes in {time}.',

@@ -67,7 +67,7 @@ export const words = {
 	'clip.allow': 'Autoriser le copier-coller',
 	'clip.byHand': 'Votre navigateur ne partage qu’à la main : collez ici le texte pour le bureau, et trouvez ici ce qui y a été copié.',
 	'clip.off': 'Le presse-papiers est désactivé dans ce groupe.',
-	'clip.tooLong': 'Plus de 1 Mio de texte : c’est trop long pour le presse-papiers.',
+	'clip.tooLong': 'C’est plus de texte que ce qui peut être copié ici en une fois ({limit}).',
 	'clip.noAgent': 'Aucun agent ne répond dans ce bureau : le presse-papiers n’est pas disponible.',
 	'clip.later': 'Plus tard',
 	'clip.offer': 'Copier et coller entre votre ordinateur et ce bureau ?',
@@ -135,6 +135,14 @@ export const words = {
 	'snap.deleteText': 'Le bureau reste tel qu’il est ; il ne pourra plus revenir à cet instantané.',
 	'snap.deleteNo': 'Le garder',
 	'snap.deleted': 'Supprimé : {name}.',
+
+	'watch.title': '{who} demande à voir votre écran',
+	'watch.text': 'Cette personne pourra regarder et rien d’autre. Votre écran le dira tant qu’elle regarde, et vous pourrez y mettre fin à tout moment. Sans réponse dans les {seconds} s, c’est non.',
+	'watch.yes': 'Laisser voir',
+	'watch.no': 'Non',
+	'watch.now': '{who} regarde votre écran.',
+	'watch.stop': 'Y mettre fin',
+	'watch.over': 'Plus personne ne regarde.',
 
 	'time.session': 'Votre temps à ce bureau se termine dans {time}.',
 	'time.schedule': 'Ce bureau ferme dans {time}.',
