@@ -2,12 +2,16 @@
 #include "config.h"
 #include "display/screen.h"
 
+#include <unistd.h>
+
+#include "broker/common/error.h"
 #include "display/activity.h"
 #include "display/agent-mux.h"
 #include "display/agent-port.h"
 #include "display/capture.h"
 #include "display/console.h"
 #include "display/qemu-connection.h"
+#include "display/recorder.h"
 #include "display/spice.h"
 #include "display/vnc.h"
 
@@ -29,6 +33,9 @@ struct Screen {
 	AgentMux *mux;
 	AgentPort *port;
 	Activity *activity;
+	RecorderHost recorder_host;
+	Recorder *recorder; /* NULL: nothing is recorded */
+	guint recorder_id;  /* frees one that failed */
 };
 
 static void
@@ -59,6 +66,7 @@ on_resized(const Frame *frame, void *data)
 	vnc_set_frame(screen->vnc, frame);
 	if (screen->spice)
 		spice_set_frame(screen->spice, frame);
+	recorder_resized(screen->recorder);
 	if (screen->first_frame_id == 0)
 		say_state(screen);
 }
@@ -71,6 +79,7 @@ on_change(const Frame *frame, const Change *change, void *data)
 	vnc_change(screen->vnc, change);
 	if (screen->spice)
 		spice_change(screen->spice, change);
+	recorder_change(screen->recorder, change);
 }
 
 static void
@@ -81,6 +90,7 @@ on_cursor(const Cursor *cursor, void *data)
 	vnc_set_cursor(screen->vnc, cursor);
 	if (screen->spice)
 		spice_set_cursor(screen->spice, cursor);
+	recorder_kick(screen->recorder);
 }
 
 static void
@@ -91,6 +101,7 @@ on_pointer(int x, int y, gboolean visible, void *data)
 	vnc_set_pointer(screen->vnc, x, y);
 	if (screen->spice)
 		spice_set_pointer(screen->spice, x, y, visible);
+	recorder_kick(screen->recorder);
 }
 
 static void
@@ -118,6 +129,7 @@ sink_key(void *data, guint qnum, gboolean down)
 	Screen *screen = data;
 
 	activity_note(screen->activity);
+	recorder_key(screen->recorder, qnum, down);
 	console_key(screen->console, qnum, down);
 }
 
@@ -127,6 +139,7 @@ sink_motion(void *data, int x, int y)
 	Screen *screen = data;
 
 	activity_note(screen->activity);
+	recorder_motion(screen->recorder, x, y);
 	console_motion(screen->console, x, y);
 }
 
@@ -136,6 +149,7 @@ sink_button(void *data, guint button, gboolean down)
 	Screen *screen = data;
 
 	activity_note(screen->activity);
+	recorder_button(screen->recorder, button, down);
 	console_button(screen->console, (Button)button, down);
 }
 
@@ -179,6 +193,7 @@ on_vnc_joined(const Client *client, void *data)
 {
 	Screen *screen = data;
 
+	recorder_joined(screen->recorder, client);
 	screen->events->on_joined(client->name, CLIENT_VNC, screen->data);
 }
 
@@ -187,6 +202,7 @@ on_vnc_left(const Client *client, const char *why, void *data)
 {
 	Screen *screen = data;
 
+	recorder_left(screen->recorder, client->name, why);
 	screen->events->on_left(client->name, why, screen->data);
 }
 
@@ -204,6 +220,7 @@ on_spice_joined(const Client *client, void *data)
 	Screen *screen = data;
 
 	agent_mux_set_spice_rights(screen->mux, client->clipboard_to_desktop, client->clipboard_from_desktop);
+	recorder_joined(screen->recorder, client);
 	screen->events->on_joined(client->name, CLIENT_SPICE, screen->data);
 }
 
@@ -213,6 +230,7 @@ on_spice_left(const Client *client, const char *why, void *data)
 	Screen *screen = data;
 
 	agent_mux_spice_left(screen->mux);
+	recorder_left(screen->recorder, client->name, why);
 	screen->events->on_left(client->name, why, screen->data);
 }
 
@@ -283,6 +301,57 @@ on_closed(GDBusConnection *qemu, gboolean vanished, GError *error, gpointer data
 	screen->events->on_vm_gone(screen->data);
 }
 
+static gboolean
+on_recorder_done(gpointer data)
+{
+	Screen *screen = data;
+
+	screen->recorder_id = 0;
+	g_clear_pointer(&screen->recorder, recorder_free);
+	return G_SOURCE_REMOVE;
+}
+
+static void
+on_recorder_failed(const char *why, void *data)
+{
+	Screen *screen = data;
+
+	/* One line; the desktop goes on. */
+	g_warning("the recording ends here: %s", why);
+	if (screen->recorder_id == 0)
+		screen->recorder_id = g_idle_add(on_recorder_done, screen);
+	screen->events->on_recording_failed(why, screen->data);
+}
+
+gboolean
+screen_record(Screen *screen, int fd, GVariant *params, GError **error)
+{
+	if (screen->recorder && screen->recorder_id == 0) {
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "this screen is recorded already");
+		close(fd);
+		return FALSE;
+	}
+	g_clear_handle_id(&screen->recorder_id, g_source_remove);
+	g_clear_pointer(&screen->recorder, recorder_free);
+	screen->recorder_host = (RecorderHost){vnc_view(screen->vnc), on_recorder_failed, screen};
+	screen->recorder = recorder_new(&screen->recorder_host, fd, params, error);
+	return screen->recorder != NULL;
+}
+
+static void
+end_recording(Screen *screen)
+{
+	g_autofree char *hash = NULL;
+
+	if (screen->recorder && screen->recorder_id == 0) {
+		hash = recorder_finish(screen->recorder);
+		if (hash == NULL)
+			g_warning("the recording's end could not be written");
+	}
+	g_clear_handle_id(&screen->recorder_id, g_source_remove);
+	g_clear_pointer(&screen->recorder, recorder_free);
+}
+
 Screen *
 screen_new(int console, const char *title, gboolean pixel_copy, const ScreenEvents *events, void *data, GError **error)
 {
@@ -315,6 +384,7 @@ screen_free(Screen *screen)
 		return;
 	g_clear_handle_id(&screen->first_frame_id, g_source_remove);
 	g_signal_handler_disconnect(screen->qemu, screen->closed_id);
+	end_recording(screen);
 	spice_free(screen->spice);
 	screen->spice = NULL;
 	vnc_free(screen->vnc);
