@@ -169,12 +169,18 @@ access_admit_async(Broker *broker, const SessionRow *session, const char *id, co
 		return;
 	}
 	const PoolFile *file = engine_pool_file(broker->engine, desktop->pool);
-	int clipboard = file ? pool_file_policy(file, session->user, (const char *const *)session->groups).clipboard
-			     : POOL_CLIPBOARD_OFF;
+	const PoolPolicy policy = file ? pool_file_policy(file, session->user, (const char *const *)session->groups)
+				       : (PoolPolicy){.clipboard = POOL_CLIPBOARD_OFF};
+	int clipboard = policy.clipboard;
+	g_autofree char *pool = g_strdup(desktop->pool);
 
 	uuid = g_strdup(engine_desktop(broker->engine, desktop_id)->uuid);
 	admission.desktop = desktop_id;
 	admission.uuid = uuid;
+	admission.pool = pool;
+	admission.record = policy.record;
+	admission.record_input = policy.record_input;
+	admission.record_required = policy.record_required;
 	admission.clipboard_to_desktop = clipboard == POOL_CLIPBOARD_BOTH || clipboard == POOL_CLIPBOARD_TO_DESKTOP;
 	admission.clipboard_from_desktop = clipboard == POOL_CLIPBOARD_BOTH || clipboard == POOL_CLIPBOARD_FROM_DESKTOP;
 	admitting = g_new0(Admitting, 1);

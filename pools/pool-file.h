@@ -18,6 +18,7 @@ typedef struct {
 	int clipboard; /* PoolClipboard */
 	gint64 idle_disconnect, session_limit; /* seconds, 0: none */
 	gint64 extend; /* seconds that a session may be made longer in all */
+	gboolean record, record_input, record_required;
 } PoolPolicy;
 
 typedef struct {
@@ -53,6 +54,9 @@ typedef struct {
 	int file_transfer, usb;
 	gint64 idle_disconnect, session_limit; /* seconds, 0: none */
 	gint64 extend; /* seconds that a session may be made longer in all */
+	gboolean record; /* off or on */
+	gboolean record_input, record_required;
+	gint64 record_keep, record_max; /* seconds, bytes; 0: no limit */
 	GPtrArray *exceptions; /* [Policy USER] and [Policy @GROUP], in file order: pool_file_policy() */
 	/* [Network] */
 	int mode; /* PoolNetwork */

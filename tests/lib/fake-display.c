@@ -2,6 +2,7 @@
 #include "config.h"
 #include "tests/lib/fake-display.h"
 
+#include <gio/gunixfdlist.h>
 #include <string.h>
 
 #include "broker/common/peer.h"
@@ -15,6 +16,7 @@ struct FakeDisplay {
 	guint n_admissions;
 	gint64 idle_s;
 	gboolean joined;
+	Recordings *recordings;
 };
 
 static gboolean
@@ -80,6 +82,74 @@ on_list_screens(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, gpo
 	return TRUE;
 }
 
+static gboolean
+on_list_recordings(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, GVariant *filter, gpointer data)
+{
+	g_autofree const char **pools = NULL;
+	const char *user = NULL;
+	guint offset = 0, limit = 100, total;
+
+	g_variant_lookup(filter, "pools", "^a&s", &pools);
+	g_variant_lookup(filter, "user", "&s", &user);
+	g_variant_lookup(filter, "offset", "u", &offset);
+	g_variant_lookup(filter, "limit", "u", &limit);
+	GVariant *rows = recordings_list(((FakeDisplay *)data)->recordings, pools, user, offset, limit, &total);
+
+	carrel_display1_complete_list_recordings(skeleton, invocation, rows, total);
+	return TRUE;
+}
+
+static gboolean
+on_open_recording(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, GUnixFDList *none, const char *id, gpointer data)
+{
+	GError *error = NULL;
+	int fd = recordings_open(((FakeDisplay *)data)->recordings, id, &error);
+
+	if (fd < 0) {
+		g_dbus_method_invocation_take_error(invocation, error);
+		return TRUE;
+	}
+	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&fd, 1);
+
+	carrel_display1_complete_open_recording(skeleton, invocation, fds, g_variant_new_handle(0));
+	return TRUE;
+}
+
+static gboolean
+on_remove_recording(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, const char *id, gpointer data)
+{
+	GError *error = NULL;
+
+	if (recordings_remove(((FakeDisplay *)data)->recordings, id, &error))
+		carrel_display1_complete_remove_recording(skeleton, invocation);
+	else
+		g_dbus_method_invocation_take_error(invocation, error);
+	return TRUE;
+}
+
+static void
+serve_recordings(FakeDisplay *display)
+{
+	g_signal_connect(display->skeleton, "handle-list-recordings", G_CALLBACK(on_list_recordings), display);
+	g_signal_connect(display->skeleton, "handle-open-recording", G_CALLBACK(on_open_recording), display);
+	g_signal_connect(display->skeleton, "handle-remove-recording", G_CALLBACK(on_remove_recording), display);
+}
+
+Recordings *
+fake_display_record(FakeDisplay *display, const char *folder)
+{
+	display->recordings = recordings_new(folder);
+	if (display->skeleton)
+		serve_recordings(display);
+	return display->recordings;
+}
+
+void
+fake_display_end_recording(FakeDisplay *display, const char *desktop, const char *id, const char *why, gboolean required)
+{
+	carrel_display1_emit_recording_ended(display->skeleton, desktop, id, "", why, required);
+}
+
 static void
 on_joined(GDBusConnection *connection, uid_t uid, pid_t pid, void *data)
 {
@@ -90,6 +160,8 @@ on_joined(GDBusConnection *connection, uid_t uid, pid_t pid, void *data)
 	g_signal_connect(display->skeleton, "handle-admit", G_CALLBACK(on_admit), display);
 	g_signal_connect(display->skeleton, "handle-end-clients", G_CALLBACK(on_end_clients), display);
 	g_signal_connect(display->skeleton, "handle-list-screens", G_CALLBACK(on_list_screens), display);
+	if (display->recordings)
+		serve_recordings(display);
 	g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(display->skeleton), connection, "/org/carrel/Display1",
 		NULL);
 }
@@ -114,6 +186,7 @@ fake_display_free(FakeDisplay *display)
 	peer_server_free(display->server);
 	g_clear_pointer(&display->last, g_variant_unref);
 	g_hash_table_unref(display->ended);
+	recordings_free(display->recordings);
 	g_free(display);
 }
 
