@@ -80,12 +80,15 @@ export function createViewer(options) {
 			options.onLeave();
 		},
 	});
-	stage.append(el('h1', { class: 'hidden' }, title), toolbar.node, wayOut, spoken, mount);
+	const recorded = el('div', { role: 'status' });
+	stage.append(el('h1', { class: 'hidden' }, title), toolbar.node, wayOut, spoken, mount, recorded);
 	show(first);
 
 	/** @param {import('./desktop.js').DesktopState} now */
 	function show(now) {
 		toolbar.agent(now.agent === true);
+		if ((now.policy?.recorded === true) !== recorded.hasChildNodes())
+			recorded.replaceChildren(...(now.policy?.recorded ? [el('p', { class: 'recorded' }, t('viewer.recorded'))] : []));
 		notes.show(now);
 		timeLeft.take(now);
 		snapshots.take(now);
