@@ -179,6 +179,9 @@ set_policy(Admission *admission, const SessionRow *session, const PoolFile *file
 	admission->clipboard_from_desktop = clipboard == POOL_CLIPBOARD_BOTH || clipboard == POOL_CLIPBOARD_FROM_DESKTOP;
 	admission->clipboard_images = policy.clipboard_types == POOL_CLIPBOARD_TEXT_IMAGE;
 	admission->clipboard_max = (guint64)policy.clipboard_max;
+	admission->record = policy.record;
+	admission->record_input = policy.record_input;
+	admission->record_required = policy.record_required;
 	admission->usb = policy.usb ? (const char *const *)file->usb_devices : NULL;
 }
 
@@ -187,7 +190,7 @@ access_admit_async(Broker *broker, const SessionRow *session, const char *id, co
 	const char *address, const char *secret, GAsyncReadyCallback callback, void *data)
 {
 	g_autoptr(GTask) task = g_task_new(NULL, NULL, callback, data);
-	g_autofree char *desktop_id = g_strdup(id), *uuid = NULL, *holder = NULL;
+	g_autofree char *desktop_id = g_strdup(id), *uuid = NULL, *holder = NULL, *pool = NULL;
 	GError *error = NULL;
 	const DesktopView *desktop = find_desktop(broker, session, desktop_id, &error);
 	Admission admission = {.protocol = protocol, .client = client, .user = session->user, .address = address,
@@ -207,9 +210,11 @@ access_admit_async(Broker *broker, const SessionRow *session, const char *id, co
 	}
 	uuid = g_strdup(desktop->uuid);
 	holder = g_strdup(desktop->user);
+	pool = g_strdup(desktop->pool);
 	admission.desktop = desktop_id;
 	admission.uuid = uuid;
 	admission.holder = holder;
+	admission.pool = pool;
 	set_policy(&admission, session, engine_pool_file(broker->engine, desktop->pool));
 	admitting = g_new0(Admitting, 1);
 	admitting->broker = broker;

@@ -10,6 +10,7 @@
 #include "broker/access.h"
 #include "broker/common/error.h"
 #include "broker/common/program.h"
+#include "broker/record-keeper.h"
 
 #define GROUPS_MAX 1024
 
@@ -216,6 +217,14 @@ has_desktop(const AdminPeer *peer, const char *id)
 	return desktop && admin_peer_has_pool(peer, desktop->pool);
 }
 
+static gboolean
+has_recording(const AdminPeer *peer, const char *id)
+{
+	g_autofree char *pool = record_keeper_pool_of(id);
+
+	return pool && admin_peer_has_pool(peer, pool);
+}
+
 typedef struct {
 	const AdminPeer *peer;
 	const char *user;
@@ -254,6 +263,7 @@ static const struct {
 	{"ListPools", NULL},
 	{"ListDesktops", NULL},
 	{"ListSessions", NULL},
+	{"ListRecordings", NULL},
 	{"DrainPool", has_pool},
 	{"ResetDesktop", has_desktop},
 	{"RestartDesktop", has_desktop},
@@ -261,6 +271,8 @@ static const struct {
 	{"StopDesktop", has_desktop},
 	{"Screenshot", has_desktop},
 	{"Thumbnail", has_desktop},
+	{"OpenRecording", has_recording},
+	{"RemoveRecording", has_recording},
 	{"EndSession", has_session},
 	{"ExtendSession", has_session},
 	{"MessageSession", has_session},

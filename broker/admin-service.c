@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "broker/admin-lists.h"
+#include "broker/admin-recordings.h"
 #include "broker/admin-rights.h"
 #include "broker/admin-watch.h"
 #include "broker/auth/frame.h"
@@ -308,6 +309,33 @@ on_import_desktop(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocatio
 	return TRUE;
 }
 
+static gboolean
+on_list_recordings(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, GVariant *filter, gpointer data)
+{
+	Caller *caller = data;
+
+	admin_list_recordings(caller->service->broker, caller->peer, invocation, filter);
+	return TRUE;
+}
+
+static gboolean
+on_open_recording(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, GUnixFDList *fds, const char *id, gpointer data)
+{
+	Caller *caller = data;
+
+	admin_open_recording(caller->service->broker, caller->name, invocation, id);
+	return TRUE;
+}
+
+static gboolean
+on_remove_recording(CarrelBroker1Admin *skeleton, GDBusMethodInvocation *invocation, const char *id, gpointer data)
+{
+	Caller *caller = data;
+
+	admin_remove_recording(caller->service->broker, caller->name, invocation, id);
+	return TRUE;
+}
+
 static void
 on_screenshot_taken(GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -548,6 +576,9 @@ connect_handlers(CarrelBroker1Admin *skeleton, Caller *caller)
 		{"handle-import-desktop", G_CALLBACK(on_import_desktop)},
 		{"handle-restart-desktop", G_CALLBACK(on_restart_desktop)},
 		{"handle-stop-desktop", G_CALLBACK(on_stop_desktop)},
+		{"handle-list-recordings", G_CALLBACK(on_list_recordings)},
+		{"handle-open-recording", G_CALLBACK(on_open_recording)},
+		{"handle-remove-recording", G_CALLBACK(on_remove_recording)},
 		{"handle-screenshot", G_CALLBACK(on_screenshot)},
 		{"handle-list-sessions", G_CALLBACK(on_list_sessions)},
 		{"handle-end-session", G_CALLBACK(on_end_session)},

@@ -16,6 +16,7 @@ typedef struct {
 	Broker *broker;
 	char *segments[API_SEGMENTS_MAX + 1]; /* of the path behind /api/v1/ */
 	char *address, *host;                 /* host: NULL when the client gave none */
+	char *query, *range;                  /* as it came; range: NULL when it gave none */
 	SessionRow *session;                  /* NULL only where the route needs none */
 	JsonNode *body;                       /* an object, or NULL where the route takes none or none came */
 	JsonBuilder *json;                    /* the answer's body: fill it, then api_answer_json */
@@ -72,6 +73,10 @@ void api_post_restart(ApiCall *call);
 void api_post_stop(ApiCall *call);
 void api_post_reset(ApiCall *call);
 void api_post_extend(ApiCall *call);
+void api_get_recordings(ApiCall *call);
+void api_get_recording(ApiCall *call);
+void api_get_recording_data(ApiCall *call);
+void api_delete_recording(ApiCall *call);
 void api_get_console(ApiCall *call);
 void api_post_watch(ApiCall *call);
 void api_post_watch_answer(ApiCall *call);

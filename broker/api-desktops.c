@@ -36,7 +36,14 @@ add_policy(ApiCall *call, const PoolFile *file)
 	api_add_text(json, "clipboard", clipboards[policy.clipboard]);
 	json_builder_set_member_name(json, "clipboard-max");
 	json_builder_add_int_value(json, policy.clipboard_max);
+	add_truth(json, "recorded", policy.record);
 	json_builder_end_object(json);
+}
+
+static gboolean
+is_recorded(const ApiCall *call, const PoolFile *file)
+{
+	return file && pool_file_policy(file, call->session->user, (const char *const *)call->session->groups).record;
 }
 
 /* -1: null */
@@ -446,7 +453,10 @@ api_get_console(ApiCall *call)
 		return;
 	g_autofree char *pool_name = g_strdup(engine_desktop(broker->engine, call->segments[1])->pool);
 	const PoolView *pool = engine_pool(broker->engine, pool_name);
-	const VvFile file = {.title = pool && pool->file && pool->file->title ? pool->file->title : pool_name,
+	const char *title = pool && pool->file && pool->file->title ? pool->file->title : pool_name;
+	/* The window's title is the one place where a viewer shows something of ours for as long as it is open. */
+	g_autofree char *recorded = is_recorded(call, pool ? pool->file : NULL) ? g_strdup_printf("%s (recorded)", title) : NULL;
+	const VvFile file = {.title = recorded ? recorded : title,
 		.name = ticket->name, .secret = ticket->secret, .portal = call->host, .port = broker->facts.port,
 		.ca_pem = broker->facts.ca_pem, .host_subject = broker->facts.host_subject};
 	g_autofree char *text = vv_file_text(&file);

@@ -39,6 +39,10 @@ static const Route routes[] = {
 	{"POST", "desktops/*/extend", FALSE, BODY_NONE, api_post_extend},
 	{"POST", "desktops/*/watch", FALSE, BODY_MAY, api_post_watch},
 	{"POST", "desktops/*/watch/answer", FALSE, BODY_MUST, api_post_watch_answer},
+	{"GET", "recordings", FALSE, BODY_NONE, api_get_recordings},
+	{"GET", "recordings/*", FALSE, BODY_NONE, api_get_recording},
+	{"GET", "recordings/*/data", FALSE, BODY_NONE, api_get_recording_data},
+	{"DELETE", "recordings/*", FALSE, BODY_NONE, api_delete_recording},
 	{"GET", "desktops/*/console.vv", FALSE, BODY_NONE, api_get_console},
 	{"POST", "desktops/*/vnc", FALSE, BODY_MAY, api_post_vnc},
 };
@@ -50,6 +54,8 @@ call_free(ApiCall *call)
 		g_free(call->segments[i]);
 	g_free(call->address);
 	g_free(call->host);
+	g_free(call->query);
+	g_free(call->range);
 	session_row_free(call->session);
 	json_body_free(call->body);
 	g_object_unref(call->json);
@@ -249,6 +255,8 @@ api_handle(Broker *broker, const ApiRequest *request, ApiDone done, void *data)
 	call->data = data;
 	call->address = g_strdup(request->address);
 	call->host = g_strdup(request->host);
+	call->query = g_strdup(request->query);
+	call->range = g_strdup(request->range);
 	call->json = json_builder_new();
 	g_variant_builder_init(&call->fields, G_VARIANT_TYPE("a{ss}"));
 	route = split_path(call, request->path) ? find_route(request->method, call->segments, others) : NULL;

@@ -7,7 +7,7 @@
 /* Everything is as the client sent it, but for the address (access_address). NULL: absent. Read during api_handle only. */
 typedef struct {
 	const char *method, *path, *query;
-	const char *address, *host, *origin;
+	const char *address, *host, *origin, *range;
 	const char *session; /* the cookie's value */
 	const char *body;
 	gsize body_size;

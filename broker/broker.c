@@ -10,6 +10,7 @@
 #include "broker/common/program.h"
 #include "broker/endings.h"
 #include "broker/gateway-service.h"
+#include "broker/record-keeper.h"
 #include "broker/store/audit.h"
 #include "broker/vnc-entry.h"
 #include "broker/watches.h"
@@ -105,6 +106,18 @@ on_viewer_usb(const char *desktop, const char *client, const char *event, const 
 }
 
 static void
+on_recording_started(const char *desktop, const char *id, void *data)
+{
+	record_keeper_on_started(data, desktop, id);
+}
+
+static void
+on_recording_ended(const char *desktop, const char *id, const char *hash, const char *why, gboolean required, void *data)
+{
+	record_keeper_on_ended(data, desktop, id, hash, why, required);
+}
+
+static void
 on_viewers_listed(void *data)
 {
 	Broker *broker = data;
@@ -121,8 +134,10 @@ on_minute(gpointer data)
 
 	endings_every_minute(broker);
 	timekeeper_run(broker->timekeeper);
-	if (broker->minutes++ % 60 == 0)
+	if (broker->minutes++ % 60 == 0) {
 		endings_every_hour(broker);
+		record_keeper_prune(broker);
+	}
 	return G_SOURCE_CONTINUE;
 }
 
@@ -138,7 +153,8 @@ start_engine(Broker *broker, GError **error)
 static void
 start_display(Broker *broker)
 {
-	const DisplayEvents events = {on_viewer_joined, on_viewer_left, on_viewer_usb, on_viewers_listed, broker};
+	const DisplayEvents events = {on_viewer_joined, on_viewer_left, on_viewer_usb, on_viewers_listed, on_recording_started,
+		on_recording_ended, broker};
 	g_autofree char *path = conf_socket_path(broker->conf, CONF_SOCKET_CONTROL);
 	uid_t uid;
 	gid_t gid;
@@ -229,6 +245,7 @@ broker_apply_pools(Broker *broker, char ***changes, char ***faults)
 	engine_apply(broker->engine, changes, faults);
 	timekeeper_on_rules(broker->timekeeper);
 	admin_service_on_rules(broker->admin);
+	record_keeper_prune(broker);
 }
 
 void

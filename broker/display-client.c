@@ -6,7 +6,6 @@
 
 #include "broker/common/error.h"
 #include "broker/common/peer.h"
-#include "broker/dbus/display.h"
 
 #define CONNECT_TIMEOUT_MS 5000
 #define CALL_TIMEOUT_MS 15000
@@ -219,6 +218,23 @@ on_usb_device(CarrelDisplay1 *proxy, const char *desktop, const char *client, co
 }
 
 static void
+on_recording_started(CarrelDisplay1 *proxy, const char *desktop, const char *id, gpointer data)
+{
+	DisplayClient *display = data;
+
+	display->events.on_recording_started(desktop, id, display->events.data);
+}
+
+static void
+on_recording_ended(CarrelDisplay1 *proxy, const char *desktop, const char *id, const char *hash, const char *why, gboolean required,
+	gpointer data)
+{
+	DisplayClient *display = data;
+
+	display->events.on_recording_ended(desktop, id, hash, why, required, display->events.data);
+}
+
+static void
 on_screen_gone(CarrelDisplay1 *proxy, const char *desktop, const char *why, gpointer data)
 {
 	g_message("the screen of %s ended: %s", desktop, why);
@@ -292,6 +308,8 @@ on_proxy_ready(GObject *source, GAsyncResult *result, gpointer data)
 	g_signal_connect(proxy, "client-joined", G_CALLBACK(on_client_joined), display);
 	g_signal_connect(proxy, "client-left", G_CALLBACK(on_client_left), display);
 	g_signal_connect(proxy, "usb-device", G_CALLBACK(on_usb_device), display);
+	g_signal_connect(proxy, "recording-started", G_CALLBACK(on_recording_started), display);
+	g_signal_connect(proxy, "recording-ended", G_CALLBACK(on_recording_ended), display);
 	g_signal_connect(proxy, "screen-gone", G_CALLBACK(on_screen_gone), display);
 	display->connection++;
 	display->retry_ms = RETRY_MIN_MS;
@@ -361,6 +379,18 @@ display_client_free(DisplayClient *display)
 	g_array_unref(display->waiting);
 	g_free(display->path);
 	g_free(display);
+}
+
+CarrelDisplay1 *
+display_client_proxy(const DisplayClient *display)
+{
+	return display->proxy;
+}
+
+GCancellable *
+display_client_cancellable(const DisplayClient *display)
+{
+	return display->cancellable;
 }
 
 gboolean
@@ -458,6 +488,10 @@ display_client_admit_async(DisplayClient *display, const Admission *admission, G
 	g_variant_dict_insert(&params, "watermark", "s", admission->watermark);
 	g_variant_dict_insert(&params, "clipboard-images", "b", admission->clipboard_images);
 	g_variant_dict_insert(&params, "clipboard-max", "t", admission->clipboard_max);
+	g_variant_dict_insert(&params, "pool", "s", admission->pool);
+	g_variant_dict_insert(&params, "record", "b", admission->record);
+	g_variant_dict_insert(&params, "record-input", "b", admission->record_input);
+	g_variant_dict_insert(&params, "record-required", "b", admission->record_required);
 	g_variant_dict_insert(&params, "clipboard-to-desktop", "b", admission->clipboard_to_desktop);
 	g_variant_dict_insert(&params, "clipboard-from-desktop", "b", admission->clipboard_from_desktop);
 	if (admission->usb)

@@ -6,6 +6,8 @@
 #include <gio/gio.h>
 #include <sys/types.h>
 
+#include "broker/dbus/display.h"
+
 typedef struct DisplayClient DisplayClient;
 
 /* One viewer of a desktop. A SPICE viewer's channels are one client. */
@@ -22,6 +24,10 @@ typedef struct {
 	void (*on_usb)(const char *desktop, const char *client, const char *event, const char *device, void *data);
 	/* The list of screens came anew: display_client_viewers() is the truth of now. */
 	void (*on_listed)(void *data);
+	/* Signals of org.carrel.Display1. */
+	void (*on_recording_started)(const char *desktop, const char *id, void *data);
+	void (*on_recording_ended)(const char *desktop, const char *id, const char *hash, const char *why, gboolean required,
+		void *data);
 	void *data;
 } DisplayEvents;
 
@@ -29,6 +35,11 @@ typedef struct {
 DisplayClient *display_client_new(const char *path, uid_t uid, const DisplayEvents *events);
 void display_client_free(DisplayClient *display);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DisplayClient, display_client_free)
+
+/* To call it for what is not here; NULL while there is no connection. Owned by the display client, as is what is cancelled when that is
+ * freed. */
+CarrelDisplay1 *display_client_proxy(const DisplayClient *display);
+GCancellable *display_client_cancellable(const DisplayClient *display);
 
 gboolean display_client_is_connected(const DisplayClient *display);
 
@@ -60,6 +71,8 @@ typedef struct {
 	const char *watermark; /* the pool's, "" for none */
 	const char *watcher;   /* how who only watches is named in the picture; NULL: works there */
 	const char *const *usb; /* rules, NULL-terminated; NULL: no USB */
+	const char *pool;
+	gboolean record, record_input, record_required;
 } Admission;
 
 /* BUSY while there is no connection; TIMEOUT after 15 s. The grant: "ay" of 32 bytes, free with g_variant_unref. */

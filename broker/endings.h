@@ -8,6 +8,7 @@
 #define END_TIME_LIMIT 4008
 #define END_SIGNED_OUT 4009
 #define END_BY_ADMIN 4010
+#define END_UNRECORDED 4011
 /* RFC 6455's registry, "service restart": the page comes back by itself. */
 #define END_COME_BACK 1012
 

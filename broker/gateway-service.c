@@ -93,6 +93,7 @@ on_request(CarrelBroker1Gateway *skeleton, GDBusMethodInvocation *invocation, co
 	g_variant_lookup(context, "host", "&s", &request.host);
 	g_variant_lookup(context, "origin", "&s", &request.origin);
 	g_variant_lookup(context, "session", "&s", &request.session);
+	g_variant_lookup(context, "range", "&s", &request.range);
 	request.body = g_variant_get_fixed_array(body, &request.body_size, 1);
 	g_object_set_data_full(G_OBJECT(invocation), "skeleton", g_object_ref(skeleton), g_object_unref);
 	api_handle(service->broker, &request, on_api_done, invocation);

@@ -37,7 +37,7 @@ typedef struct {
 struct Desk {
 	const DeskEvents *events;
 	void *data;
-	char *name, *uuid;
+	char *name, *uuid, *title;
 	Launcher *launcher;
 	pid_t pid;
 	GDBusConnection *connection;
@@ -52,6 +52,8 @@ struct Desk {
 	GPtrArray *seats;     /* Seat */
 	gint64 handed_over;   /* monotonic, when a connection last was; 0: never */
 	gint64 input_us; /* monotonic, of the last input; a client that joins counts. 0: none yet */
+	char *recording; /* its name; NULL: none */
+	gboolean recording_required;
 	guint width, height;
 	gboolean shared_memory, agent;
 };
@@ -183,6 +185,16 @@ on_input(CarrelScreen1 *proxy, gpointer data)
 }
 
 static void
+on_recording_failed(CarrelScreen1 *proxy, const char *why, gpointer data)
+{
+	Desk *desk = data;
+
+	/* Of one that was forgotten: it is told of already. */
+	if (desk->recording)
+		desk->events->on_recording_failed(desk, why, desk->data);
+}
+
+static void
 on_attach_done(GObject *source, GAsyncResult *result, gpointer data)
 {
 	g_autoptr(GError) error = NULL;
@@ -243,6 +255,7 @@ attach(Desk *desk, GError **error)
 	g_signal_connect(desk->proxy, "client-left", G_CALLBACK(on_client_left), desk);
 	g_signal_connect(desk->proxy, "usb-device", G_CALLBACK(on_usb_device), desk);
 	g_signal_connect(desk->proxy, "state", G_CALLBACK(on_state), desk);
+	g_signal_connect(desk->proxy, "recording-failed", G_CALLBACK(on_recording_failed), desk);
 	g_signal_connect(desk->proxy, "input", G_CALLBACK(on_input), desk);
 	g_dbus_connection_start_message_processing(desk->connection);
 	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&desk->console, 1);
@@ -250,7 +263,7 @@ attach(Desk *desk, GError **error)
 	desk->console = -1; /* the list's */
 	g_variant_dict_init(&params, NULL);
 	g_variant_dict_insert(&params, "desktop", "s", desk->name);
-	g_variant_dict_insert(&params, "title", "s", desk->name);
+	g_variant_dict_insert(&params, "title", "s", desk->title);
 	/* For tests, and for whoever has to find a fault in the shared memory. */
 	g_variant_dict_insert(&params, "pixel-copy", "b", g_getenv("CARREL_DISPLAY_PIXEL_COPY") != NULL);
 	carrel_screen1_call_attach(desk->proxy, g_variant_new_handle(0), g_variant_dict_end(&params),
@@ -283,13 +296,14 @@ on_display(GObject *source, GAsyncResult *result, gpointer data)
 }
 
 Desk *
-desk_new(const char *name, const char *uuid, Launcher *launcher, Vm *vm, const DeskEvents *events, void *data)
+desk_new(const char *name, const char *uuid, gboolean recorded, Launcher *launcher, Vm *vm, const DeskEvents *events, void *data)
 {
 	Desk *desk = g_new0(Desk, 1);
 	Opening *opening = g_new0(Opening, 1);
 
 	desk->name = g_strdup(name);
 	desk->uuid = g_strdup(uuid);
+	desk->title = recorded ? g_strdup_printf("%s (recorded)", name) : g_strdup(name);
 	desk->launcher = launcher;
 	desk->events = events;
 	desk->data = data;
@@ -328,8 +342,10 @@ desk_free(Desk *desk)
 	g_hash_table_unref(desk->expected);
 	g_free(desk->name);
 	g_free(desk->uuid);
+	g_free(desk->title);
 	g_free(desk->stop_why);
 	g_free(desk->sandbox);
+	g_free(desk->recording);
 	g_free(desk);
 }
 
@@ -495,6 +511,59 @@ desk_thumbnail_finish(GAsyncResult *result, GError **error)
 	return g_task_propagate_pointer(G_TASK(result), error);
 }
 
+static void
+on_record_done(GObject *source, GAsyncResult *result, gpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	Desk *desk = data;
+
+	if (carrel_screen1_call_record_finish(CARREL_SCREEN1(source), NULL, result, &error) ||
+		g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+		return;
+	g_dbus_error_strip_remote_error(error);
+	on_recording_failed(desk->proxy, error->message, desk);
+}
+
+void
+desk_record(Desk *desk, int fd, const char *id, GVariant *params)
+{
+	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&fd, 1);
+	gboolean input = FALSE;
+	GVariantDict dict;
+
+	g_free(desk->recording);
+	desk->recording = g_strdup(id);
+	desk->recording_required = FALSE;
+	g_variant_lookup(params, "record-required", "b", &desk->recording_required);
+	g_variant_lookup(params, "record-input", "b", &input);
+	g_variant_dict_init(&dict, NULL);
+	g_variant_dict_insert(&dict, "desktop", "s", desk->name);
+	g_variant_dict_insert(&dict, "title", "s", desk->name);
+	g_variant_dict_insert(&dict, "pool", "s", text_of(params, "pool"));
+	g_variant_dict_insert(&dict, "user", "s", text_of(params, "user"));
+	g_variant_dict_insert(&dict, "input", "b", input);
+	carrel_screen1_call_record(desk->proxy, g_variant_new_handle(0), g_variant_dict_end(&dict), G_DBUS_CALL_FLAGS_NONE,
+		ADD_TIMEOUT_MS, fds, desk->cancellable, on_record_done, desk);
+}
+
+const char *
+desk_recording(const Desk *desk)
+{
+	return desk->recording;
+}
+
+gboolean
+desk_recording_is_required(const Desk *desk)
+{
+	return desk->recording_required;
+}
+
+void
+desk_forget_recording(Desk *desk)
+{
+	g_clear_pointer(&desk->recording, g_free);
+}
+
 static gboolean
 on_stop_deadline(gpointer data)
 {
@@ -570,6 +639,7 @@ desk_describe(const Desk *desk)
 	g_variant_dict_insert(&dict, "width", "u", desk->width);
 	g_variant_dict_insert(&dict, "height", "u", desk->height);
 	g_variant_dict_insert(&dict, "agent", "b", desk->agent);
+	g_variant_dict_insert(&dict, "recording", "s", desk->recording ? desk->recording : "");
 	g_variant_dict_insert(&dict, "sandbox", "s", desk->sandbox ? desk->sandbox : "");
 	return g_variant_dict_end(&dict);
 }

@@ -16,14 +16,16 @@ typedef struct {
 	void (*on_left)(Desk *desk, const char *client, const char *why, void *data);
 	/* org.carrel.Screen1.UsbDevice; @event is one of its words. */
 	void (*on_usb)(Desk *desk, const char *client, const char *event, const char *device, void *data);
+	/* What desk_record began is over before the screen: @why. */
+	void (*on_recording_failed)(Desk *desk, const char *why, void *data);
 	/* The screen was gone before it took this client: @fd and @params are the receiver's now. */
 	void (*on_unserved)(Desk *desk, int fd, GVariant *params, void *data);
 	/* Its process has ended, or is to be treated as if. Free the desk, but not before this has returned. */
 	void (*on_ended)(Desk *desk, const char *why, void *data);
 } DeskEvents;
 
-/* Starts a screen for the domain @uuid. All must outlive the desk. */
-Desk *desk_new(const char *name, const char *uuid, Launcher *launcher, Vm *vm, const DeskEvents *events, void *data);
+/* Starts a screen for the domain @uuid. @recorded: clients are told so in its title. All must outlive the desk. */
+Desk *desk_new(const char *name, const char *uuid, gboolean recorded, Launcher *launcher, Vm *vm, const DeskEvents *events, void *data);
 /* Ends the process, if it still runs. */
 void desk_free(Desk *desk);
 
@@ -34,6 +36,15 @@ gboolean desk_is_attached(const Desk *desk);
 gboolean desk_is_stopping(const Desk *desk);
 /* Clients that have joined, and connections that were handed over and have not yet. */
 gboolean desk_is_used(const Desk *desk);
+
+/* Records what it shows into @fd, which is consumed, from now on. @id: the recording's name. @params: those of Admit. */
+void desk_record(Desk *desk, int fd, const char *id, GVariant *params);
+/* The name of what is recorded now; NULL: nothing. */
+const char *desk_recording(const Desk *desk);
+/* Must it end without one? */
+gboolean desk_recording_is_required(const Desk *desk);
+/* Its file is written no more. */
+void desk_forget_recording(Desk *desk);
 
 /* Hands a client over. Consumes @fd. */
 void desk_add_client(Desk *desk, int fd, GVariant *params);

@@ -18,17 +18,20 @@
 /* How long a screen stays that nobody looks at. */
 #define IDLE_US		   (30 * G_USEC_PER_SEC)
 #define IDLE_CHECK_S	   5
+/* From a recording that failed, and is required, to the end of its screen. */
+#define UNRECORDED_MS	   2000
 
 struct Desks {
 	Launcher *launcher;
 	Vm *vm;
+	Recordings *recordings;
 	const DesksEvents *events;
 	void *data;
 	Grants *grants;
 	GHashTable *by_name; /* desktop → Entry */
 	GList *waiting;	     /* Admission */
 	GPtrArray *ended;    /* Desk, to be freed by reap_id */
-	guint reap_id, idle_id;
+	guint reap_id, idle_id, unrecorded_id;
 };
 
 typedef struct {
@@ -77,6 +80,82 @@ take_fd(int *fd)
 	return taken;
 }
 
+/* What was recorded of it is written no more; @why: "" where it ended with the screen. */
+static void
+end_recording(Desks *desks, Desk *desk, const char *why)
+{
+	g_autofree char *id = g_strdup(desk_recording(desk)), *hash = NULL;
+
+	if (id == NULL)
+		return;
+	hash = recordings_done(desks->recordings, id);
+	desk_forget_recording(desk);
+	if (*why != '\0')
+		g_warning("%s: the recording %s ended early: %s", desk_name(desk), id, why);
+	else
+		g_message("%s: the recording %s is %s", desk_name(desk), id, hash ? "complete" : "cut");
+	desks->events->on_recording_ended(desk_name(desk), id, hash ? hash : "", why, desk_recording_is_required(desk),
+		desks->data);
+}
+
+static gboolean
+on_unrecorded(gpointer data)
+{
+	Desks *desks = data;
+	GHashTableIter iter;
+	gpointer value;
+
+	desks->unrecorded_id = 0;
+	g_hash_table_iter_init(&iter, desks->by_name);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		Desk *desk = ((Entry *)value)->desk;
+
+		if (desk_recording_is_required(desk) && desk_recording(desk) == NULL)
+			desk_stop(desk, "unrecorded");
+	}
+	return G_SOURCE_REMOVE;
+}
+
+/* The broker ends its clients with the reason, when it hears of it; without the broker they are cut all the same. */
+static void
+on_recording_failed(Desk *desk, const char *why, void *data)
+{
+	Desks *desks = data;
+
+	end_recording(desks, desk, why);
+	if (desk_recording_is_required(desk) && desks->unrecorded_id == 0)
+		desks->unrecorded_id = g_timeout_add(UNRECORDED_MS, on_unrecorded, desks);
+}
+
+/* Where the client's pool is recorded, and this screen is not yet. FALSE: it may not be seen then. */
+static gboolean
+record(Desks *desks, const char *desktop, GVariant *params, GError **error)
+{
+	Entry *entry = g_hash_table_lookup(desks->by_name, desktop);
+	gboolean wanted = FALSE, required = FALSE;
+	g_autoptr(GError) failure = NULL;
+	g_autofree char *id = NULL;
+	const char *pool = "";
+	int fd;
+
+	g_variant_lookup(params, "record", "b", &wanted);
+	g_variant_lookup(params, "record-required", "b", &required);
+	if (!wanted || entry == NULL || desk_recording(entry->desk))
+		return TRUE;
+	g_variant_lookup(params, "pool", "&s", &pool);
+	fd = recordings_create(desks->recordings, pool, &id, &failure);
+	if (fd >= 0) {
+		desk_record(entry->desk, fd, id, params);
+		desks->events->on_recording_started(desktop, id, desks->data);
+		return TRUE;
+	}
+	g_warning("%s is not recorded: %s", desktop, failure->message);
+	desks->events->on_recording_ended(desktop, "", "", failure->message, required, desks->data);
+	if (required)
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_CONFIG, "this desktop must be recorded, and cannot be");
+	return !required;
+}
+
 static void
 give_grant(Admission *admission, const GError *refusal)
 {
@@ -85,6 +164,8 @@ give_grant(Admission *admission, const GError *refusal)
 
 	if (refusal)
 		admission->func(NULL, refusal, admission->func_data);
+	else if (!record(admission->desks, admission->desktop, admission->params, &error))
+		admission->func(NULL, error, admission->func_data);
 	else if (grants_issue(admission->desks->grants, admission->desktop, admission->params, grant, &error))
 		admission->func(grant, NULL, admission->func_data);
 	else
@@ -100,7 +181,7 @@ answer(Admission *admission, const GError *refusal)
 	desks->waiting = g_list_remove(desks->waiting, admission);
 	if (admission->func)
 		give_grant(admission, refusal);
-	else if (refusal == NULL && entry)
+	else if (refusal == NULL && entry && record(desks, admission->desktop, admission->params, NULL))
 		desk_add_client(entry->desk, take_fd(&admission->fd), admission->params);
 	admission_free(admission);
 }
@@ -170,7 +251,7 @@ on_reap(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static Desk *find_or_start(Desks *desks, const char *desktop, const char *uuid, GError **error);
+static Desk *find_or_start(Desks *desks, const char *desktop, GVariant *params, GError **error);
 
 /* Who came while the old screen was on its way out gets a new one. */
 static void
@@ -183,7 +264,7 @@ start_again(Desks *desks, const char *desktop)
 
 		if (strcmp(admission->desktop, desktop) != 0)
 			continue;
-		if (find_or_start(desks, desktop, admission->uuid, &error) == NULL)
+		if (find_or_start(desks, desktop, admission->params, &error) == NULL)
 			answer_all(desks, desktop, error);
 		return;
 	}
@@ -199,6 +280,7 @@ on_ended(Desk *desk, const char *why, void *data)
 	if (entry == NULL || entry->desk != desk)
 		return;
 	g_message("%s: its screen is gone: %s", name, why);
+	end_recording(desks, desk, "");
 	g_hash_table_steal(desks->by_name, name);
 	g_free(entry);
 	g_ptr_array_add(desks->ended, desk);
@@ -228,7 +310,7 @@ on_unserved(Desk *desk, int fd, GVariant *params, void *data)
 	wait_for_screen(data, desk_name(desk), g_variant_dict_end(&dict), NULL, NULL, fd);
 }
 
-static const DeskEvents desk_events = {on_attached, on_joined, on_left, on_usb, on_unserved, on_ended};
+static const DeskEvents desk_events = {on_attached, on_joined, on_left, on_usb, on_recording_failed, on_unserved, on_ended};
 
 static void
 on_exited(pid_t pid, int status, void *data)
@@ -269,12 +351,13 @@ on_idle_check(gpointer data)
 }
 
 Desks *
-desks_new(Launcher *launcher, Vm *vm, const DesksEvents *events, void *data)
+desks_new(Launcher *launcher, Vm *vm, Recordings *recordings, const DesksEvents *events, void *data)
 {
 	Desks *desks = g_new0(Desks, 1);
 
 	desks->launcher = launcher;
 	desks->vm = vm;
+	desks->recordings = recordings;
 	desks->events = events;
 	desks->data = data;
 	desks->grants = grants_new(GRANTS_MAX, NULL);
@@ -292,6 +375,7 @@ desks_free(Desks *desks)
 		return;
 	g_source_remove(desks->idle_id);
 	g_clear_handle_id(&desks->reap_id, g_source_remove);
+	g_clear_handle_id(&desks->unrecorded_id, g_source_remove);
 	while (desks->waiting) {
 		admission_free(desks->waiting->data);
 		desks->waiting = g_list_delete_link(desks->waiting, desks->waiting);
@@ -314,12 +398,17 @@ on_admit_deadline(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* The screen of this domain, started where none runs; one that is ending is started again then (start_again). NULL with
+/* The screen of the domain that @params names, started where none runs; one that is ending is started again then (start_again). NULL with
  * @error when there may not be one. */
 static Desk *
-find_or_start(Desks *desks, const char *desktop, const char *uuid, GError **error)
+find_or_start(Desks *desks, const char *desktop, GVariant *params, GError **error)
 {
 	Entry *entry = g_hash_table_lookup(desks->by_name, desktop);
+	const char *uuid = "";
+	gboolean recorded = FALSE;
+
+	g_variant_lookup(params, "uuid", "&s", &uuid);
+	g_variant_lookup(params, "record", "b", &recorded);
 
 	/* Another domain under the same name: the desktop was made anew. */
 	if (entry && g_ascii_strcasecmp(desk_uuid(entry->desk), uuid) != 0)
@@ -330,7 +419,7 @@ find_or_start(Desks *desks, const char *desktop, const char *uuid, GError **erro
 	}
 	if (entry == NULL) {
 		entry = g_new0(Entry, 1);
-		entry->desk = desk_new(desktop, uuid, desks->launcher, desks->vm, &desk_events, desks);
+		entry->desk = desk_new(desktop, uuid, recorded, desks->launcher, desks->vm, &desk_events, desks);
 		g_hash_table_insert(desks->by_name, (char *)desk_name(entry->desk), entry);
 	}
 	entry->used = g_get_monotonic_time();
@@ -375,7 +464,7 @@ wait_for_screen(Desks *desks, const char *desktop, GVariant *params, DesksAdmitt
 	admission->fd = fd;
 	admission->deadline_id = g_timeout_add(ADMIT_TIMEOUT_MS, on_admit_deadline, admission);
 	desks->waiting = g_list_append(desks->waiting, admission);
-	desk = find_or_start(desks, desktop, admission->uuid, &error);
+	desk = find_or_start(desks, desktop, admission->params, &error);
 	/* One whose screen has just died under it waits for the news of that. */
 	if (desk == NULL || (desk_is_attached(desk) && func))
 		answer(admission, error);
@@ -410,8 +499,10 @@ desks_redeem(Desks *desks, const guint8 grant[GRANT_SIZE], int fd)
 		return FALSE;
 	}
 	entry = g_hash_table_lookup(desks->by_name, desktop);
-	if (entry && desk_is_attached(entry->desk))
+	if (entry && desk_is_attached(entry->desk) && record(desks, desktop, params, NULL))
 		desk_add_client(entry->desk, fd, params);
+	else if (entry && desk_is_attached(entry->desk))
+		close(fd);
 	else
 		wait_for_screen(desks, desktop, params, NULL, NULL, fd);
 	return TRUE;

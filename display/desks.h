@@ -8,6 +8,7 @@
 #include "display/desk.h"
 #include "display/grants.h"
 #include "display/launcher.h"
+#include "display/recordings.h"
 #include "display/vm.h"
 
 typedef struct Desks Desks;
@@ -17,10 +18,14 @@ typedef struct {
 	void (*on_left)(const char *desktop, const char *client, const char *why, void *data);
 	void (*on_usb)(const char *desktop, const char *client, const char *event, const char *device, void *data);
 	void (*on_gone)(const char *desktop, const char *why, void *data);
+	/* The signals of that name. */
+	void (*on_recording_started)(const char *desktop, const char *id, void *data);
+	void (*on_recording_ended)(const char *desktop, const char *id, const char *hash, const char *why, gboolean required,
+		void *data);
 } DesksEvents;
 
 /* All must outlive it. */
-Desks *desks_new(Launcher *launcher, Vm *vm, const DesksEvents *events, void *data);
+Desks *desks_new(Launcher *launcher, Vm *vm, Recordings *recordings, const DesksEvents *events, void *data);
 void desks_free(Desks *desks);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Desks, desks_free)
 

@@ -7,10 +7,11 @@
 #include "broker/common/error.h"
 #include "broker/common/program.h"
 #include "display/desks.h"
+#include "display/recordings.h"
 #include "display/service.h"
 #include "display/streams.h"
 
-static const ProgramInfo info = {"carrel-display", "Serves the screens of this host's desktops.", "display", NULL};
+static const ProgramInfo info = {"carrel-display", "Serves the screens of this host's desktops.", "display", "recordings"};
 
 static Launcher *
 start_launcher(Program *program, GError **error)
@@ -33,7 +34,8 @@ run(Program *program, Launcher *launcher, int *status, GError **error)
 	g_autofree char *stream = conf_socket_path(conf, CONF_SOCKET_STREAM);
 	g_autoptr(Vm) vm = vm_new(conf->libvirt_uri);
 	g_autoptr(Service) service = service_new();
-	g_autoptr(Desks) desks = desks_new(launcher, vm, &service_events, service);
+	g_autoptr(Recordings) recordings = recordings_new(conf->recordings);
+	g_autoptr(Desks) desks = desks_new(launcher, vm, recordings, &service_events, service);
 	g_autoptr(Streams) streams = NULL;
 	uid_t broker, gateway;
 	gid_t gid;
@@ -42,7 +44,7 @@ run(Program *program, Launcher *launcher, int *status, GError **error)
 		!program_lookup_user(conf->gateway_user, &gateway, &gid, error))
 		return FALSE;
 	streams = streams_new(stream, gateway, desks, error);
-	if (streams == NULL || !service_listen(service, control, broker, desks, error))
+	if (streams == NULL || !service_listen(service, control, broker, desks, recordings, error))
 		return FALSE;
 	*status = program_run(program, NULL, NULL);
 	desks_stop(desks);

@@ -84,12 +84,18 @@ on_input(void *data)
 }
 
 static void
+on_recording_failed(const char *why, void *data)
+{
+	carrel_screen1_emit_recording_failed(((Main *)data)->skeleton, why);
+}
+
+static void
 on_vm_gone(void *data)
 {
 	end(data, LAUNCHER_EXIT_VM_GONE);
 }
 
-static const ScreenEvents screen_events = {on_attached, on_state, on_joined, on_left, on_usb, on_input, on_vm_gone};
+static const ScreenEvents screen_events = {on_attached, on_state, on_joined, on_left, on_usb, on_input, on_recording_failed, on_vm_gone};
 
 /* The descriptor that a message names, ours to close; -1 with @error when there is none. */
 static int
@@ -208,6 +214,27 @@ on_thumbnail(CarrelScreen1 *skeleton, GDBusMethodInvocation *invocation, guint w
 }
 
 static gboolean
+on_record(CarrelScreen1 *skeleton, GDBusMethodInvocation *invocation, GUnixFDList *fds, GVariant *file, GVariant *params,
+	gpointer data)
+{
+	Main *self = data;
+	GError *error = NULL;
+	int fd = take_fd(fds, file, &error);
+
+	if (fd >= 0 && self->screen == NULL) {
+		g_set_error_literal(&error, CARREL_ERROR, CARREL_ERROR_INVALID, "this screen is not attached");
+		close(fd);
+	} else if (fd >= 0) {
+		screen_record(self->screen, fd, params, &error);
+	}
+	if (error)
+		g_dbus_method_invocation_take_error(invocation, error);
+	else
+		carrel_screen1_complete_record(skeleton, invocation, NULL);
+	return TRUE;
+}
+
+static gboolean
 on_stop(CarrelScreen1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)
 {
 	Main *self = data;
@@ -256,6 +283,7 @@ serve(Main *self, GError **error)
 	g_signal_connect(self->skeleton, "handle-ask-watch", G_CALLBACK(on_ask_watch), self);
 	g_signal_connect(self->skeleton, "handle-answer-watch", G_CALLBACK(on_answer_watch), self);
 	g_signal_connect(self->skeleton, "handle-thumbnail", G_CALLBACK(on_thumbnail), self);
+	g_signal_connect(self->skeleton, "handle-record", G_CALLBACK(on_record), self);
 	g_signal_connect(self->skeleton, "handle-stop", G_CALLBACK(on_stop), self);
 	if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(self->skeleton), self->control,
 		    "/org/carrel/Screen1", error))

@@ -2,6 +2,9 @@
 #include "config.h"
 #include "display/screen.h"
 
+#include <unistd.h>
+
+#include "broker/common/error.h"
 #include "display/activity.h"
 #include "display/agent-mux.h"
 #include "display/agent-port.h"
@@ -11,6 +14,7 @@
 #include "display/overlay.h"
 #include "display/pointer.h"
 #include "display/qemu-connection.h"
+#include "display/recorder.h"
 #include "display/spice.h"
 #include "display/thumbnail.h"
 #include "display/usb.h"
@@ -43,6 +47,9 @@ struct Screen {
 	Marks *marks;
 	Watch *watch;
 	Thumbnails *thumbnails;
+	RecorderHost recorder_host;
+	Recorder *recorder; /* NULL: nothing is recorded */
+	guint recorder_id;  /* frees one that failed */
 };
 
 static void
@@ -91,6 +98,7 @@ on_drawn_frame(const Frame *frame, void *data)
 	vnc_set_frame(screen->vnc, frame, capture_heads(screen->capture));
 	if (screen->spice)
 		spice_set_frame(screen->spice, frame, capture_heads(screen->capture));
+	recorder_resized(screen->recorder);
 }
 
 static void
@@ -102,6 +110,7 @@ on_drawn_change(const Frame *frame, const Change *change, void *data)
 	vnc_change(screen->vnc, change);
 	if (screen->spice)
 		spice_change(screen->spice, change);
+	recorder_change(screen->recorder, change);
 }
 
 static const OverlayEvents overlay_events = {on_drawn_frame, on_drawn_change};
@@ -114,6 +123,7 @@ on_cursor(const Cursor *cursor, void *data)
 	vnc_set_cursor(screen->vnc, cursor);
 	if (screen->spice)
 		spice_set_cursor(screen->spice, cursor);
+	recorder_kick(screen->recorder);
 }
 
 static void
@@ -124,6 +134,7 @@ on_pointer(int x, int y, gboolean visible, void *data)
 	vnc_set_pointer(screen->vnc, x, y);
 	if (screen->spice)
 		spice_set_pointer(screen->spice, x, y, visible);
+	recorder_kick(screen->recorder);
 }
 
 static void
@@ -166,6 +177,7 @@ sink_key(void *data, guint qnum, gboolean down)
 	activity_note(screen->activity);
 	if (watch_key(screen->watch, qnum, down))
 		return;
+	recorder_key(screen->recorder, qnum, down);
 	console_key(screen->console, qnum, down);
 }
 
@@ -175,6 +187,7 @@ sink_motion(void *data, int x, int y)
 	Screen *screen = data;
 
 	activity_note(screen->activity);
+	recorder_motion(screen->recorder, x, y);
 	pointer_motion(screen->pointer, x, y);
 }
 
@@ -184,6 +197,7 @@ sink_button(void *data, guint button, gboolean down)
 	Screen *screen = data;
 
 	activity_note(screen->activity);
+	recorder_button(screen->recorder, button, down);
 	pointer_button(screen->pointer, (Button)button, down);
 }
 
@@ -241,6 +255,7 @@ static void
 note_joined(Screen *screen, const Client *client)
 {
 	marks_joined(screen->marks, client);
+	recorder_joined(screen->recorder, client);
 	if (*client->watcher != '\0')
 		watch_watcher_joined(screen->watch, client->watcher);
 	else if (!client->view_only)
@@ -252,6 +267,7 @@ static void
 note_left(Screen *screen, const Client *client, const char *why)
 {
 	marks_left(screen->marks, client);
+	recorder_left(screen->recorder, client->name, why);
 	if (*client->watcher != '\0')
 		watch_watcher_left(screen->watch, client->watcher);
 	else if (!client->view_only)
@@ -383,6 +399,57 @@ on_closed(GDBusConnection *qemu, gboolean vanished, GError *error, gpointer data
 	screen->events->on_vm_gone(screen->data);
 }
 
+static gboolean
+on_recorder_done(gpointer data)
+{
+	Screen *screen = data;
+
+	screen->recorder_id = 0;
+	g_clear_pointer(&screen->recorder, recorder_free);
+	return G_SOURCE_REMOVE;
+}
+
+static void
+on_recorder_failed(const char *why, void *data)
+{
+	Screen *screen = data;
+
+	/* One line; the desktop goes on. */
+	g_warning("the recording ends here: %s", why);
+	if (screen->recorder_id == 0)
+		screen->recorder_id = g_idle_add(on_recorder_done, screen);
+	screen->events->on_recording_failed(why, screen->data);
+}
+
+gboolean
+screen_record(Screen *screen, int fd, GVariant *params, GError **error)
+{
+	if (screen->recorder && screen->recorder_id == 0) {
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "this screen is recorded already");
+		close(fd);
+		return FALSE;
+	}
+	g_clear_handle_id(&screen->recorder_id, g_source_remove);
+	g_clear_pointer(&screen->recorder, recorder_free);
+	screen->recorder_host = (RecorderHost){vnc_view(screen->vnc), on_recorder_failed, screen};
+	screen->recorder = recorder_new(&screen->recorder_host, fd, params, error);
+	return screen->recorder != NULL;
+}
+
+static void
+end_recording(Screen *screen)
+{
+	g_autofree char *hash = NULL;
+
+	if (screen->recorder && screen->recorder_id == 0) {
+		hash = recorder_finish(screen->recorder);
+		if (hash == NULL)
+			g_warning("the recording's end could not be written");
+	}
+	g_clear_handle_id(&screen->recorder_id, g_source_remove);
+	g_clear_pointer(&screen->recorder, recorder_free);
+}
+
 Screen *
 screen_new(int console, const char *title, gboolean pixel_copy, const ScreenEvents *events, void *data, GError **error)
 {
@@ -423,6 +490,7 @@ screen_free(Screen *screen)
 		return;
 	g_clear_handle_id(&screen->first_frame_id, g_source_remove);
 	g_signal_handler_disconnect(screen->qemu, screen->closed_id);
+	end_recording(screen);
 	spice_free(screen->spice);
 	screen->spice = NULL;
 	usb_free(screen->usb);

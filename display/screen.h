@@ -20,6 +20,8 @@ typedef struct {
 	void (*on_usb)(const char *client, const char *event, const char *device, void *data);
 	/* A client sends keys or pointer: at most every two seconds (display/activity.h). */
 	void (*on_input)(void *data);
+	/* What screen_record began has ended before the screen: @why is static. */
+	void (*on_recording_failed)(const char *why, void *data);
 	/* QEMU has closed the display: the VM is gone. */
 	void (*on_vm_gone)(void *data);
 } ScreenEvents;
@@ -29,6 +31,9 @@ Screen *screen_new(int console, const char *title, gboolean pixel_copy, const Sc
 	GError **error);
 void screen_free(Screen *screen);
 
+/* Records what it shows into @fd, which is consumed, and ends the file when the screen is freed. @params are those of
+ * org.carrel.Screen1.Record. */
+gboolean screen_record(Screen *screen, int fd, GVariant *params, GError **error);
 /* Consumes @fd and @client, also on failure. */
 gboolean screen_add_client(Screen *screen, int fd, Client *client, GError **error);
 

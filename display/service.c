@@ -2,15 +2,21 @@
 #include "config.h"
 #include "display/service.h"
 
+#include <gio/gunixfdlist.h>
+#include <unistd.h>
+
+#include "broker/common/error.h"
 #include "broker/common/peer.h"
 #include "broker/dbus/display.h"
 
 #define PEERS_MAX 16
+#define RECORDINGS_LIST_MAX 10000u
 
 struct Service {
 	PeerServer *server;
 	CarrelDisplay1 *skeleton; /* exported on each connection; its signals go to all of them */
 	Desks *desks;
+	Recordings *recordings;
 };
 
 static void
@@ -37,7 +43,19 @@ on_gone(const char *desktop, const char *why, void *data)
 	carrel_display1_emit_screen_gone(((Service *)data)->skeleton, desktop, why);
 }
 
-const DesksEvents service_events = {on_joined, on_left, on_usb, on_gone};
+static void
+on_recording_started(const char *desktop, const char *id, void *data)
+{
+	carrel_display1_emit_recording_started(((Service *)data)->skeleton, desktop, id);
+}
+
+static void
+on_recording_ended(const char *desktop, const char *id, const char *hash, const char *why, gboolean required, void *data)
+{
+	carrel_display1_emit_recording_ended(((Service *)data)->skeleton, desktop, id, hash, why, required);
+}
+
+const DesksEvents service_events = {on_joined, on_left, on_usb, on_gone, on_recording_started, on_recording_ended};
 
 static void
 on_admitted(const guint8 *grant, const GError *error, void *data)
@@ -71,6 +89,61 @@ static gboolean
 on_list_screens(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)
 {
 	carrel_display1_complete_list_screens(skeleton, invocation, desks_list(((Service *)data)->desks));
+	return TRUE;
+}
+
+static gboolean
+on_list_recordings(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, GVariant *filter, gpointer data)
+{
+	g_autofree const char **pools = NULL;
+	const char *user = NULL;
+	guint offset = 0, limit = RECORDINGS_LIST_MAX, total;
+	GVariant *rows;
+
+	g_variant_lookup(filter, "pools", "^a&s", &pools);
+	g_variant_lookup(filter, "user", "&s", &user);
+	g_variant_lookup(filter, "offset", "u", &offset);
+	g_variant_lookup(filter, "limit", "u", &limit);
+	rows = recordings_list(((Service *)data)->recordings, pools, user, offset, MIN(limit, RECORDINGS_LIST_MAX), &total);
+	carrel_display1_complete_list_recordings(skeleton, invocation, rows, total);
+	return TRUE;
+}
+
+static gboolean
+on_open_recording(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, GUnixFDList *fds, const char *id, gpointer data)
+{
+	GError *error = NULL;
+	int fd = recordings_open(((Service *)data)->recordings, id, &error);
+
+	if (fd < 0) {
+		g_dbus_method_invocation_take_error(invocation, error);
+		return TRUE;
+	}
+	g_autoptr(GUnixFDList) list = g_unix_fd_list_new_from_array(&fd, 1);
+
+	carrel_display1_complete_open_recording(skeleton, invocation, list, g_variant_new_handle(0));
+	return TRUE;
+}
+
+static gboolean
+on_remove_recording(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, const char *id, gpointer data)
+{
+	GError *error = NULL;
+
+	if (recordings_remove(((Service *)data)->recordings, id, &error))
+		carrel_display1_complete_remove_recording(skeleton, invocation);
+	else
+		g_dbus_method_invocation_take_error(invocation, error);
+	return TRUE;
+}
+
+static gboolean
+on_prune_recordings(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, const char *pool, gint64 keep, gint64 max,
+	gpointer data)
+{
+	g_auto(GStrv) removed = recordings_prune(((Service *)data)->recordings, pool, keep, max);
+
+	carrel_display1_complete_prune_recordings(skeleton, invocation, (const char *const *)removed);
 	return TRUE;
 }
 
@@ -167,13 +240,18 @@ service_free(Service *service)
 }
 
 gboolean
-service_listen(Service *service, const char *path, uid_t uid, Desks *desks, GError **error)
+service_listen(Service *service, const char *path, uid_t uid, Desks *desks, Recordings *recordings, GError **error)
 {
 	const uid_t uids[] = {uid, (uid_t)-1};
 
 	service->desks = desks;
+	service->recordings = recordings;
 	g_signal_connect(service->skeleton, "handle-admit", G_CALLBACK(on_admit), service);
 	g_signal_connect(service->skeleton, "handle-end-clients", G_CALLBACK(on_end_clients), service);
+	g_signal_connect(service->skeleton, "handle-list-recordings", G_CALLBACK(on_list_recordings), service);
+	g_signal_connect(service->skeleton, "handle-open-recording", G_CALLBACK(on_open_recording), service);
+	g_signal_connect(service->skeleton, "handle-remove-recording", G_CALLBACK(on_remove_recording), service);
+	g_signal_connect(service->skeleton, "handle-prune-recordings", G_CALLBACK(on_prune_recordings), service);
 	g_signal_connect(service->skeleton, "handle-list-screens", G_CALLBACK(on_list_screens), service);
 	g_signal_connect(service->skeleton, "handle-ask-watch", G_CALLBACK(on_ask_watch), service);
 	g_signal_connect(service->skeleton, "handle-answer-watch", G_CALLBACK(on_answer_watch), service);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "display/desks.h"
+#include "display/recordings.h"
 
 typedef struct Service Service;
 
@@ -14,4 +15,4 @@ void service_free(Service *service);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Service, service_free)
 
 /* Begins to listen at @path, to @uid and root. */
-gboolean service_listen(Service *service, const char *path, uid_t uid, Desks *desks, GError **error);
+gboolean service_listen(Service *service, const char *path, uid_t uid, Desks *desks, Recordings *recordings, GError **error);

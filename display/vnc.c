@@ -110,6 +110,12 @@ vnc_free(Vnc *vnc)
 	g_free(vnc);
 }
 
+const VncView *
+vnc_view(const Vnc *vnc)
+{
+	return &vnc->host.view;
+}
+
 gboolean
 vnc_add_client(Vnc *vnc, int fd, Client *client, GError **error)
 {

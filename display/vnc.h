@@ -5,6 +5,7 @@
 #include "display/capture.h"
 #include "display/client.h"
 #include "display/input.h"
+#include "display/vnc-update.h"
 
 typedef struct Vnc Vnc;
 
@@ -22,6 +23,8 @@ Vnc *vnc_new(const char *title, const Frame *frame, const Heads *heads, const In
 void vnc_free(Vnc *vnc);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vnc, vnc_free)
 
+/* What all clients see, for who looks at it without being one (recorder.h); goes with @vnc. */
+const VncView *vnc_view(const Vnc *vnc);
 /* Consumes @fd and @client, also on failure. */
 gboolean vnc_add_client(Vnc *vnc, int fd, Client *client, GError **error);
 /* Sends those away who only watch. */

@@ -79,6 +79,30 @@ limits_somebody(const PoolFile *file)
 	return file->session_limit > 0;
 }
 
+static gboolean
+records_somebody(const PoolFile *file)
+{
+	for (guint i = 0; i < file->exceptions->len; i++) {
+		const SettingsSection *exception = file->exceptions->pdata[i];
+
+		if (((const PoolFile *)exception->target)->record)
+			return TRUE;
+	}
+	return file->record;
+}
+
+/* Nobody shall believe that something is recorded that is not. */
+static void
+check_record(const PoolFile *file, const char *path, GPtrArray **faults)
+{
+	if (records_somebody(file) || !is_sound(*faults, "Policy/Record"))
+		return;
+	if (file->record_input)
+		pool_file_add_fault(faults, path, "Policy/RecordInput", "has no effect while nothing is recorded: remove it, or set Record=on");
+	if (file->record_required)
+		pool_file_add_fault(faults, path, "Policy/RecordRequired", "has no effect while nothing is recorded: remove it, or set Record=on");
+}
+
 /* What a Reset= does not go by is refused, so that nobody believes that it does. */
 static void
 check_times(const PoolFile *file, const char *path, GPtrArray **faults)
@@ -120,6 +144,7 @@ pool_file_check(const PoolFile *file, const char *path, GPtrArray **faults)
 {
 	check_numbers(file, path, faults);
 	check_times(file, path, faults);
+	check_record(file, path, faults);
 	if (file->parked > 0 && file->instant == POOL_INSTANT_NO && is_sound(*faults, "Pool/Parked") && is_sound(*faults, "Pool/Instant"))
 		pool_file_add_fault(faults, path, "Pool/Parked",
 			"desktops that boot cannot be parked: remove it, or set Instant=auto");

@@ -36,6 +36,7 @@ static const char *const instant_words[] = {"auto", "no", NULL};
 static const char *const accel_words[] = {"auto", "kvm", "tcg", NULL};
 static const char *const os_words[] = {"auto", "linux", "windows", NULL};
 static const char *const firmware_words[] = {"bios", "uefi", "uefi-secure", NULL};
+static const char *const record_words[] = {"off", "on", NULL};
 static const char *const clipboard_words[] = {"both", "to-desktop", "from-desktop", "off", NULL};
 static const char *const usb_words[] = {"off", "on", NULL};
 /* What carries no files. A key that is a disk is a way out for data; what else may be one in disguise has to be asked for. */
@@ -249,6 +250,11 @@ static const Setting table[] = {
 	{"Policy", "IdleDisconnect", SETTING_DURATION, AT(idle_disconnect), "0", 0, 30 * 86400, .named = TRUE, .check = check_idle},
 	{"Policy", "SessionLimit", SETTING_DURATION, AT(session_limit), "0", 0, 30 * 86400, .named = TRUE},
 	{"Policy", "Extend", SETTING_DURATION, AT(extend), "0", 0, 30 * 86400, .named = TRUE},
+	{"Policy", "Record", SETTING_ENUM, AT(record), "off", .words = record_words, .named = TRUE},
+	{"Policy", "RecordInput", SETTING_BOOL, AT(record_input), "no", .named = TRUE},
+	{"Policy", "RecordRequired", SETTING_BOOL, AT(record_required), "no", .named = TRUE},
+	{"Policy", "RecordKeep", SETTING_DURATION, AT(record_keep), "30d", 0, 3650 * G_GINT64_CONSTANT(86400)},
+	{"Policy", "RecordMax", SETTING_SIZE, AT(record_max), "0", 0, 1024 * TIB},
 	{"Network", "Mode", SETTING_ENUM, AT(mode), "nat", .words = pool_mode_words},
 	{"Network", "Bridge", SETTING_NAME, AT(bridge), .check = check_bridge},
 	{"Network", "Vlan", SETTING_INT, AT(vlan), "0", 0, 4094},
@@ -440,7 +446,7 @@ static PoolPolicy
 policy_of(const PoolFile *file)
 {
 	return (PoolPolicy){file->clipboard, file->idle_disconnect, file->session_limit, file->extend, file->usb, file->clipboard_types,
-		file->clipboard_max, file->shadow};
+		file->clipboard_max, file->shadow, file->record, file->record_input, file->record_required};
 }
 
 PoolPolicy

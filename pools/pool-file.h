@@ -24,6 +24,7 @@ typedef struct {
 	int clipboard_types; /* PoolClipboardTypes */
 	gint64 clipboard_max; /* bytes */
 	int shadow; /* PoolShadow */
+	gboolean record, record_input, record_required;
 } PoolPolicy;
 
 typedef struct {
@@ -66,6 +67,9 @@ typedef struct {
 	gint64 clipboard_max; /* bytes */
 	int shadow; /* PoolShadow */
 	char *watermark; /* what is drawn over the picture, display/watermark.h; "off": nothing */
+	gboolean record; /* off or on */
+	gboolean record_input, record_required;
+	gint64 record_keep, record_max; /* seconds, bytes; 0: no limit */
 	GPtrArray *exceptions; /* [Policy USER] and [Policy @GROUP], in file order: pool_file_policy() */
 	/* [Network] */
 	int mode; /* PoolNetwork */

@@ -48,6 +48,7 @@ int cli_desktop(CliContext *context, int argc, char **argv);
 int cli_session(CliContext *context, int argc, char **argv);
 int cli_pool(CliContext *context, int argc, char **argv);
 int cli_image(CliContext *context, int argc, char **argv);
+int cli_recording(CliContext *context, int argc, char **argv);
 int cli_doctor(CliContext *context, int argc, char **argv);
 
 /* Two verbs of “desktop” that are in a file of their own. */

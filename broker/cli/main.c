@@ -33,6 +33,7 @@ static const struct {
 	{"image", "Golden images: list, build, import, remove", cli_image},
 	{"desktop", "Desktops: list, show, reset, stop, screenshot, thumbnail, export, import", cli_desktop},
 	{"session", "Signed-in people: list, end, message, watch", cli_session},
+	{"recording", "Recordings of screens: list, show, verify, export, remove", cli_recording},
 	{"connect", "Open one's own desktop at a portal, in a viewer", run_connect},
 	{"doctor", "What is wrong with this host, and what to do about it", cli_doctor},
 };

@@ -93,6 +93,7 @@ static const Setting table[] = {
 	{"Paths", "Runtime", SETTING_PATH, AT(runtime), "/run/carrel"},
 	{"Paths", "Pools", SETTING_PATH, AT(pools), CARREL_SYSCONFDIR "/carrel/pools.d"},
 	{"Paths", "Images", SETTING_PATH, AT(images)},
+	{"Paths", "Recordings", SETTING_PATH, AT(recordings)},
 	{"Paths", "WebRoot", SETTING_PATH, AT(web_root), CARREL_PKGDATADIR "/web-client"},
 	{"Paths", "Programs", SETTING_PATH, AT(programs), CARREL_PKGLIBEXECDIR},
 	{"Users", "Broker", SETTING_NAME, AT(broker_user), "carrel"},
@@ -159,6 +160,8 @@ conf_load(const char *file, GError **error)
 	parse_unauthenticated(conf->unauthenticated, &conf->limits);
 	if (conf->images == NULL)
 		conf->images = g_build_filename(conf->state, "images", NULL);
+	if (conf->recordings == NULL)
+		conf->recordings = g_build_filename(conf->state, "recordings", NULL);
 	return g_steal_pointer(&conf);
 }
 

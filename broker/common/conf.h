@@ -29,6 +29,7 @@ typedef struct {
 	char *runtime;    /* /run/carrel: sockets, see the names below */
 	char *pools;      /* /etc/carrel/pools.d */
 	char *images;     /* STATE/images unless set */
+	char *recordings; /* STATE/recordings unless set; carrel-display's */
 	char *web_root;   /* the folder web-client/ as installed */
 	char *programs;   /* where carrel-screen is (and the other programs) */
 

@@ -21,7 +21,7 @@ static const char *const common[] = {
 	"sendmsg", "recvmsg", "recvfrom", "read", "write", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "futex",
 	"pread64", "writev", "readv", "lseek", "epoll_ctl", "close", "getpid", "pwrite64", "preadv", "pwritev", "recvmmsg",
 	"sendmmsg", "select", "pselect6", "epoll_create1", "fcntl", "fcntl64", "dup", "dup2", "dup3", "close_range", "fstat",
-	"ftruncate", "fallocate",
+	"ftruncate", "fallocate", "fdatasync",
 	/* descriptors of our own making */
 	"pipe", "pipe2", "eventfd2", "timerfd_create", "timerfd_settime", "timerfd_gettime", "signalfd4", "memfd_create",
 	"shutdown", "getsockopt", "setsockopt", "getsockname", "getpeername",
@@ -36,7 +36,7 @@ static const char *const common[] = {
 /* With SANDBOX_FILES: which files is Landlock's matter, and that of their owners. */
 static const char *const files[] = {"open", "openat", "stat", "lstat", "newfstatat", "statx", "access", "faccessat",
 	"faccessat2", "readlink", "readlinkat", "getdents64", "getcwd", "fstatfs", "rename", "renameat", "renameat2", "unlink",
-	"unlinkat", "fsync", "fdatasync", "fchmod", "umask", NULL};
+	"unlinkat", "fsync", "fchmod", "umask", NULL};
 
 static const char *const accepting[] = {"accept", "accept4", NULL};
 

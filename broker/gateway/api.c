@@ -26,7 +26,7 @@ add_context(GVariantBuilder *context, const char *name, const char *value, gsize
 static GVariant *
 make_context(Client *client, const char *session)
 {
-	static const char *const carried[] = {"origin", "content-type"};
+	static const char *const carried[] = {"origin", "content-type", "range"};
 	const HttpHead *head = http_request(client);
 	const guint8 *bytes = http_request_bytes(client);
 	GVariantBuilder context;

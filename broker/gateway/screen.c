@@ -72,6 +72,10 @@ refuse(Client *client, guint code, const char *reason)
 static void
 refuse_for(Client *client, const GError *error)
 {
+	if (g_error_matches(error, CARREL_ERROR, CARREL_ERROR_CONFIG)) {
+		refuse(client, WS_UNRECORDED, "the desktop must be recorded, and cannot be");
+		return;
+	}
 	switch (broker_link_status(error)) {
 	case 400:
 	case 404:

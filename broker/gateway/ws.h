@@ -16,6 +16,7 @@ enum {
 	WS_RESTART = 1012,     /* the screen was lost: connect again */
 	WS_TRY_LATER = 1013,
 	WS_BAD_SESSION = 4001, /* no session, an ended one, or not allowed on this desktop */
+	WS_UNRECORDED = 4011,  /* it must be recorded, and cannot be */
 	WS_STOPPED = 4009,     /* no such desktop (any more) */
 };
 

@@ -9,7 +9,8 @@ typedef struct {
 	const char *actor;   /* a user's name, or "carrel" */
 	const char *address; /* NULL: none */
 	/* sign-in, sign-in-failed, sign-out, end-session, session-over, ticket, ticket-refused, open, connect, disconnect, reset, stop,
-	 * restart, snapshot, revert, delete-snapshot, drain, apply, message, screenshot, extend, idle-disconnect, session-limit */
+	 * restart, snapshot, revert, delete-snapshot, drain, apply, message, screenshot, extend, idle-disconnect, session-limit, recording, recording-ended,
+	 * recording-failed, recording-read, recording-removed, recording-expired */
 	const char *action;
 	const char *desktop, *pool, *detail; /* NULL: none */
 } AuditRow;

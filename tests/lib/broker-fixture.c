@@ -232,7 +232,7 @@ fixture_request_from(Fixture *fixture, const char *address, const char *method, 
 {
 	Answer *answer = g_new0(Answer, 1);
 	g_autofree char *whole = g_strconcat("/api/v1/", path, NULL);
-	const ApiRequest request = {.method = method, .path = whole, .query = "", .address = address, .host = HOST,
+	const ApiRequest request = {.method = method, .path = whole, .query = fixture->query ? fixture->query : "", .range = fixture->range, .address = address, .host = HOST,
 		.origin = origin, .session = session, .body = body ? body : "", .body_size = body ? strlen(body) : 0};
 	gint64 began_us = g_get_monotonic_time();
 

@@ -19,6 +19,7 @@ typedef struct {
 	Broker *broker;
 	FakeDisplay *display;
 	int auth_pid;
+	const char *query, *range; /* of the requests to come; NULL: none */
 } Fixture;
 
 void fixture_set_up(Fixture *fixture);

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "tests/lib/fake-display.h"
 
+#include <gio/gunixfdlist.h>
 #include <string.h>
 
 #include "broker/common/error.h"
@@ -19,6 +20,7 @@ struct FakeDisplay {
 	guint n_watches_ended;
 	gint64 idle_s;
 	gboolean joined;
+	Recordings *recordings;
 };
 
 static gboolean
@@ -96,6 +98,23 @@ on_ask_watch(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, const 
 }
 
 static gboolean
+on_list_recordings(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, GVariant *filter, gpointer data)
+{
+	g_autofree const char **pools = NULL;
+	const char *user = NULL;
+	guint offset = 0, limit = 100, total;
+
+	g_variant_lookup(filter, "pools", "^a&s", &pools);
+	g_variant_lookup(filter, "user", "&s", &user);
+	g_variant_lookup(filter, "offset", "u", &offset);
+	g_variant_lookup(filter, "limit", "u", &limit);
+	GVariant *rows = recordings_list(((FakeDisplay *)data)->recordings, pools, user, offset, limit, &total);
+
+	carrel_display1_complete_list_recordings(skeleton, invocation, rows, total);
+	return TRUE;
+}
+
+static gboolean
 on_answer_watch(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, const char *desktop, gboolean yes, gpointer data)
 {
 	FakeDisplay *display = data;
@@ -105,6 +124,22 @@ on_answer_watch(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, con
 	else if (!yes)
 		display->n_watches_ended++;
 	carrel_display1_complete_answer_watch(skeleton, invocation);
+	return TRUE;
+}
+
+static gboolean
+on_open_recording(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, GUnixFDList *none, const char *id, gpointer data)
+{
+	GError *error = NULL;
+	int fd = recordings_open(((FakeDisplay *)data)->recordings, id, &error);
+
+	if (fd < 0) {
+		g_dbus_method_invocation_take_error(invocation, error);
+		return TRUE;
+	}
+	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&fd, 1);
+
+	carrel_display1_complete_open_recording(skeleton, invocation, fds, g_variant_new_handle(0));
 	return TRUE;
 }
 
@@ -120,6 +155,40 @@ on_thumbnail(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, const 
 	return TRUE;
 }
 
+on_remove_recording(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, const char *id, gpointer data)
+{
+	GError *error = NULL;
+
+	if (recordings_remove(((FakeDisplay *)data)->recordings, id, &error))
+		carrel_display1_complete_remove_recording(skeleton, invocation);
+	else
+		g_dbus_method_invocation_take_error(invocation, error);
+	return TRUE;
+}
+
+static void
+serve_recordings(FakeDisplay *display)
+{
+	g_signal_connect(display->skeleton, "handle-list-recordings", G_CALLBACK(on_list_recordings), display);
+	g_signal_connect(display->skeleton, "handle-open-recording", G_CALLBACK(on_open_recording), display);
+	g_signal_connect(display->skeleton, "handle-remove-recording", G_CALLBACK(on_remove_recording), display);
+}
+
+Recordings *
+fake_display_record(FakeDisplay *display, const char *folder)
+{
+	display->recordings = recordings_new(folder);
+	if (display->skeleton)
+		serve_recordings(display);
+	return display->recordings;
+}
+
+void
+fake_display_end_recording(FakeDisplay *display, const char *desktop, const char *id, const char *why, gboolean required)
+{
+	carrel_display1_emit_recording_ended(display->skeleton, desktop, id, "", why, required);
+}
+
 static void
 on_joined(GDBusConnection *connection, uid_t uid, pid_t pid, void *data)
 {
@@ -133,6 +202,8 @@ on_joined(GDBusConnection *connection, uid_t uid, pid_t pid, void *data)
 	g_signal_connect(display->skeleton, "handle-ask-watch", G_CALLBACK(on_ask_watch), display);
 	g_signal_connect(display->skeleton, "handle-answer-watch", G_CALLBACK(on_answer_watch), display);
 	g_signal_connect(display->skeleton, "handle-thumbnail", G_CALLBACK(on_thumbnail), display);
+	if (display->recordings)
+		serve_recordings(display);
 	g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(display->skeleton), connection, "/org/carrel/Display1",
 		NULL);
 }
@@ -158,6 +229,7 @@ fake_display_free(FakeDisplay *display)
 	g_clear_pointer(&display->last, g_variant_unref);
 	g_hash_table_unref(display->ended);
 	g_free(display->who);
+	recordings_free(display->recordings);
 	g_free(display);
 }
 

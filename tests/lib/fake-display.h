@@ -4,6 +4,8 @@
 
 #include <gio/gio.h>
 
+#include "display/recordings.h"
+
 typedef struct FakeDisplay FakeDisplay;
 
 /* Listens on @path. */
@@ -13,6 +15,11 @@ void fake_display_free(FakeDisplay *display);
 /* Of the last Admit: a{sv} with "desktop" and "uuid" added. NULL: none yet. Owned by the display. */
 GVariant *fake_display_last_admission(const FakeDisplay *display);
 guint fake_display_n_admissions(const FakeDisplay *display);
+
+/* It has recordings in this folder, which are served as the real one serves them; none before. Owned by the display. */
+Recordings *fake_display_record(FakeDisplay *display, const char *folder);
+/* Signals that a recording ended. */
+void fake_display_end_recording(FakeDisplay *display, const char *desktop, const char *id, const char *why, gboolean required);
 
 /* How often EndClients was called for @desktop. */
 guint fake_display_n_ended(const FakeDisplay *display, const char *desktop);

@@ -60,6 +60,8 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 		idleLeft: null,
 		monitors: 1,
 		saveMs: 0,
+		/** By id: what makeRecording of recording-file.mjs gives. @type {Map<string, any>} */
+		recordings: new Map(),
 		pools: [
 			{ name: 'office', title: 'Office desktop', policy: { clipboard: 'both' } },
 			{ name: 'lab', title: 'Security lab', policy: { clipboard: 'off' } },
@@ -118,6 +120,24 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 			return refuse(401, 'denied', 'Not signed in');
 		if (path === 'me')
 			return answer(200, { user, admin: USERS[user].admin === true, vnc: '127.0.0.1:5999' });
+		if (path.startsWith('recordings/')) {
+			const [, id, data] = path.split('/');
+			const recording = fake.recordings.get(id);
+			if (!USERS[user].admin || !recording)
+				return refuse(recording ? 403 : 404, recording ? 'denied' : 'not-found', 'No recording for you');
+			if (!data) {
+				const { bytes, chunks, markers, length } = recording;
+				return answer(200, { id, pool: 'office', desktop: 'office-0a1b2c3d', user: 'demo1', title: 'test', started: 1764532800, length, size: bytes.length,
+					input: false, complete: true, chunks, markers });
+			}
+			const [first, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '')?.slice(1).map(Number) ?? [];
+			// A server may give less than it was asked for.
+			const part = recording.bytes.subarray(first, Math.min(last + 1, first + 5000));
+			if (part.length === 0)
+				return refuse(416, 'invalid', 'Nothing there');
+			response.writeHead(206, { 'Content-Type': 'application/octet-stream', 'Content-Range': `bytes ${first}-${first + part.length - 1}/${recording.bytes.length}` });
+			return response.end(part);
+		}
 		if (path === 'sessions')
 			return answer(200, [...sessions].filter(([, one]) => one === user).map(([one]) => ({ id: idOf(one), kind: 'portal', address: '192.0.2.1',
 				created: Math.floor(Date.now() / 1000) - 60, seen: Math.floor(Date.now() / 1000), current: one === key, desktops: [...desktops.values()].filter((desktop) => desktop.user === user).map(({ id }) => id) })));

@@ -8,6 +8,7 @@ import { createServer } from 'node:net';
 import { check, launch, person, picture, runSteps, shot, skip, stateOf, waitFor, waitState, visit } from '../lib/browser.mjs';
 
 const { startFakePortal } = await import('../lib/fake-portal.mjs').catch(() => skip('the npm packages are not installed: run npm ci in tests/'));
+const { makeRecording } = await import('../lib/recording-file.mjs');
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const children = [];
 let DISPLAY = '';
@@ -137,8 +138,79 @@ const count = (request) => fake.requests.filter((one) => one === request).length
 
 const openOffice = () => page.locator('.card').first().locator('.big').click();
 
+const RECORDING = 'office.20261130T200000Z.0123456789abcdef';
+const RED = [220, 20, 20];
+const GREEN = [20, 200, 20];
+const BLUE = [20, 20, 220];
+
+/** The colour in the middle of the recording's picture. */
+const replayed = () => page.evaluate(() => {
+	const canvas = /** @type {HTMLCanvasElement | null} */ (document.querySelector('.replay-layer.shown canvas'));
+	return canvas?.width ? [...canvas.getContext('2d').getImageData(32, 24, 1, 1).data.slice(0, 3)].join() : '';
+});
+const replays = (colour) => waitFor(`the colour ${colour}`, 8000, async () => (await replayed()) === colour.join());
+const seekTo = (seconds) => page.evaluate((to) => {
+	const bar = /** @type {HTMLInputElement} */ (document.querySelector('.replay-bar'));
+	bar.value = String(to);
+	bar.dispatchEvent(new Event('input', { bubbles: true }));
+}, seconds);
+
 /** @type {[string, () => Promise<void>][]} */
 const steps = [
+	['a recording is played by an administrator, forward and backward', async () => {
+		const recording = makeRecording([{ ms: 30, colour: RED }, { ms: 40_000, colour: GREEN }, { ms: 70_000, colour: BLUE, chunk: true }], 90_000);
+		fake.recordings.set(RECORDING, recording);
+		await visit(page, `/#/recording/${RECORDING}`);
+		await waitState(page, 'signed-out');
+		await signIn('admin');
+		await replays(RED);
+		await seen('demo1 joined, by VNC from 192.0.2.1');
+		await axe('recording');
+		for (const [seconds, colour] of [[50, GREEN], [80, BLUE], [45, GREEN], [3, RED], [71, BLUE], [39, RED]]) {
+			await seekTo(seconds);
+			await replays(colour);
+		}
+		check(await page.getAttribute('.replay-bar', 'aria-valuetext') === '0:00:39 of 0:01:30', 'the bar does not say where it is');
+	}],
+	['a recording skips what stands still, stops where it is told, and comes to its end', async () => {
+		await page.focus('.replay h1');
+		await page.keyboard.press(' ');
+		await replays(BLUE);
+		await waitFor('its end', 8000, async () => (await page.textContent('.replay-time'))?.startsWith('0:01:30 / 0:01:30'));
+		check(await page.getByRole('button', { name: 'Play', exact: true }).isVisible() && await page.isHidden('.replay-fault'), 'it ended otherwise');
+		await page.keyboard.press('ArrowLeft');
+		await waitFor('ten seconds back', 3000, async () => (await page.textContent('.replay-time'))?.startsWith('0:01:20'));
+		await page.getByRole('button', { name: /joined/ }).click();
+		await replays(RED);
+		await page.uncheck('#replay-skip');
+		await page.selectOption('#replay-speed', '2');
+		await press('Play');
+		await page.waitForTimeout(1500);
+		await press('Pause');
+		const at = await page.textContent('.replay-time');
+		check(/^0:00:0[2-9]/.test(at ?? ''), `it is at ${at} after 1.5 s at twice the speed`);
+	}],
+	['a recording that was changed is said to be, at its time', async () => {
+		const changed = makeRecording([{ ms: 0, colour: RED }, { ms: 2000, colour: GREEN }], 4000);
+		changed.bytes[changed.bytes.length - 3000] ^= 1;
+		fake.recordings.set(RECORDING, changed);
+		await page.reload();
+		await page.waitForSelector('.replay-bar');
+		await press('Play');
+		await seen('this recording was changed after it was written');
+		await replays(RED);
+		await axe('recording-changed');
+		await page.evaluate(() => (location.hash = '#/recording/office.20261130T200000Z.ffffffffffffffff'));
+		await seen('There is no such recording');
+		await signOut();
+	}],
+	['a recording is nothing for who is no administrator', async () => {
+		await page.evaluate((id) => (location.hash = `#/recording/${id}`), RECORDING);
+		await signIn('demo1');
+		await seen('Recordings are for administrators');
+		await axe('recording-denied');
+		await signOut();
+	}],
 	['the sign-in page asks, and tells a wrong password', async () => {
 		await visit(page, '/');
 		await waitState(page, 'signed-out');
@@ -607,7 +679,7 @@ const viewerSteps = [
 		await waitState(page, 'connected', 12_000);
 	}],
 	['each close code says its reason and a next step', async () => {
-		for (const [code, words] of /** @type {[number, string][]} */ ([[4001, 'Your pass has expired'], [4003, 'Opened somewhere else'], [4008, 'Your time is up'], [4009, 'The desktop was stopped'], [4010, 'Ended by an administrator']])) {
+		for (const [code, words] of /** @type {[number, string][]} */ ([[4001, 'Your pass has expired'], [4003, 'Opened somewhere else'], [4008, 'Your time is up'], [4009, 'The desktop was stopped'], [4010, 'Ended by an administrator'], [4011, 'It cannot be recorded']])) {
 			fake.cut(code);
 			await waitState(page, 'ended');
 			await seen(words);

@@ -5,9 +5,11 @@
 #include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "broker/json-body.h"
 #include "broker/vv-file.h"
+#include "display/recording.h"
 #include "tests/lib/broker-fixture.h"
 
 static Fixture fixture;
@@ -300,7 +302,7 @@ START_TEST(pools_are_those_of_the_person)
 	g_autoptr(Answer) twos = fixture_request(&fixture, "GET", "pools", two, NULL);
 
 	ck_assert_ptr_nonnull(strstr(ones->text, "\"name\":\"office\",\"title\":\"Office desktop\",\"kind\":\"floating\""));
-	ck_assert_ptr_nonnull(strstr(ones->text, "\"policy\":{\"clipboard\":\"both\",\"clipboard-max\":16777216},\"desktop\":null"));
+	ck_assert_ptr_nonnull(strstr(ones->text, "\"policy\":{\"clipboard\":\"both\",\"clipboard-max\":16777216,\"recorded\":false},\"desktop\":null"));
 	ck_assert_ptr_null(strstr(ones->text, "\"lab\""));
 	ck_assert_ptr_nonnull(strstr(twos->text, "\"lab\""));
 	/* An admin's words about a file are not for everyone. */
@@ -590,12 +592,94 @@ START_TEST(without_carrel_auth_nobody_signs_in_and_all_are_told_so)
 }
 END_TEST
 
+/* One of @user's with nothing but its first record. */
+static char *
+record(Recordings *recordings, const char *pool, const char *user)
+{
+	g_autofree char *about = g_strdup_printf("pool=%s\nuser=%s\nstarted=1764532800000\n", pool, user);
+	guint8 head[RECORDING_HEAD_SIZE], hash[RECORDING_HASH_SIZE] = {0};
+	g_autoptr(GByteArray) bytes = g_byte_array_new();
+	char *id = NULL;
+	int fd = recordings_create(recordings, pool, &id, NULL);
+
+	recording_put_head(head, RECORDING_ABOUT, strlen(about), 0);
+	recording_chain(hash, head, about, strlen(about));
+	g_byte_array_append(bytes, (const guint8 *)RECORDING_MAGIC, RECORDING_MAGIC_SIZE);
+	g_byte_array_append(bytes, head, sizeof head);
+	g_byte_array_append(bytes, (const guint8 *)about, (guint)strlen(about));
+	g_byte_array_append(bytes, hash, sizeof hash);
+	ck_assert_int_eq(write(fd, bytes->data, bytes->len), bytes->len);
+	close(fd);
+	return id;
+}
+
+START_TEST(recordings_are_for_admins_and_come_by_range)
+{
+	g_autofree char *folder = g_build_filename(fixture.folder, "recordings", NULL);
+	Recordings *recordings = fake_display_record(fixture.display, folder);
+	g_autofree char *id = record(recordings, "office", "demo1"), *other = record(recordings, "gone", "demo2");
+	g_autofree char *person = fixture_sign_in(&fixture, "demo1"), *admin = fixture_sign_in(&fixture, "demo2");
+	g_autofree char *path = g_strconcat("recordings/", id, NULL), *data = g_strconcat(path, "/data", NULL);
+
+	ck_assert_str_ne(id, other);
+	assert_status("GET", "recordings", NULL, NULL, 401);
+	assert_status("GET", "recordings", person, NULL, 403);
+	assert_status("GET", path, person, NULL, 403);
+	assert_status("GET", data, person, NULL, 403);
+	assert_status("DELETE", path, person, NULL, 403);
+	fixture.query = "limit=1&user=demo1";
+	g_autoptr(Answer) list = fixture_request(&fixture, "GET", "recordings", admin, NULL);
+
+	ck_assert_ptr_nonnull(strstr(list->text, "\"total\":1,"));
+	ck_assert_ptr_nonnull(strstr(list->text, id));
+	fixture.query = "limit=9999";
+	assert_status("GET", "recordings", admin, NULL, 400);
+	fixture.query = NULL;
+	g_autoptr(Answer) facts = fixture_request(&fixture, "GET", path, admin, NULL);
+
+	ck_assert_msg(facts->status == 200, "%s", facts->text);
+	ck_assert_str_eq(answer_text(facts, "user"), "demo1");
+	assert_status("GET", data, admin, NULL, 400);
+	fixture.range = "bytes=0-7";
+	g_autoptr(Answer) part = fixture_request(&fixture, "GET", data, admin, NULL);
+
+	ck_assert_uint_eq(part->status, 206);
+	ck_assert_str_eq(part->text, "CarrelR1");
+	fixture.range = "bytes=100000-";
+	assert_status("GET", data, admin, NULL, 416);
+	fixture.range = "bytes=-5";
+	assert_status("GET", data, admin, NULL, 400);
+	fixture.range = NULL;
+	assert_status("GET", "recordings/office.x", admin, NULL, 404);
+	assert_status("DELETE", path, admin, NULL, 503); /* it is being written */
+	g_free(recordings_done(recordings, id));
+	assert_status("DELETE", path, admin, NULL, 204);
+	assert_status("GET", path, admin, NULL, 404);
+}
+END_TEST
+
+START_TEST(who_must_be_recorded_is_sent_away_without)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo1");
+	g_autofree char *desktop = fixture_open(&fixture, session, "office");
+
+	fake_display_end_recording(fixture.display, desktop, "office.20261130T200000Z.0123456789abcdef", "the disk is full", FALSE);
+	fixture_run_for(100);
+	ck_assert_uint_eq(fake_display_n_ended(fixture.display, desktop), 0);
+	fake_display_end_recording(fixture.display, desktop, "office.20261130T200000Z.0123456789abcdef", "the disk is full", TRUE);
+	fixture_run_for(100);
+	ck_assert_uint_eq(fake_display_n_ended(fixture.display, desktop), 1);
+}
+END_TEST
+
 static void
 add_sign_in_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, a_person_signs_in_and_is_known_from_then_on);
 	tcase_add_test(tcase, one_session_too_many_ends_the_one_that_was_longest_without_use);
 	tcase_add_test(tcase, an_admin_is_told_so);
+	tcase_add_test(tcase, recordings_are_for_admins_and_come_by_range);
+	tcase_add_test(tcase, who_must_be_recorded_is_sent_away_without);
 	tcase_add_loop_test(tcase, every_refusal_answers_alike_in_the_same_time, 0, G_N_ELEMENTS(refusals));
 	tcase_add_test(tcase, a_second_question_is_asked_and_answered);
 	tcase_add_test(tcase, nobody_else_answers_ones_question);

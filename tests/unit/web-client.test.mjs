@@ -2,6 +2,7 @@
 // The web client's decisions, words and files, without a browser.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { createHash, webcrypto } from 'node:crypto';
 import { dirname, join, relative, resolve } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +12,7 @@ import { directions, sizeText } from '../../web-client/js/clipboard.js';
 import { guestSize } from '../../web-client/js/guest-size.js';
 import { pixelAt, readMonitors, sameMonitors, sideBySide, sizeMessage } from '../../web-client/js/monitors.js';
 import { watchWayOut } from '../../web-client/js/keys.js';
+import { chunkAt, clock, ChangedError, HASH_SIZE, isRecording, lineOf, RecordReader } from '../../web-client/js/recording-file.js';
 import { parseRoute, poolOf, routeHash } from '../../web-client/js/routes.js';
 import { typedKeys } from '../../web-client/js/touch-keyboard.js';
 import { isSnapshotName, nextName } from '../../web-client/js/snapshots.js';
@@ -47,13 +49,13 @@ test('a lost way is sought again, a decision is told', () => {
 	for (const code of [1000, 1001, 1002, 1005, 1006, 1011, 1012, 1013, 1015, 4999])
 		assert.equal(verdict(code).retry, true, String(code));
 	const titles = new Set();
-	for (const code of [4001, 4003, 4008, 4009, 4010]) {
+	for (const code of [4001, 4003, 4008, 4009, 4010, 4011]) {
 		const found = verdict(code);
 		assert.equal(found.retry, false, String(code));
 		assert.ok(en[found.title] && en[found.text]);
 		titles.add(found.title);
 	}
-	assert.equal(titles.size, 5);
+	assert.equal(titles.size, 6);
 });
 
 test('a guest takes the window’s whole pixels', () => {
@@ -87,12 +89,64 @@ test('a size is told in words', () => {
 });
 
 test('an address survives its way through the fragment, and a strange one leads to the list', () => {
-	for (const route of [{ page: 'portal' }, { page: 'open', pool: 'office' }, { page: 'desktop', id: 'office-0a1b2c3d' }])
+	for (const route of [{ page: 'portal' }, { page: 'open', pool: 'office' }, { page: 'desktop', id: 'office-0a1b2c3d' },
+		{ page: 'recording', id: 'office.20261130T200000Z.0123456789abcdef' }])
 		assert.deepEqual(parseRoute(routeHash(route)), route);
-	for (const hash of ['', '#', '#/desktop/', '#/desktop/../x', '#/desktop/a/b', '#/desktop/%2e', '#/open/a b', '#/no/such', '#/desktop/' + 'a'.repeat(65)])
+	for (const hash of ['', '#', '#/desktop/', '#/desktop/../x', '#/desktop/a/b', '#/desktop/%2e', '#/open/a b', '#/no/such', '#/recording/office', '#/recording/../../me', '#/desktop/' + 'a'.repeat(65)])
 		assert.deepEqual(parseRoute(hash), { page: 'portal' }, hash);
 	assert.equal(poolOf('lab-a-0a1b2c3d'), 'lab-a');
 	assert.equal(poolOf('nonsense'), null);
+});
+
+/** As display/recording.c writes them. */
+function writeRecords(records) {
+	let hash = Buffer.alloc(HASH_SIZE);
+	const parts = [];
+	for (const [type, ms, text] of records) {
+		const payload = Buffer.from(text);
+		const head = Buffer.alloc(16);
+		head.write(type);
+		head.writeUInt32BE(payload.length, 4);
+		head.writeBigUInt64BE(BigInt(ms), 8);
+		createHash('sha256').update(head).digest().copy(head, 1, 0, 3);
+		hash = createHash('sha256').update(hash).update(head).update(payload).digest();
+		parts.push(head, payload, hash);
+	}
+	return new Uint8Array(Buffer.concat(parts));
+}
+
+async function readAll(bytes, step) {
+	const reader = new RecordReader(new Uint8Array(HASH_SIZE));
+	const found = [];
+	for (let at = 0; at < bytes.length; at += step) {
+		reader.push(bytes.slice(at, at + step));
+		for (let record = await reader.next(); record; record = await reader.next())
+			found.push([record.type, record.ms, new TextDecoder().decode(record.bytes)]);
+	}
+	return found;
+}
+
+test('a recording is read however its bytes come, and a changed byte is found', async () => {
+	globalThis.crypto ??= webcrypto;
+	const records = [['A', 0, 'user=anna\npool=x\n'], ['C', 5, 'init'], ['S', 7, ''], ['S', 4294967299, 'picture']];
+	const bytes = writeRecords(records);
+	for (const step of [1, 7, 64, bytes.length])
+		assert.deepEqual(await readAll(bytes, step), records, String(step));
+	for (let at = 0; at < bytes.length; at++) {
+		const changed = bytes.slice();
+		changed[at] ^= 1;
+		await assert.rejects(readAll(changed, bytes.length), ChangedError, String(at));
+	}
+	assert.equal(isRecording(new TextEncoder().encode('CarrelR1')), true);
+	assert.equal(isRecording(new TextEncoder().encode('CarrelR2')), false);
+	assert.equal(lineOf(new TextEncoder().encode('user=anna\npool=x\n'), 'pool'), 'x');
+});
+
+test('to seek leads to the chunk that holds the time', () => {
+	const chunks = [[10, 8], [60000, 100], [120000, 200]];
+	assert.deepEqual([0, 10, 59999, 60000, 119999, 999999].map((ms) => chunkAt(chunks, ms)), [0, 0, 0, 1, 1, 2]);
+	assert.equal(chunkAt([], 5), -1);
+	assert.equal(clock(3723999), '1:02:03');
 });
 
 test('the way out wants its three keys alone, and waits until they are up', () => {
@@ -207,7 +261,7 @@ test('no word is missing and none is unused', () => {
 		for (const [, key] of text.matchAll(/'([a-z]+\.[A-Za-z0-9]+)'/g))
 			used.add(key);
 	}
-	for (const name of ['carrel.sharp', 'viewer.css', 'ca.pem', 'monitor.html'])
+	for (const name of ['carrel.sharp', 'viewer.css', 'recording.css', 'ca.pem', 'monitor.html'])
 		used.delete(name);
 	assert.deepEqual([...used].filter((key) => !(key in en)), [], 'missing');
 	assert.deepEqual(Object.keys(en).filter((key) => !used.has(key)), [], 'unused');

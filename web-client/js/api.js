@@ -46,6 +46,7 @@ export const session = {
  * @property {AbortSignal} [signal]
  * @property {number} [deadlineMs]
  * @property {boolean} [signingIn] a 401 is an answer, not the end of the session
+ * @property {[number, number]} [range] first and last byte that are wanted
  */
 
 /**
@@ -54,7 +55,7 @@ export const session = {
  * @param {Call} [call]
  * @returns {Promise<Response>} only of a success
  */
-export async function request(method, path, { body, signal, deadlineMs = DEADLINE_MS, signingIn } = {}) {
+export async function request(method, path, { body, signal, deadlineMs = DEADLINE_MS, signingIn, range } = {}) {
 	const deadline = AbortSignal.timeout(deadlineMs);
 	/** @type {RequestInit} */
 	const init = { method, credentials: 'same-origin', cache: 'no-store', redirect: 'error', signal: either(deadline, signal) };
@@ -62,6 +63,9 @@ export async function request(method, path, { body, signal, deadlineMs = DEADLIN
 		init.headers = { 'Content-Type': 'application/json' };
 		init.body = JSON.stringify(body);
 	}
+
+	if (range)
+		init.headers = { Range: `bytes=${range[0]}-${range[1]}` };
 
 	let response;
 	try {

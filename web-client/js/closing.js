@@ -15,6 +15,7 @@ const final = {
 	4003: { title: 'closed.taken', text: 'closed.takenText', next: 'reconnect' },
 	4008: { title: 'closed.limit', text: 'closed.limitText', next: 'portal' },
 	4009: { title: 'closed.stopped', text: 'closed.stoppedText', next: 'open' },
+	4011: { title: 'closed.unrecorded', text: 'closed.unrecordedText', next: 'portal' },
 	4010: { title: 'closed.admin', text: 'closed.adminText', next: 'portal' },
 };
 

@@ -28,24 +28,27 @@ export const loadPass = () => part(import('./vnc-pass.js'));
 export const loadPower = () => part(import('./power.js'));
 export const loadSessions = () => part(import('./sessions.js'));
 export const loadSnapshots = () => part(import('./snapshots.js'));
-export const loadViewer = () => part(Promise.all([import('./viewer.js'), sheet()]).then(([module]) => module));
+export const loadRecording = () => part(Promise.all([import('./recording.js'), sheet('recording.css')]).then(([module]) => module));
+export const loadViewer = () => part(Promise.all([import('./viewer.js'), sheet('viewer.css')]).then(([module]) => module));
 
-/** @type {Promise<void> | null} */
-let sheetLoaded = null;
+/** @type {Map<string, Promise<void>>} */
+const sheets = new Map();
 
-function sheet() {
-	sheetLoaded ??= new Promise((resolve, reject) => {
-		const link = el('link', { rel: 'stylesheet', href: 'viewer.css', on: {
-			load: () => resolve(),
+/** @param {string} file */
+function sheet(file) {
+	const loaded = sheets.get(file) ?? new Promise((resolve, reject) => {
+		const link = el('link', { rel: 'stylesheet', href: file, on: {
+			load: () => resolve(undefined),
 			error() {
-				sheetLoaded = null;
+				sheets.delete(file);
 				link.remove();
-				reject(new Error('viewer.css'));
+				reject(new Error(file));
 			},
 		} });
 		document.head.append(link);
 	});
-	return sheetLoaded;
+	sheets.set(file, loaded);
+	return loaded;
 }
 
 /** Fetch both ahead of time, when a desktop is likely to be opened. Whether it works is seen when they are wanted. */

@@ -4,7 +4,7 @@
 import { api, session, LostError } from './api.js';
 import { el } from './dom.js';
 import { faultText } from './faults.js';
-import { loadDesktop, retryOf } from './lazy.js';
+import { loadDesktop, loadRecording, retryOf } from './lazy.js';
 import { parseRoute, routeHash } from './routes.js';
 import { language, t } from './words.js';
 import { renderPortal } from './portal.js';
@@ -20,7 +20,7 @@ import { renderSignIn } from './sign-in.js';
  * @property {string} name
  * @property {string} title
  * @property {{id: string, state: string, step: string | null, usable?: boolean, kind?: string, queue?: {place: number, waiting: number} | null} | null} desktop
- * @property {{clipboard?: string}} [policy]
+ * @property {{clipboard?: string, recorded?: boolean}} [policy]
  * @property {string} [state] active, draining or broken
  * @property {string} [reset] when its desktops are wiped: never, logout, disconnect or schedule
  *
@@ -113,9 +113,11 @@ async function render() {
 		return;
 	}
 	try {
-		const { renderDesktop } = await loadDesktop();
+		const show = route.page === 'recording'
+			? (await loadRecording()).renderRecording.bind(null, context, route)
+			: (await loadDesktop()).renderDesktop.bind(null, context, route);
 		if (mine === turn)
-			view = renderDesktop(context, route);
+			view = show();
 	} catch (error) {
 		if (mine === turn)
 			showFault(error);

@@ -3,10 +3,13 @@
 //   #/                 the list of desktops
 //   #/open/POOL        opens a desktop of that pool
 //   #/desktop/ID       that desktop
+//   #/recording/ID     that recording, for administrators
 
-/** @typedef {{page: 'portal'} | {page: 'open', pool: string} | {page: 'desktop', id: string}} Route */
+/** @typedef {{page: 'portal'} | {page: 'open', pool: string} | {page: 'desktop', id: string} | {page: 'recording', id: string}} Route */
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+// POOL.TIME.RANDOM
+const RECORDING = /^[a-z0-9-]{1,32}\.[0-9TZ]{16}\.[0-9a-f]{16}$/;
 
 /**
  * @param {string} hash location.hash; anybody may have written it
@@ -20,6 +23,8 @@ export function parseRoute(hash) {
 		if (page === 'desktop')
 			return { page, id: name };
 	}
+	if (more === undefined && page === 'recording' && RECORDING.test(name ?? ''))
+		return { page, id: name };
 	return { page: 'portal' };
 }
 
@@ -30,6 +35,8 @@ export function routeHash(route) {
 		return `#/open/${route.pool}`;
 	case 'desktop':
 		return `#/desktop/${route.id}`;
+	case 'recording':
+		return `#/recording/${route.id}`;
 	default:
 		return '#/';
 	}

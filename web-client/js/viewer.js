@@ -95,13 +95,16 @@ export function createViewer(options) {
 			options.onLeave();
 		},
 	});
-	stage.append(el('h1', { class: 'hidden' }, title), toolbar.node, wayOut, spoken, mount);
+	const recorded = el('div', { role: 'status' });
+	stage.append(el('h1', { class: 'hidden' }, title), toolbar.node, wayOut, spoken, mount, recorded);
 	show(first);
 
 	/** @param {import('./desktop.js').DesktopState} now */
 	function show(now) {
 		toolbar.agent(now.agent === true);
 		toolbar.offerSecondMonitor((now.monitors ?? 1) > 1);
+		if ((now.policy?.recorded === true) !== recorded.hasChildNodes())
+			recorded.replaceChildren(...(now.policy?.recorded ? [el('p', { class: 'recorded' }, t('viewer.recorded'))] : []));
 		notes.show(now);
 		timeLeft.take(now);
 		watched.take(now.watch);
