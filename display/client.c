@@ -10,7 +10,7 @@
 #define SECRET_MAX 60
 #define TEXT_MAX   256
 
-static const char *const words[] = {"vnc", "spice"};
+static const char *const words[] = {"vnc", "spice", "sound"};
 
 const char *
 client_protocol_word(ClientProtocol protocol)
@@ -34,6 +34,17 @@ take_bool(GVariant *params, const char *key, gboolean fallback)
 	return fallback;
 }
 
+static gboolean
+take_protocol(Client *client, const char *word)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
+		client->protocol = (ClientProtocol)i;
+		if (strcmp(word, words[i]) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
 Client *
 client_new(GVariant *params, GError **error)
 {
@@ -48,9 +59,10 @@ client_new(GVariant *params, GError **error)
 	client->view_only = take_bool(params, "view-only", FALSE);
 	client->clipboard_to_desktop = !client->view_only && take_bool(params, "clipboard-to-desktop", TRUE);
 	client->clipboard_from_desktop = !client->view_only && take_bool(params, "clipboard-from-desktop", TRUE);
-	client->protocol = strcmp(protocol, words[CLIENT_SPICE]) == 0 ? CLIENT_SPICE : CLIENT_VNC;
-	if (strcmp(protocol, words[client->protocol]) != 0) {
-		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "“protocol” must be “vnc” or “spice”");
+	client->sound = take_bool(params, "sound", TRUE);
+	client->microphone = client->sound && !client->view_only && take_bool(params, "microphone", FALSE);
+	if (!take_protocol(client, protocol)) {
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "“protocol” must be “vnc”, “spice” or “sound”");
 		return NULL;
 	}
 	if (client->name[0] == '\0') {

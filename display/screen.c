@@ -8,6 +8,7 @@
 #include "display/capture.h"
 #include "display/console.h"
 #include "display/qemu-connection.h"
+#include "display/sound-streams.h"
 #include "display/spice.h"
 #include "display/vnc.h"
 
@@ -26,6 +27,8 @@ struct Screen {
 	Console *console;
 	Vnc *vnc;
 	Spice *spice; /* NULL until the first SPICE client: it has a thread and a frame of its own */
+	Sound *sound;
+	SoundStreams *sounds; /* of browsers */
 	AgentMux *mux;
 	AgentPort *port;
 	Activity *activity;
@@ -302,6 +305,8 @@ screen_new(int console, const char *title, gboolean pixel_copy, const ScreenEven
 	screen->activity = activity_new(INPUT_PERIOD_MS, say_input, screen);
 	screen->mux = agent_mux_new(&mux_sink, screen);
 	screen->console = console_new(qemu, on_leds, screen);
+	screen->sound = sound_new(qemu);
+	screen->sounds = sound_streams_new(screen->sound);
 	screen->capture = capture_new(qemu, pixel_copy, &capture_events, screen);
 	screen->vnc = vnc_new(title, capture_frame(screen->capture), &input_sink, screen, &vnc_events, screen);
 	screen->port = agent_port_new(qemu, on_guest_message, on_port_open, screen);
@@ -318,6 +323,8 @@ screen_free(Screen *screen)
 	spice_free(screen->spice);
 	screen->spice = NULL;
 	vnc_free(screen->vnc);
+	sound_streams_free(screen->sounds);
+	sound_free(screen->sound);
 	agent_port_free(screen->port);
 	agent_mux_free(screen->mux);
 	capture_free(screen->capture);
@@ -335,11 +342,14 @@ screen_add_client(Screen *screen, int fd, Client *client, GError **error)
 {
 	if (client->protocol == CLIENT_VNC)
 		return vnc_add_client(screen->vnc, fd, client, error);
+	/* Nobody is told of it: it is a part of a client that is there or comes, and without that it is not worth a screen. */
+	if (client->protocol == CLIENT_SOUND)
+		return sound_streams_add(screen->sounds, fd, client, error);
 	if (screen->spice == NULL) {
 		const Cursor *cursor = capture_cursor(screen->capture);
 
-		screen->spice = spice_new(screen->title, capture_frame(screen->capture), &input_sink, screen, &spice_events,
-			screen);
+		screen->spice = spice_new(screen->title, capture_frame(screen->capture), &input_sink, screen, screen->sound,
+			&spice_events, screen);
 		if (cursor)
 			spice_set_cursor(screen->spice, cursor);
 	}

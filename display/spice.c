@@ -12,6 +12,7 @@
 #include "display/spice-core.h"
 #include "display/spice-input.h"
 #include "display/spice-qxl.h"
+#include "display/spice-sound.h"
 
 /* Connections that are not let in yet; a client has some eight channels. */
 #define WAITING_MAX	  64
@@ -24,6 +25,7 @@ struct Spice {
 	SpiceQxl *qxl;
 	SpiceInput *devices;
 	SpiceAgent *agent;
+	SpiceSound *sound;
 	const InputSink *input_sink;
 	void *input_data;
 	const SpiceEvents *events;
@@ -162,6 +164,7 @@ leave(Spice *spice, const char *why)
 	if (client == NULL)
 		return;
 	spice_input_set_target(spice->devices, NULL);
+	spice_sound_set_client(spice->sound, NULL);
 	g_clear_pointer(&spice->input, input_free);
 	spice->events->on_left(client, why, spice->data);
 }
@@ -188,6 +191,7 @@ join(Spice *spice, int id)
 	if (!spice->active->view_only)
 		spice->input = input_new(spice->input_sink, spice->input_data);
 	spice_input_set_target(spice->devices, spice->input);
+	spice_sound_set_client(spice->sound, spice->active);
 	spice->events->on_joined(spice->active, spice->data);
 }
 
@@ -202,6 +206,8 @@ on_channel_event(int event, const SpiceChannelEventInfo *info, void *data)
 	else if (event == SPICE_CHANNEL_EVENT_DISCONNECTED && info->type == SPICE_CHANNEL_MAIN && spice->active &&
 		 info->connection_id == spice->active_id)
 		leave(spice, "it closed");
+	if (event == SPICE_CHANNEL_EVENT_INITIALIZED || event == SPICE_CHANNEL_EVENT_DISCONNECTED)
+		spice_sound_channel(spice->sound, info->type, event == SPICE_CHANNEL_EVENT_INITIALIZED);
 	/* A channel that was let in; or a connection that never got so far, whose type is 0. */
 	if ((event == SPICE_CHANNEL_EVENT_INITIALIZED || (event == SPICE_CHANNEL_EVENT_DISCONNECTED && info->type == 0)) &&
 		spice->linking > 0 && --spice->linking == 0) {
@@ -229,8 +235,8 @@ on_agent_message(guint32 port, guint32 type, const guint8 *bytes, gsize size, vo
 }
 
 Spice *
-spice_new(const char *title, const Frame *frame, const InputSink *input, void *input_data, const SpiceEvents *events,
-	void *data)
+spice_new(const char *title, const Frame *frame, const InputSink *input, void *input_data, Sound *sound,
+	const SpiceEvents *events, void *data)
 {
 	Spice *spice = g_new0(Spice, 1);
 
@@ -251,6 +257,7 @@ spice_new(const char *title, const Frame *frame, const InputSink *input, void *i
 	if (spice_server_init(spice->server, spice_core_interface(on_channel_event, spice)) < 0)
 		g_error("libspice-server does not start");
 	spice->devices = spice_input_new(spice->server);
+	spice->sound = spice_sound_new(spice->server, sound);
 	spice->agent = spice_agent_new(spice->server, on_agent_message, spice);
 	spice->qxl = spice_qxl_device_new(spice->server, frame, on_resize, spice);
 	return spice;
@@ -269,6 +276,7 @@ spice_free(Spice *spice)
 	spice_server_destroy(spice->server);
 	spice_qxl_device_free(spice->qxl);
 	spice_agent_free(spice->agent);
+	spice_sound_free(spice->sound);
 	spice_input_free(spice->devices);
 	client_free(spice->ticket);
 	g_free(spice);

@@ -6,6 +6,7 @@
 #include "display/capture.h"
 #include "display/client.h"
 #include "display/input.h"
+#include "display/sound.h"
 
 typedef struct Spice Spice;
 
@@ -17,8 +18,8 @@ typedef struct {
 	void (*on_agent)(guint32 type, const guint8 *bytes, gsize size, void *data);
 } SpiceEvents;
 
-/* @frame: see spice_set_frame. @input gets @input_data, @events get @data. One a process: the library keeps a list. */
-Spice *spice_new(const char *title, const Frame *frame, const InputSink *input, void *input_data,
+/* @frame: see spice_set_frame. @input gets @input_data, @events get @data. @sound outlives it. One a process: the library keeps a list. */
+Spice *spice_new(const char *title, const Frame *frame, const InputSink *input, void *input_data, Sound *sound,
 	const SpiceEvents *events, void *data);
 void spice_free(Spice *spice);
 

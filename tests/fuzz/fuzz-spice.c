@@ -425,7 +425,7 @@ prepare(void)
 	/* Its g_return_if_fail are how it refuses many a message; in a screen they are a line in the log, too. */
 	g_log_set_always_fatal(G_LOG_FATAL_MASK);
 	frame = frame_new(64, 48);
-	spice = spice_new("fuzz", frame, &sink, NULL, &events, NULL);
+	spice = spice_new("fuzz", frame, &sink, NULL, sound_new(NULL), &events, NULL);
 }
 
 int
