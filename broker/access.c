@@ -169,14 +169,22 @@ access_admit_async(Broker *broker, const SessionRow *session, const char *id, co
 		return;
 	}
 	const PoolFile *file = engine_pool_file(broker->engine, desktop->pool);
-	int clipboard = file ? pool_file_policy(file, session->user, (const char *const *)session->groups).clipboard
-			     : POOL_CLIPBOARD_OFF;
+	PoolPolicy policy = {.clipboard = POOL_CLIPBOARD_OFF};
+
+	if (file)
+		policy = pool_file_policy(file, session->user, (const char *const *)session->groups);
 
 	uuid = g_strdup(engine_desktop(broker->engine, desktop_id)->uuid);
 	admission.desktop = desktop_id;
 	admission.uuid = uuid;
-	admission.clipboard_to_desktop = clipboard == POOL_CLIPBOARD_BOTH || clipboard == POOL_CLIPBOARD_TO_DESKTOP;
-	admission.clipboard_from_desktop = clipboard == POOL_CLIPBOARD_BOTH || clipboard == POOL_CLIPBOARD_FROM_DESKTOP;
+	admission.clipboard_to_desktop = policy.clipboard == POOL_CLIPBOARD_BOTH || policy.clipboard == POOL_CLIPBOARD_TO_DESKTOP;
+	admission.clipboard_from_desktop = policy.clipboard == POOL_CLIPBOARD_BOTH || policy.clipboard == POOL_CLIPBOARD_FROM_DESKTOP;
+	admission.sound = file && file->sound;
+	admission.microphone = admission.sound && policy.microphone;
+	if (strcmp(protocol, "sound") == 0 && !admission.sound) {
+		g_task_return_new_error(task, CARREL_ERROR, CARREL_ERROR_DENIED, "desktops of this pool have no sound");
+		return;
+	}
 	admitting = g_new0(Admitting, 1);
 	admitting->broker = broker;
 	admitting->session = g_strdup(session->id);

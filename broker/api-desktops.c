@@ -27,13 +27,15 @@ static void
 add_policy(ApiCall *call, const PoolFile *file)
 {
 	JsonBuilder *json = call->json;
-	int clipboard = POOL_CLIPBOARD_OFF;
+	PoolPolicy policy = {.clipboard = POOL_CLIPBOARD_OFF};
 
 	if (file)
-		clipboard = pool_file_policy(file, call->session->user, (const char *const *)call->session->groups).clipboard;
+		policy = pool_file_policy(file, call->session->user, (const char *const *)call->session->groups);
 	json_builder_set_member_name(json, "policy");
 	json_builder_begin_object(json);
-	api_add_text(json, "clipboard", clipboards[clipboard]);
+	api_add_text(json, "clipboard", clipboards[policy.clipboard]);
+	add_truth(json, "sound", file && file->sound);
+	add_truth(json, "microphone", file && file->sound && policy.microphone);
 	json_builder_end_object(json);
 }
 

@@ -203,6 +203,7 @@ static const Setting table[] = {
 		.unsupported = "files are not carried between client and desktop"},
 	{"Policy", "Usb", SETTING_ENUM, AT(usb), "off", .words = usb_words,
 		.unsupported = "USB devices are not carried to a desktop"},
+	{"Policy", "Microphone", SETTING_BOOL, AT(microphone), "no", .named = TRUE},
 	{"Policy", "IdleDisconnect", SETTING_DURATION, AT(idle_disconnect), "0", 0, 30 * 86400, .named = TRUE, .check = check_idle},
 	{"Policy", "SessionLimit", SETTING_DURATION, AT(session_limit), "0", 0, 30 * 86400, .named = TRUE},
 	{"Policy", "Extend", SETTING_DURATION, AT(extend), "0", 0, 30 * 86400, .named = TRUE},
@@ -390,7 +391,7 @@ pool_file_entitles(const PoolFile *file, const char *user, const char *const *gr
 static PoolPolicy
 policy_of(const PoolFile *file)
 {
-	return (PoolPolicy){file->clipboard, file->idle_disconnect, file->session_limit, file->extend};
+	return (PoolPolicy){file->clipboard, file->idle_disconnect, file->session_limit, file->extend, file->microphone};
 }
 
 PoolPolicy

@@ -18,6 +18,7 @@ typedef struct {
 	int clipboard; /* PoolClipboard */
 	gint64 idle_disconnect, session_limit; /* seconds, 0: none */
 	gint64 extend; /* seconds that a session may be made longer in all */
+	gboolean microphone; /* the desktop may hear the person's */
 } PoolPolicy;
 
 typedef struct {
@@ -51,6 +52,7 @@ typedef struct {
 	/* [Policy] */
 	int clipboard; /* PoolClipboard */
 	int file_transfer, usb;
+	gboolean microphone;
 	gint64 idle_disconnect, session_limit; /* seconds, 0: none */
 	gint64 extend; /* seconds that a session may be made longer in all */
 	GPtrArray *exceptions; /* [Policy USER] and [Policy @GROUP], in file order: pool_file_policy() */

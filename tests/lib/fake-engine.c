@@ -55,6 +55,7 @@ add_pool(Engine *engine, guint i, const char *name, const char *title, const cha
 	file->reset = POOL_RESET_LOGOUT;
 	file->grace = 15 * 60;
 	file->clipboard = clipboard;
+	file->sound = i == 0;
 	engine->users[i] = g_strsplit(users, ",", -1);
 	engine->pools[i] = (PoolView){.file = file, .name = file->name, .path = "/nowhere/x.pool"};
 }
