@@ -3,6 +3,7 @@
 
 import { el, icon } from './dom.js';
 import { combos } from './keys.js';
+import { createSoundTools } from './sound-tools.js';
 import { listenTouchKeyboard } from './touch-keyboard.js';
 import { t } from './words.js';
 
@@ -23,8 +24,9 @@ const TYPED_MS = 200;
  * @param {() => void} options.onScreen give the keyboard to the screen
  * @param {() => void} options.onLeave
  * @param {ReturnType<typeof import('./snapshots.js').createSnapshots>} options.snapshots
+ * @param {ReturnType<typeof import('./sound.js').createSound>} options.sound
  */
-export function createToolbar({ title, stage, clipboard, press, type, onRatio, onScreen, onLeave, snapshots }) {
+export function createToolbar({ title, stage, clipboard, press, type, onRatio, onScreen, onLeave, snapshots, sound }) {
 	const gone = new AbortController();
 	let agentThere = false;
 	let introduceTimer = 0;
@@ -74,7 +76,7 @@ export function createToolbar({ title, stage, clipboard, press, type, onRatio, o
 	leave.title = t('viewer.leaveText');
 
 	const tools = el('div', { class: 'bar-tools', id: 'bar-tools', role: 'group', 'aria-label': t('viewer.toolbar'), hidden: true },
-		full, clip.button, keyboard, keys.button, saved.button, sharpButton, leave,
+		full, clip.button, keyboard, keys.button, saved.button, sharpButton, ...createSoundTools(sound), leave,
 		el('p', { class: 'bar-hint' }, t('viewer.wayOutShort')));
 	const node = el('div', { class: 'bar', on: { keydown: onKey } }, toggle, tools, typing, panels.map((panel) => panel.node));
 

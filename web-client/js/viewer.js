@@ -10,6 +10,7 @@ import { createLostPanel } from './lost.js';
 import { createNotes } from './notes.js';
 import { openScreen } from './screen.js';
 import { createSnapshots } from './snapshots.js';
+import { createSound } from './sound.js';
 import { createTimeLeft } from './time-left.js';
 import { createToolbar } from './toolbar.js';
 import { t } from './words.js';
@@ -28,7 +29,7 @@ const FAST_WATCHES = 45;
  * @param {HTMLElement} options.stage
  * @param {string} options.id
  * @param {string} options.title
- * @param {string | undefined} options.policy of the clipboard
+ * @param {{clipboard?: string, sound?: boolean, microphone?: boolean} | undefined} options.policy
  * @param {import('./desktop.js').DesktopState} options.first
  * @param {(state: 'connected' | 'reconnecting') => void} options.setState
  * @param {() => void} options.onConnect the first picture is there
@@ -56,7 +57,7 @@ export function createViewer(options) {
 	const notes = createNotes(stage);
 	const lost = createLostPanel(stage, () => connect());
 	const clipboard = createClipboard({
-		policy,
+		policy: policy?.clipboard,
 		send: (text) => screen?.paste(text),
 		show: (text) => toolbar.showClipboard(text),
 		onState(state) {
@@ -66,8 +67,9 @@ export function createViewer(options) {
 	});
 	const timeLeft = createTimeLeft({ box: notes.box, desktop: id, gone: gone.signal, onDone: () => screen?.focus() });
 	const snapshots = createSnapshots({ desktop: id, gone: gone.signal });
+	const sound = createSound({ desktop: id, policy, gone: gone.signal });
 	const toolbar = createToolbar({
-		title, clipboard, stage, snapshots,
+		title, clipboard, stage, snapshots, sound,
 		press(keys) {
 			screen?.press(keys);
 			screen?.focus();
@@ -116,6 +118,7 @@ export function createViewer(options) {
 
 	function onConnect() {
 		silent = 0;
+		sound.follow(true);
 		mount.querySelector('.ghost')?.remove();
 		lost.hide();
 		clipboard.forget();
@@ -138,6 +141,7 @@ export function createViewer(options) {
 	 */
 	async function onLost(code, wasConnected) {
 		clearTimeout(watchTimer);
+		sound.follow(false);
 		const found = verdict(code);
 		if (wasConnected) {
 			keepPicture();
