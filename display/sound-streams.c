@@ -41,8 +41,9 @@ say_states(SoundStreams *streams)
 {
 	SoundClient *talks = speaker(streams);
 	/* One that is gone while it is told is taken out of the list. */
-	g_autoptr(GPtrArray) all = g_ptr_array_copy(streams->clients, NULL, NULL);
+	g_autoptr(GPtrArray) all = g_ptr_array_new();
 
+	g_ptr_array_extend(all, streams->clients, NULL, NULL);
 	for (guint i = 0; i < all->len; i++) {
 		SoundClient *client = all->pdata[i];
 

@@ -240,8 +240,6 @@ export function createSound({ desktop, policy, gone }) {
 			await context?.resume().catch(() => {});
 			await microphone.setOn(context);
 		},
-		/** For tests: what is played. */
-		node: () => player,
 	};
 }
 
