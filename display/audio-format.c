@@ -73,11 +73,22 @@ write_sample(const AudioFormat *format, gint16 sample, guint8 *bytes)
 		bytes[format->big_endian ? size - 1 - i : i] = (guint8)(raw >> 8 * i);
 }
 
+static gboolean
+is_ours(const AudioFormat *format)
+{
+	return format->bits == 16 && format->is_signed && format->channels == AUDIO_CHANNELS &&
+	       format->big_endian == (G_BYTE_ORDER == G_BIG_ENDIAN);
+}
+
 void
 audio_decode(const AudioFormat *format, const guint8 *bytes, gsize n, gint16 *frames)
 {
 	gsize right = format->channels > 1 ? format->bits / 8 : 0;
 
+	if (is_ours(format)) {
+		memcpy(frames, bytes, n * audio_format_frame_size(format));
+		return;
+	}
 	for (gsize i = 0; i < n; i++, bytes += audio_format_frame_size(format)) {
 		frames[2 * i] = read_sample(format, bytes);
 		frames[2 * i + 1] = read_sample(format, bytes + right);

@@ -124,6 +124,16 @@ take_hello(SoundClient *sound, guint32 version)
 	g_clear_handle_id(&sound->deadline_id, g_source_remove);
 }
 
+/* A client repeats its wishes. */
+static void
+take_talk(SoundClient *sound, gboolean talks)
+{
+	if (sound->talks == talks)
+		return;
+	sound->talks = talks;
+	sound->host->on_talks(sound, sound->host->data);
+}
+
 static void
 take_message(SoundClient *sound, const SoundMessage *message)
 {
@@ -140,9 +150,8 @@ take_message(SoundClient *sound, const SoundMessage *message)
 		sound->host->on_listens(sound, sound->host->data);
 		break;
 	case SOUND_TALK:
-		/* Whoever may not is told so by our HELLO. */
-		sound->talks = message->value && sound->who->microphone;
-		sound->host->on_talks(sound, sound->host->data);
+		/* Who may not talk is told so by our HELLO. */
+		take_talk(sound, message->value && sound->who->microphone);
 		break;
 	case SOUND_VOICE:
 		take_voice(sound, message);

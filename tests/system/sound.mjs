@@ -18,7 +18,7 @@ const page = await context.newPage();
 const complaints = [];
 page.on('pageerror', (error) => complaints.push(String(error)));
 page.on('console', (message) => {
-	if (message.type() === 'error' || message.type() === 'warning')
+	if (/Content Security Policy|Trusted|violat|Uncaught|Opus|audio|worklet/i.test(message.text()))
 		complaints.push(message.text());
 });
 // Whatever the page plays is looked at on its way out.

@@ -76,6 +76,9 @@ export function createSound({ desktop, policy, gone }) {
 	function settle() {
 		const needed = wanted && !gone.aborted && (speaker() === 'on' || microphone.isOn());
 		clearTimeout(retryTimer);
+		// The microphone's samples need it, too.
+		if (muted && !microphone.isOn() && context?.state === 'running')
+			context.suspend().catch(() => {});
 		if (needed && !socket)
 			open();
 		else if (!needed && socket)
@@ -226,13 +229,10 @@ export function createSound({ desktop, policy, gone }) {
 				return void start().then(wake);
 			muted = !muted;
 			storeMute(muted);
-			if (muted)
-				context?.suspend().catch(() => {});
-			else
+			if (!muted)
 				start().then(wake);
 			settle();
 		},
-		/** Its samples need a running context, too. */
 		async toggleMicrophone() {
 			if (microphone.isOn())
 				return microphone.setOn(null);
