@@ -13,6 +13,8 @@
 #define CLIENTS_MAX 32
 /* Stereo music without a flaw that people hear, at 12 kB a second. */
 #define BITRATE 96000
+/* Of 0 to 10. Beyond, twice the time buys nothing at this rate. */
+#define COMPLEXITY 5
 
 struct SoundStreams {
 	SoundPort *port;
@@ -129,8 +131,10 @@ make_encoder(void)
 {
 	OpusEncoder *encoder = opus_encoder_create(AUDIO_RATE, AUDIO_CHANNELS, OPUS_APPLICATION_RESTRICTED_LOWDELAY, NULL);
 
-	if (encoder)
+	if (encoder) {
 		opus_encoder_ctl(encoder, OPUS_SET_BITRATE(BITRATE));
+		opus_encoder_ctl(encoder, OPUS_SET_COMPLEXITY(COMPLEXITY));
+	}
 	return encoder;
 }
 
@@ -251,6 +255,8 @@ sound_streams_add(SoundStreams *streams, int fd, Client *client, GError **error)
 		client_free(client);
 		return FALSE;
 	}
+	if (client->microphone)
+		sound_expect_talk(streams->port);
 	g_ptr_array_add(streams->clients, sound_client_new(&streams->host, fd, client));
 	return TRUE;
 }

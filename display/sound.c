@@ -9,7 +9,7 @@ struct Sound {
 	GDBusConnection *qemu;
 	GPtrArray *ports; /* SoundPort, not owned; who wanted the microphone last is the last */
 	AudioOut *out;    /* NULL while nobody listens */
-	AudioIn *in;      /* NULL until somebody talks; then it stays: the guest would go on hearing the last it was given */
+	AudioIn *in;      /* NULL until somebody may talk; then it stays: the guest would go on hearing the last it was given */
 	gboolean absent;
 	guint8 volume[2];
 };
@@ -194,6 +194,15 @@ sound_listen(SoundPort *port, gboolean on)
 }
 
 void
+sound_expect_talk(SoundPort *port)
+{
+	Sound *sound = port->sound;
+
+	if (sound->in == NULL && !sound->absent)
+		sound->in = audio_in_new(sound->qemu, on_recording, sound);
+}
+
+void
 sound_talk(SoundPort *port, gboolean on)
 {
 	Sound *sound = port->sound;
@@ -204,8 +213,7 @@ sound_talk(SoundPort *port, gboolean on)
 	if (on) {
 		g_ptr_array_remove(sound->ports, port);
 		g_ptr_array_add(sound->ports, port);
-		if (sound->in == NULL && !sound->absent)
-			sound->in = audio_in_new(sound->qemu, on_recording, sound);
+		sound_expect_talk(port);
 	}
 	pass_microphone(sound);
 }

@@ -30,6 +30,9 @@ SoundPort *sound_port_new(Sound *sound, const SoundEvents *events, void *data);
 void sound_port_free(SoundPort *port);
 
 void sound_listen(SoundPort *port, gboolean on);
+/* Somebody may talk, later perhaps. From now on the guest hears silence while nobody does; before, QEMU gives it what happens to be in its
+ * memory. */
+void sound_expect_talk(SoundPort *port);
 /* The guest has one microphone: who takes it last has it; when that one lets go of it, one that wants it too. */
 void sound_talk(SoundPort *port, gboolean on);
 /* How many frames sound_speak would take now; 0 unless the guest records and this port has the microphone. */
