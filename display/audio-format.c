@@ -77,7 +77,7 @@ static gboolean
 is_ours(const AudioFormat *format)
 {
 	return format->bits == 16 && format->is_signed && format->channels == AUDIO_CHANNELS &&
-	       format->big_endian == (G_BYTE_ORDER == G_BIG_ENDIAN);
+	        format->big_endian == (G_BYTE_ORDER == G_BIG_ENDIAN);
 }
 
 void

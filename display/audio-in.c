@@ -222,7 +222,8 @@ audio_in_free(AudioIn *in)
 	if (in == NULL)
 		return;
 	g_signal_handlers_disconnect_by_data(in->listener, in);
-	g_dbus_interface_skeleton_unexport(G_DBUS_INTERFACE_SKELETON(in->listener));
+	if (g_dbus_interface_skeleton_get_connection(G_DBUS_INTERFACE_SKELETON(in->listener)))
+		g_dbus_interface_skeleton_unexport(G_DBUS_INTERFACE_SKELETON(in->listener));
 	g_object_unref(in->listener);
 	audio_peer_free(in->peer);
 	shared_unref(in->shared);

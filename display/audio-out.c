@@ -191,7 +191,8 @@ audio_out_free(AudioOut *out)
 	if (out == NULL)
 		return;
 	g_signal_handlers_disconnect_by_data(out->listener, out);
-	g_dbus_interface_skeleton_unexport(G_DBUS_INTERFACE_SKELETON(out->listener));
+	if (g_dbus_interface_skeleton_get_connection(G_DBUS_INTERFACE_SKELETON(out->listener)))
+		g_dbus_interface_skeleton_unexport(G_DBUS_INTERFACE_SKELETON(out->listener));
 	g_object_unref(out->listener);
 	audio_peer_free(out->peer);
 	g_array_unref(out->frames);

@@ -30,7 +30,7 @@ static void try_once(AudioPeer *peer);
 static void
 give_up(AudioPeer *peer, gboolean absent, const GError *error)
 {
-	g_message("%s of the VM: %s", peer->method, absent ? "it has no sound" : error->message);
+	g_message("%s of the VM: %s", peer->method, error->message);
 	peer->func(NULL, absent, peer->data);
 }
 
@@ -44,14 +44,6 @@ on_retry(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static gboolean
-says_that_there_is_none(const GError *error)
-{
-	return g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD) ||
-	        g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT) ||
-	        g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_INTERFACE);
-}
-
 static void
 on_registered(GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -63,8 +55,8 @@ on_registered(GObject *source, GAsyncResult *result, gpointer data)
 		return;
 	/* The connection of this try is not going to be. */
 	g_cancellable_cancel(peer->cancellable);
-	if (says_that_there_is_none(error) || peer->tries >= TRIES_MAX)
-		give_up(peer, says_that_there_is_none(error), error);
+	if (peer->tries >= TRIES_MAX)
+		give_up(peer, FALSE, error);
 	else
 		peer->retry_id = g_timeout_add(RETRY_MS, on_retry, peer);
 }
@@ -124,6 +116,31 @@ try_once(AudioPeer *peer)
 		give_up(peer, FALSE, error);
 }
 
+static void
+on_interfaces(GObject *source, GAsyncResult *result, gpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GVariant) answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
+
+	if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+		return;
+	if (answer)
+		try_once(data);
+	else
+		give_up(data, TRUE, error);
+}
+
+/* QEMU before 8.0 dies of a listener that comes by a connection like ours, which has no bus names. Those versions do not have this
+ * property. */
+static void
+ask_for_interfaces(AudioPeer *peer)
+{
+	peer->cancellable = g_cancellable_new();
+	g_dbus_connection_call(peer->qemu, NULL, AUDIO_PATH, "org.freedesktop.DBus.Properties", "Get",
+	        g_variant_new("(ss)", AUDIO_INTERFACE, "Interfaces"), G_VARIANT_TYPE("(v)"), G_DBUS_CALL_FLAGS_NONE, REGISTER_TIMEOUT_MS,
+	        peer->cancellable, on_interfaces, peer);
+}
+
 AudioPeer *
 audio_peer_new(GDBusConnection *qemu, const char *method, AudioPeerFunc func, void *data)
 {
@@ -133,7 +150,7 @@ audio_peer_new(GDBusConnection *qemu, const char *method, AudioPeerFunc func, vo
 	peer->method = method;
 	peer->func = func;
 	peer->data = data;
-	try_once(peer);
+	ask_for_interfaces(peer);
 	return peer;
 }
 

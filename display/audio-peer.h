@@ -7,7 +7,8 @@
 typedef struct AudioPeer AudioPeer;
 
 /* With @connection: export the listener on it; messages are processed once this has returned. It belongs to the peer. Without: there will
- * be none, and @absent says that the VM has no sound at all. Called once. */
+ * be none, and @absent says that the VM has no sound at all, or a QEMU that cannot give it.
+ * Called once, later. */
 typedef void (*AudioPeerFunc)(GDBusConnection *connection, gboolean absent, void *data);
 
 /* @method: "RegisterOutListener" or "RegisterInListener". QEMU has one listener of a kind, and learns a moment late that the last one's
