@@ -99,7 +99,7 @@ class Listener:
         while not condition():
             if time.monotonic() > deadline:
                 return False
-            self.update(0.1)
+            self.update(0.005)
         return True
 
     def tone(self, seconds):
