@@ -70,23 +70,34 @@ gather(Shared *shared, const AudioVoice *voice, gsize n)
 	}
 }
 
+/* @n frames of @voice at @bytes. */
+static void
+read_frames(Shared *shared, const AudioVoice *voice, gsize n, guint8 *bytes)
+{
+	gather(shared, voice, n);
+	gint16 *frames = &g_array_index(shared->frames, gint16, 0);
+
+	audio_scale(frames, n, voice->mute ? 0 : voice->volume[0], voice->mute ? 0 : voice->volume[1]);
+	audio_encode(&voice->format, frames, n, bytes);
+	g_array_remove_range(shared->frames, 0, (guint)(AUDIO_CHANNELS * n));
+}
+
 static GVariant *
 read_voice(Shared *shared, guint64 id, guint64 size)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&shared->lock);
-	const AudioVoice *voice = audio_voices_find(&shared->voices, id);
-	gsize frame = voice ? audio_format_frame_size(&voice->format) : 1, n = (gsize)MIN(size, READ_MAX) / frame;
-	guint8 *bytes = g_malloc0(MAX(n * frame, 1));
+	guint8 *bytes = g_malloc0(READ_MAX);
+	const AudioVoice *voice;
+	gsize used;
 
-	if (voice && !voice->mute && n > 0) {
-		gather(shared, voice, n);
-		gint16 *frames = &g_array_index(shared->frames, gint16, 0);
-
-		audio_scale(frames, n, voice->volume[0], voice->volume[1]);
-		audio_encode(&voice->format, frames, n, bytes);
-		g_array_remove_range(shared->frames, 0, (guint)(AUDIO_CHANNELS * n));
-	}
-	return g_variant_new_from_data(G_VARIANT_TYPE("ay"), bytes, n * frame, TRUE, g_free, bytes);
+	g_mutex_lock(&shared->lock);
+	voice = audio_voices_find(&shared->voices, id);
+	used = (gsize)MIN(size, READ_MAX);
+	if (voice)
+		used -= used % audio_format_frame_size(&voice->format);
+	if (voice && used > 0)
+		read_frames(shared, voice, used / audio_format_frame_size(&voice->format), bytes);
+	g_mutex_unlock(&shared->lock);
+	return g_variant_new_from_data(G_VARIANT_TYPE("ay"), bytes, used, TRUE, g_free, bytes);
 }
 
 /* In GDBus's thread: answers Read, and lets all else through. */
@@ -239,24 +250,30 @@ audio_in_is_recording(const AudioIn *in)
 gsize
 audio_in_room(const AudioIn *in)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&in->shared->lock);
+	gsize room;
 
-	return in->recording ? audio_ring_room(&in->shared->ring) : 0;
+	if (!in->recording)
+		return 0;
+	g_mutex_lock(&in->shared->lock);
+	room = audio_ring_room(&in->shared->ring);
+	g_mutex_unlock(&in->shared->lock);
+	return room;
 }
 
 void
 audio_in_put(AudioIn *in, const gint16 *frames, gsize n)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&in->shared->lock);
-
-	if (in->recording)
-		audio_ring_put(&in->shared->ring, frames, n);
+	if (!in->recording)
+		return;
+	g_mutex_lock(&in->shared->lock);
+	audio_ring_put(&in->shared->ring, frames, n);
+	g_mutex_unlock(&in->shared->lock);
 }
 
 void
 audio_in_clear(AudioIn *in)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&in->shared->lock);
-
+	g_mutex_lock(&in->shared->lock);
 	audio_ring_clear(&in->shared->ring);
+	g_mutex_unlock(&in->shared->lock);
 }
