@@ -103,7 +103,8 @@ pass_microphone(Sound *sound)
 		if (port->speaks == (port == speaker))
 			continue;
 		port->speaks = port == speaker;
-		if (port->speaks)
+		/* What one that has let go of it said last is not heard later, by whoever records then. */
+		if (sound->in)
 			audio_in_clear(sound->in);
 		port->events->on_recording(port->speaks, port->data);
 	}

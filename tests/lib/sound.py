@@ -112,12 +112,13 @@ class Listener:
 
 
 def frequency(samples):
-    """Of a tone, by its zero crossings; 0: there is none."""
-    top = max(map(abs, samples), default=0)
-    if top < 300:
+    """Of a tone, by its zero crossings; 0: there is none. Gaps and starts do not count."""
+    if max(map(abs, samples), default=0) < 300:
         return 0
     crossings = [i for i in range(1, len(samples)) if samples[i - 1] < 0 <= samples[i]]
-    return (len(crossings) - 1) * RATE / (crossings[-1] - crossings[0]) if len(crossings) > 1 else 0
+    waves = sorted(b - a for a, b in zip(crossings, crossings[1:]))
+    whole = [wave for wave in waves if abs(wave - waves[len(waves) // 2]) < 0.2 * waves[len(waves) // 2]]
+    return RATE * len(whole) / sum(whole) if whole else 0
 
 
 def loudness(samples):
