@@ -11,6 +11,8 @@ struct SpiceSound {
 	SpicePlaybackInstance playback;
 	SpiceRecordInstance record;
 	SoundPort *port;
+	SpiceSoundFunc func;
+	void *func_data;
 	gboolean may_listen, may_talk; /* the client */
 	guint playbacks, records;      /* channels: those of a client that was displaced go after the next one's came */
 	gboolean playing;              /* as the library was told, which insists that it is never told twice */
@@ -43,6 +45,7 @@ on_playing(gboolean playing, void *data)
 	if (self->playing == playing)
 		return;
 	self->playing = playing;
+	self->func(playing, self->func_data);
 	if (playing) {
 		spice_server_playback_start(&self->playback);
 		return;
@@ -122,10 +125,12 @@ on_absent(void *data)
 static const SoundEvents sound_events = {on_playing, on_block, on_volume, on_recording, on_absent};
 
 SpiceSound *
-spice_sound_new(SpiceServer *server, Sound *sound)
+spice_sound_new(SpiceServer *server, Sound *sound, SpiceSoundFunc func, void *data)
 {
 	SpiceSound *self = g_new0(SpiceSound, 1);
 
+	self->func = func;
+	self->func_data = data;
 	self->playback.base.sif = &playback_interface.base;
 	self->record.base.sif = &record_interface.base;
 	if (spice_server_add_interface(server, &self->playback.base) < 0 || spice_server_add_interface(server, &self->record.base) < 0)

@@ -9,8 +9,11 @@
 
 typedef struct SpiceSound SpiceSound;
 
+/* The client begins to hear something, or ends. */
+typedef void (*SpiceSoundFunc)(gboolean playing, void *data);
+
 /* Before the server has its first client. */
-SpiceSound *spice_sound_new(SpiceServer *server, Sound *sound);
+SpiceSound *spice_sound_new(SpiceServer *server, Sound *sound, SpiceSoundFunc func, void *data);
 void spice_sound_free(SpiceSound *self); /* after the server, and with no client */
 
 /* Whose channels there are; NULL: nobody's. */

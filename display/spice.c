@@ -234,6 +234,12 @@ on_agent_message(guint32 port, guint32 type, const guint8 *bytes, gsize size, vo
 		spice->events->on_agent(type, bytes, size, spice->data);
 }
 
+static void
+on_sounds(gboolean playing, void *data)
+{
+	spice_qxl_device_set_sounds(((Spice *)data)->qxl, playing);
+}
+
 Spice *
 spice_new(const char *title, const Frame *frame, const InputSink *input, void *input_data, Sound *sound,
 	const SpiceEvents *events, void *data)
@@ -257,7 +263,7 @@ spice_new(const char *title, const Frame *frame, const InputSink *input, void *i
 	if (spice_server_init(spice->server, spice_core_interface(on_channel_event, spice)) < 0)
 		g_error("libspice-server does not start");
 	spice->devices = spice_input_new(spice->server);
-	spice->sound = spice_sound_new(spice->server, sound);
+	spice->sound = spice_sound_new(spice->server, sound, on_sounds, spice);
 	spice->agent = spice_agent_new(spice->server, on_agent_message, spice);
 	spice->qxl = spice_qxl_device_new(spice->server, frame, on_resize, spice);
 	return spice;
