@@ -170,6 +170,7 @@ set_policy(Admission *admission, const SessionRow *session, const PoolFile *file
 				       : (PoolPolicy){.clipboard = POOL_CLIPBOARD_OFF};
 	int clipboard = policy.clipboard;
 
+	admission->sound = file && file->sound;
 	admission->watermark = file && strcmp(file->watermark, "off") != 0 ? file->watermark : "";
 	if (strcmp(session->kind, SESSION_WATCH) == 0) {
 		admission->watcher = session->user;
@@ -179,6 +180,7 @@ set_policy(Admission *admission, const SessionRow *session, const PoolFile *file
 	admission->clipboard_from_desktop = clipboard == POOL_CLIPBOARD_BOTH || clipboard == POOL_CLIPBOARD_FROM_DESKTOP;
 	admission->clipboard_images = policy.clipboard_types == POOL_CLIPBOARD_TEXT_IMAGE;
 	admission->clipboard_max = (guint64)policy.clipboard_max;
+	admission->microphone = admission->sound && policy.microphone;
 	admission->record = policy.record;
 	admission->record_input = policy.record_input;
 	admission->record_required = policy.record_required;
@@ -216,6 +218,10 @@ access_admit_async(Broker *broker, const SessionRow *session, const char *id, co
 	admission.holder = holder;
 	admission.pool = pool;
 	set_policy(&admission, session, engine_pool_file(broker->engine, desktop->pool));
+	if (strcmp(protocol, "sound") == 0 && !admission.sound) {
+		g_task_return_new_error(task, CARREL_ERROR, CARREL_ERROR_DENIED, "desktops of this pool have no sound");
+		return;
+	}
 	admitting = g_new0(Admitting, 1);
 	admitting->broker = broker;
 	admitting->session = g_strdup(session->id);

@@ -37,6 +37,8 @@ add_policy(ApiCall *call, const PoolFile *file)
 	json_builder_set_member_name(json, "clipboard-max");
 	json_builder_add_int_value(json, policy.clipboard_max);
 	add_truth(json, "recorded", policy.record);
+	add_truth(json, "sound", file && file->sound);
+	add_truth(json, "microphone", file && file->sound && policy.microphone);
 	json_builder_end_object(json);
 }
 

@@ -496,6 +496,8 @@ display_client_admit_async(DisplayClient *display, const Admission *admission, G
 	g_variant_dict_insert(&params, "clipboard-from-desktop", "b", admission->clipboard_from_desktop);
 	if (admission->usb)
 		g_variant_dict_insert(&params, "usb", "^as", admission->usb);
+	g_variant_dict_insert(&params, "sound", "b", admission->sound);
+	g_variant_dict_insert(&params, "microphone", "b", admission->microphone);
 	if (admission->secret)
 		g_variant_dict_insert(&params, "secret", "s", admission->secret);
 	carrel_display1_call_admit(display->proxy, admission->desktop, admission->uuid, g_variant_dict_end(&params),

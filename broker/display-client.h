@@ -62,7 +62,7 @@ void display_client_fresh(DisplayClient *display, guint age_ms, DisplayFresh don
 
 typedef struct {
 	const char *desktop, *uuid;
-	const char *protocol; /* "vnc" or "spice" */
+	const char *protocol; /* "vnc", "spice" or "sound" */
 	const char *client, *user, *address;
 	const char *secret;   /* SPICE's password, or NULL */
 	gboolean clipboard_to_desktop, clipboard_from_desktop, clipboard_images;
@@ -73,6 +73,7 @@ typedef struct {
 	const char *const *usb; /* rules, NULL-terminated; NULL: no USB */
 	const char *pool;
 	gboolean record, record_input, record_required;
+	gboolean sound, microphone;
 } Admission;
 
 /* BUSY while there is no connection; TIMEOUT after 15 s. The grant: "ay" of 32 bytes, free with g_variant_unref. */

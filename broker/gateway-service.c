@@ -127,10 +127,9 @@ remember(GDBusMethodInvocation *invocation, CarrelBroker1Gateway *skeleton, Brok
 }
 
 static gboolean
-on_open_screen(CarrelBroker1Gateway *skeleton, GDBusMethodInvocation *invocation, const char *token, const char *desktop,
-	const char *from, gpointer data)
+open_stream(Broker *broker, CarrelBroker1Gateway *skeleton, GDBusMethodInvocation *invocation, const char *protocol, const char *token,
+	const char *desktop, const char *from)
 {
-	Broker *broker = ((GatewayService *)data)->broker;
 	g_autoptr(SessionRow) session = sessions_find(broker->sessions, token), watching = NULL;
 	g_autofree char *address = access_address(from), *client = NULL;
 
@@ -146,8 +145,23 @@ on_open_screen(CarrelBroker1Gateway *skeleton, GDBusMethodInvocation *invocation
 	}
 	client = access_client_name(session->id, NULL);
 	remember(invocation, skeleton, broker);
-	access_admit_async(broker, session, desktop, "vnc", client, address, NULL, on_screen_admitted, invocation);
+	access_admit_async(broker, session, desktop, protocol, client, address, NULL, on_screen_admitted, invocation);
 	return TRUE;
+}
+
+static gboolean
+on_open_screen(CarrelBroker1Gateway *skeleton, GDBusMethodInvocation *invocation, const char *token, const char *desktop,
+	const char *from, gpointer data)
+{
+	return open_stream(((GatewayService *)data)->broker, skeleton, invocation, "vnc", token, desktop, from);
+}
+
+/* Its answer is like OpenScreen's, and completes as that one's does. */
+static gboolean
+on_open_sound(CarrelBroker1Gateway *skeleton, GDBusMethodInvocation *invocation, const char *token, const char *desktop,
+	const char *from, gpointer data)
+{
+	return open_stream(((GatewayService *)data)->broker, skeleton, invocation, "sound", token, desktop, from);
 }
 
 static gboolean
@@ -245,6 +259,7 @@ on_joined(GDBusConnection *connection, uid_t uid, pid_t pid, void *data)
 	g_signal_connect(skeleton, "handle-hello", G_CALLBACK(on_hello), service);
 	g_signal_connect(skeleton, "handle-request", G_CALLBACK(on_request), service);
 	g_signal_connect(skeleton, "handle-open-screen", G_CALLBACK(on_open_screen), service);
+	g_signal_connect(skeleton, "handle-open-sound", G_CALLBACK(on_open_sound), service);
 	g_signal_connect(skeleton, "handle-redeem-ticket", G_CALLBACK(on_redeem_ticket), service);
 	g_signal_connect(skeleton, "handle-sign-in-vnc", G_CALLBACK(on_sign_in_vnc), service);
 	if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(skeleton), connection, OBJECT_PATH, &error)) {

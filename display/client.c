@@ -12,7 +12,7 @@
 #define TEXT_MAX   256
 #define CLIPBOARD_MAX AGENT_MESSAGE_MAX
 
-static const char *const words[] = {"vnc", "spice"};
+static const char *const words[] = {"vnc", "spice", "sound"};
 
 const char *
 client_protocol_word(ClientProtocol protocol)
@@ -61,6 +61,17 @@ take_size(GVariant *params, const char *key, gsize most)
 	return (gsize)MIN(size, most);
 }
 
+static gboolean
+take_protocol(Client *client, const char *word)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
+		client->protocol = (ClientProtocol)i;
+		if (strcmp(word, words[i]) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
 Client *
 client_new(GVariant *params, GError **error)
 {
@@ -81,9 +92,10 @@ client_new(GVariant *params, GError **error)
 	client->usb = client->view_only ? NULL : take_usb(params);
 	client->clipboard_images = take_bool(params, "clipboard-images", FALSE);
 	client->clipboard_max = take_size(params, "clipboard-max", CLIPBOARD_MAX);
-	client->protocol = strcmp(protocol, words[CLIENT_SPICE]) == 0 ? CLIENT_SPICE : CLIENT_VNC;
-	if (strcmp(protocol, words[client->protocol]) != 0) {
-		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "“protocol” must be “vnc” or “spice”");
+	client->sound = take_bool(params, "sound", TRUE);
+	client->microphone = client->sound && !client->view_only && take_bool(params, "microphone", FALSE);
+	if (!take_protocol(client, protocol)) {
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "“protocol” must be “vnc”, “spice” or “sound”");
 		return NULL;
 	}
 	if (client->name[0] == '\0') {

@@ -10,6 +10,7 @@
 typedef enum {
 	CLIENT_VNC,
 	CLIENT_SPICE,
+	CLIENT_SOUND, /* a browser's, beside its screen (sound-message.h) */
 } ClientProtocol;
 
 typedef struct {
@@ -24,7 +25,9 @@ typedef struct {
 	UsbRules *usb; /* which USB devices it may bring; NULL: none, as for who may only view */
 	gboolean clipboard_images; /* besides text */
 	gsize clipboard_max;	   /* bytes */
-	Secret *secret; /* the SPICE password; NULL for VNC */
+	gboolean sound;	     /* may hear the guest: who only views may, too */
+	gboolean microphone; /* the guest may hear it; FALSE for who may only view, and without .sound */
+	Secret *secret; /* the SPICE password; NULL but for SPICE */
 } Client;
 
 /* From Admit's params (broker/dbus/org.carrel.Display1.xml). CARREL_ERROR_INVALID when they make no client. */
@@ -33,4 +36,4 @@ void client_free(Client *client);
 Client *client_copy_without_secret(const Client *client);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Client, client_free)
 
-const char *client_protocol_word(ClientProtocol protocol); /* "vnc", "spice" */
+const char *client_protocol_word(ClientProtocol protocol); /* "vnc", "spice", "sound" */

@@ -15,6 +15,7 @@
 #include "display/pointer.h"
 #include "display/qemu-connection.h"
 #include "display/recorder.h"
+#include "display/sound-streams.h"
 #include "display/spice.h"
 #include "display/thumbnail.h"
 #include "display/usb.h"
@@ -38,6 +39,8 @@ struct Screen {
 	guint heads_max;
 	Vnc *vnc;
 	Spice *spice; /* NULL until the first SPICE client: it has a thread and a frame of its own */
+	Sound *sound;
+	SoundStreams *sounds; /* of browsers */
 	AgentMux *mux;
 	AgentPort *port;
 	Activity *activity;
@@ -471,6 +474,8 @@ screen_new(int console, const char *title, gboolean pixel_copy, const ScreenEven
 	screen->console = console_new(qemu, on_leds, screen);
 	screen->heads_max = 1;
 	screen->pointer = pointer_new(screen->console, screen->mux);
+	screen->sound = sound_new(qemu);
+	screen->sounds = sound_streams_new(screen->sound);
 	screen->capture = capture_new(qemu, pixel_copy, &capture_events, screen);
 	pointer_set_heads(screen->pointer, capture_heads(screen->capture));
 	screen->overlay = overlay_new(capture_frame(screen->capture), &overlay_events, screen);
@@ -496,6 +501,8 @@ screen_free(Screen *screen)
 	usb_free(screen->usb);
 	g_free(screen->usb_client);
 	vnc_free(screen->vnc);
+	sound_streams_free(screen->sounds);
+	sound_free(screen->sound);
 	agent_port_free(screen->port);
 	pointer_free(screen->pointer);
 	agent_mux_free(screen->mux);
@@ -521,11 +528,14 @@ screen_add_client(Screen *screen, int fd, Client *client, GError **error)
 		agent_mux_set_limits(screen->mux, client->clipboard_images, client->clipboard_max);
 	if (client->protocol == CLIENT_VNC)
 		return vnc_add_client(screen->vnc, fd, client, error);
+	/* Nobody is told of it: it is a part of a client that is there or comes, and without that it is not worth a screen. */
+	if (client->protocol == CLIENT_SOUND)
+		return sound_streams_add(screen->sounds, fd, client, error);
 	if (screen->spice == NULL) {
 		const Cursor *cursor = capture_cursor(screen->capture);
 
 		screen->spice = spice_new(screen->title, overlay_frame(screen->overlay), capture_heads(screen->capture), screen->heads_max,
-			&input_sink, screen, &spice_events, screen);
+			&input_sink, screen, screen->sound, &spice_events, screen);
 		usb_serve(screen->usb, spice_server_of(screen->spice));
 		if (cursor)
 			spice_set_cursor(screen->spice, cursor);

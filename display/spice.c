@@ -15,6 +15,7 @@
 #include "display/spice-input.h"
 #include "display/spice-qxl.h"
 #include "display/spice-relay.h"
+#include "display/spice-sound.h"
 
 /* Connections that are not let in yet; a client has some eight channels. */
 #define WAITING_MAX	  64
@@ -28,6 +29,7 @@ struct Spice {
 	const Heads *heads;
 	SpiceInput *devices;
 	SpiceAgent *agent;
+	SpiceSound *sound;
 	const InputSink *input_sink;
 	void *input_data;
 	const SpiceEvents *events;
@@ -194,6 +196,7 @@ leave(Spice *spice, const char *why)
 	if (client == NULL)
 		return;
 	spice_input_set_target(spice->devices, NULL);
+	spice_sound_set_client(spice->sound, NULL);
 	g_clear_pointer(&spice->input, input_free);
 	spice->events->on_left(client, why, spice->data);
 }
@@ -207,6 +210,7 @@ join(Spice *spice, int id)
 	if (!spice->active->view_only)
 		spice->input = input_new(spice->input_sink, spice->input_data);
 	spice_input_set_target(spice->devices, spice->input);
+	spice_sound_set_client(spice->sound, spice->active);
 	spice->events->on_joined(spice->active, spice->data);
 }
 
@@ -221,6 +225,8 @@ on_channel_event(int event, const SpiceChannelEventInfo *info, void *data)
 	else if (event == SPICE_CHANNEL_EVENT_DISCONNECTED && info->type == SPICE_CHANNEL_MAIN && spice->active &&
 		 info->connection_id == spice->active_id)
 		leave(spice, "it closed");
+	if (event == SPICE_CHANNEL_EVENT_INITIALIZED || event == SPICE_CHANNEL_EVENT_DISCONNECTED)
+		spice_sound_channel(spice->sound, info->type, event == SPICE_CHANNEL_EVENT_INITIALIZED);
 	/* A channel that was let in; or a connection that never got so far, whose type is 0. */
 	if ((event == SPICE_CHANNEL_EVENT_INITIALIZED || (event == SPICE_CHANNEL_EVENT_DISCONNECTED && info->type == 0)) &&
 		spice->linking > 0 && --spice->linking == 0) {
@@ -259,8 +265,14 @@ on_agent_pointer(guint head, guint32 x, guint32 y, guint32 buttons, void *data)
 		rect->y + (int)MIN(y, (guint32)MAX(rect->height - 1, 0)), buttons);
 }
 
+static void
+on_sounds(gboolean playing, void *data)
+{
+	spice_qxl_device_set_sounds(((Spice *)data)->qxl, playing);
+}
+
 Spice *
-spice_new(const char *title, const Frame *frame, const Heads *heads, guint heads_max, const InputSink *input, void *input_data,
+spice_new(const char *title, const Frame *frame, const Heads *heads, guint heads_max, const InputSink *input, void *input_data, Sound *sound,
 	const SpiceEvents *events, void *data)
 {
 	Spice *spice = g_new0(Spice, 1);
@@ -286,6 +298,7 @@ spice_new(const char *title, const Frame *frame, const Heads *heads, guint heads
 		g_error("libspice-server does not start");
 	spice->devices = spice_input_new(spice->server);
 	spice->agent = spice_agent_new(spice->server, on_agent_message, on_agent_pointer, spice);
+	spice->sound = spice_sound_new(spice->server, sound, on_sounds, spice);
 	spice->qxl = spice_qxl_device_new(spice->server, frame, heads, heads_max, on_resize, spice);
 	return spice;
 }
@@ -304,6 +317,7 @@ spice_free(Spice *spice)
 	g_ptr_array_unref(spice->relays);
 	spice_qxl_device_free(spice->qxl);
 	spice_agent_free(spice->agent);
+	spice_sound_free(spice->sound);
 	spice_input_free(spice->devices);
 	client_free(spice->ticket);
 	g_free(spice);

@@ -8,6 +8,7 @@
 #include "display/capture.h"
 #include "display/client.h"
 #include "display/input.h"
+#include "display/sound.h"
 
 typedef struct Spice Spice;
 
@@ -19,9 +20,9 @@ typedef struct {
 	void (*on_agent)(guint32 type, const guint8 *bytes, gsize size, void *data);
 } SpiceEvents;
 
-/* @frame: see spice_set_frame. @input gets @input_data, @events get @data. One a process: the library keeps a list. */
+/* @frame: see spice_set_frame. @input gets @input_data, @events get @data. @sound outlives it. One a process: the library keeps a list. */
 Spice *spice_new(const char *title, const Frame *frame, const Heads *heads, guint heads_max, const InputSink *input,
-	void *input_data, const SpiceEvents *events, void *data);
+	void *input_data, Sound *sound, const SpiceEvents *events, void *data);
 void spice_free(Spice *spice);
 
 /* One channel's connection. Consumes @fd and @client, also on failure. The client is who @client says when it sends

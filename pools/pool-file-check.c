@@ -139,6 +139,18 @@ check_kind(const PoolFile *file, const char *path, GPtrArray **faults)
 		pool_file_add_fault(faults, path, "Pool/Home", "a persistent desktop is its person's with all that is in it: remove it, or set Kind=floating");
 }
 
+static gboolean
+hears_somebody(const PoolFile *file)
+{
+	for (guint i = 0; i < file->exceptions->len; i++) {
+		const SettingsSection *exception = file->exceptions->pdata[i];
+
+		if (((const PoolFile *)exception->target)->microphone)
+			return TRUE;
+	}
+	return file->microphone;
+}
+
 void
 pool_file_check(const PoolFile *file, const char *path, GPtrArray **faults)
 {
@@ -148,6 +160,8 @@ pool_file_check(const PoolFile *file, const char *path, GPtrArray **faults)
 	if (file->parked > 0 && file->instant == POOL_INSTANT_NO && is_sound(*faults, "Pool/Parked") && is_sound(*faults, "Pool/Instant"))
 		pool_file_add_fault(faults, path, "Pool/Parked",
 			"desktops that boot cannot be parked: remove it, or set Instant=auto");
+	if (!file->sound && hears_somebody(file) && is_sound(*faults, "Desktop/Sound"))
+		pool_file_add_fault(faults, path, "Policy/Microphone", "a desktop without sound hears nobody: remove it, or set Sound=yes");
 	check_network(file, path, faults);
 	check_kind(file, path, faults);
 }

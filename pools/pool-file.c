@@ -247,6 +247,7 @@ static const Setting table[] = {
 		.unsupported = "files are not carried between client and desktop"},
 	{"Policy", "Usb", SETTING_ENUM, AT(usb), "off", .words = usb_words, .named = TRUE},
 	{"Policy", "UsbDevices", SETTING_LIST, AT(usb_devices), USB_DEVICES, .check = check_usb_devices},
+	{"Policy", "Microphone", SETTING_BOOL, AT(microphone), "no", .named = TRUE},
 	{"Policy", "IdleDisconnect", SETTING_DURATION, AT(idle_disconnect), "0", 0, 30 * 86400, .named = TRUE, .check = check_idle},
 	{"Policy", "SessionLimit", SETTING_DURATION, AT(session_limit), "0", 0, 30 * 86400, .named = TRUE},
 	{"Policy", "Extend", SETTING_DURATION, AT(extend), "0", 0, 30 * 86400, .named = TRUE},
@@ -446,7 +447,8 @@ static PoolPolicy
 policy_of(const PoolFile *file)
 {
 	return (PoolPolicy){file->clipboard, file->idle_disconnect, file->session_limit, file->extend, file->usb, file->clipboard_types,
-		file->clipboard_max, file->shadow, file->record, file->record_input, file->record_required};
+		file->clipboard_max, file->shadow, file->record, file->record_input, file->record_required,
+		file->microphone};
 }
 
 PoolPolicy

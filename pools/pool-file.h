@@ -25,6 +25,7 @@ typedef struct {
 	gint64 clipboard_max; /* bytes */
 	int shadow; /* PoolShadow */
 	gboolean record, record_input, record_required;
+	gboolean microphone; /* the desktop may hear the person's */
 } PoolPolicy;
 
 typedef struct {
@@ -61,6 +62,7 @@ typedef struct {
 	int file_transfer;
 	gboolean usb;
 	char **usb_devices; /* broker/common/usb-rules.h */
+	gboolean microphone;
 	gint64 idle_disconnect, session_limit; /* seconds, 0: none */
 	gint64 extend; /* seconds that a session may be made longer in all */
 	int clipboard_types; /* PoolClipboardTypes */

@@ -145,14 +145,14 @@ http_check_origin(const char *origin, gsize origin_size, const char *host, gsize
 }
 
 char *
-http_check_screen_path(const char *path, gsize size)
+http_check_stream_path(const char *path, gsize size, const char *stream)
 {
-	static const char before[] = "/api/v1/desktops/", after[] = "/screen";
-	gsize fixed = sizeof before + sizeof after - 2;
+	static const char before[] = "/api/v1/desktops/";
+	gsize fixed = sizeof before - 1 + strlen(stream);
 	const char *id = path + sizeof before - 1;
 
 	if (size <= fixed || size - fixed > DESKTOP_MAX || memcmp(path, before, sizeof before - 1) != 0 ||
-		memcmp(path + size - (sizeof after - 1), after, sizeof after - 1) != 0 ||
+		memcmp(path + size - strlen(stream), stream, strlen(stream)) != 0 ||
 		!consists_of(id, size - fixed, "._-"))
 		return NULL;
 	return g_strndup(id, size - fixed);

@@ -26,8 +26,8 @@ HttpCookie http_check_cookie(const char *text, gsize size, char **value);
 /* TRUE when an Origin field's value names the same place as the Host field of a request that came by https. */
 gboolean http_check_origin(const char *origin, gsize origin_size, const char *host, gsize host_size);
 
-/* A desktop's id out of "/api/v1/desktops/ID/screen", to be freed; NULL when the path is another. */
-char *http_check_screen_path(const char *path, gsize size);
+/* A desktop's id out of "/api/v1/desktops/ID" with @stream behind it ("/screen"), to be freed; NULL when the path is another. */
+char *http_check_stream_path(const char *path, gsize size, const char *stream);
 
 /* TRUE for a path that may go to the broker: below /api/v1/, no empty, "." or ".." segment, percent signs only before
  * two hex digits other than those of NUL, "/" and ".". */

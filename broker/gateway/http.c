@@ -281,7 +281,7 @@ static const char security_fields[] =
 	"Referrer-Policy: no-referrer\r\n"
 	"Cross-Origin-Opener-Policy: same-origin\r\n"
 	"Cross-Origin-Resource-Policy: same-origin\r\n"
-	"Permissions-Policy: camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), display-capture=()\r\n"
+	"Permissions-Policy: camera=(), microphone=(self), geolocation=(), payment=(), usb=(), serial=(), display-capture=()\r\n"
 	"X-Frame-Options: DENY\r\n";
 
 /* connect-src: 'self' covers wss: to the same host in browsers of CSP level 3; older ones want it named. */

@@ -4,6 +4,7 @@
 
 #include "broker/common/error.h"
 #include "broker/gateway/broker-link.h"
+#include "broker/gateway/http-check.h"
 #include "broker/gateway/http.h"
 #include "broker/gateway/relay.h"
 #include "broker/gateway/stream.h"
@@ -93,6 +94,15 @@ refuse_for(Client *client, const GError *error)
 	}
 }
 
+static gboolean
+is_sound(Client *client)
+{
+	HttpSlice path = http_request(client)->path;
+	g_autofree char *desktop = http_check_stream_path((const char *)http_request_bytes(client) + path.start, path.size, "/sound");
+
+	return desktop != NULL;
+}
+
 static void
 on_stream(GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -107,7 +117,7 @@ on_stream(GObject *source, GAsyncResult *result, gpointer data)
 		g_warning("%s", error->message);
 		refuse(client, WS_TRY_LATER, "the display server is away");
 	} else if (upgrade(client)) {
-		relay_start_websocket(client, stream);
+		relay_start_websocket(client, stream, is_sound(client) ? "sound" : "browser");
 	} else {
 		close(stream);
 	}
@@ -131,8 +141,10 @@ on_grant(GObject *source, GAsyncResult *result, gpointer data)
 }
 
 void
-screen_start(Client *client, const char *desktop)
+screen_start(Client *client, const char *desktop, gboolean sound)
 {
+	void (*open)(BrokerLink *, const char *, const char *, const char *, GCancellable *, GAsyncReadyCallback, void *) =
+		sound ? broker_link_open_sound : broker_link_open_screen;
 	g_autofree char *session = NULL;
 	guint status;
 	const char *fault = fault_of(client, &status);
@@ -146,6 +158,6 @@ screen_start(Client *client, const char *desktop)
 	if (session == NULL)
 		refuse(client, WS_BAD_SESSION, "not signed in");
 	else
-		broker_link_open_screen(client_gateway(client)->broker, session, desktop, client_address(client),
-			client_cancellable(client), on_grant, client_ref(client));
+		open(client_gateway(client)->broker, session, desktop, client_address(client), client_cancellable(client), on_grant,
+			client_ref(client));
 }

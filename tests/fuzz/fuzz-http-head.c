@@ -30,7 +30,7 @@ check_values(const HttpHead *head, const uint8_t *data)
 	const char *cookie = http_head_find(head, data, "cookie", &size, &n);
 	char *value = NULL;
 
-	check_alphabet(http_check_screen_path(text + head->path.start, head->path.size), 64);
+	check_alphabet(http_check_stream_path(text + head->path.start, head->path.size, "/screen"), 64);
 	if (cookie && (http_check_cookie(cookie, size, &value) == HTTP_COOKIE_ONE) != (value != NULL))
 		g_error("a cookie, and none");
 	check_alphabet(value, HTTP_COOKIE_MAX);

@@ -427,7 +427,7 @@ prepare(void)
 	g_log_set_always_fatal(G_LOG_FATAL_MASK);
 	frame = frame_new(64, 48);
 	heads = heads_single(64, 48);
-	spice = spice_new("fuzz", frame, &heads, 2, &sink, NULL, &events, NULL);
+	spice = spice_new("fuzz", frame, &heads, 2, &sink, NULL, sound_new(NULL), &events, NULL);
 }
 
 int

@@ -58,6 +58,7 @@ add_pool(Engine *engine, guint i, const char *name, const char *title, const cha
 	file->clipboard_max = 16 * 1024 * 1024;
 	file->shadow = POOL_SHADOW_ASK;
 	file->watermark = (char *)"off";
+	file->sound = i == 0;
 	engine->users[i] = g_strsplit(users, ",", -1);
 	engine->pools[i] = (PoolView){.file = file, .name = file->name, .path = "/nowhere/x.pool"};
 }

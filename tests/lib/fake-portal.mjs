@@ -63,7 +63,7 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 		/** By id: what makeRecording of recording-file.mjs gives. @type {Map<string, any>} */
 		recordings: new Map(),
 		pools: [
-			{ name: 'office', title: 'Office desktop', policy: { clipboard: 'both' } },
+			{ name: 'office', title: 'Office desktop', policy: { clipboard: 'both', sound: false, microphone: false } },
 			{ name: 'lab', title: 'Security lab', policy: { clipboard: 'off' } },
 			{ name: 'full', title: 'Design workstation', policy: { clipboard: 'both' }, fault: [409, 'exhausted', 'Max= is reached'] },
 			{ name: 'broken', title: 'Old classroom', policy: { clipboard: 'both' }, state: 'broken', fault: [409, 'config', 'old.pool:3: no such image'] },

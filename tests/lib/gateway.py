@@ -160,9 +160,9 @@ def is_closed(connection):
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 
-def handshake(desktop, session="good", extra="", protocol="binary", origin=None):
+def handshake(desktop, session="good", extra="", protocol="binary", origin=None, stream="screen"):
     cookie = f"Cookie: __Host-carrel={session}\r\n" if session else ""
-    return (f"GET /api/v1/desktops/{desktop}/screen HTTP/1.1\r\nHost: localhost:{WEB}\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
+    return (f"GET /api/v1/desktops/{desktop}/{stream} HTTP/1.1\r\nHost: localhost:{WEB}\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
             f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: {protocol}\r\n"
             f"Origin: {origin or f'https://localhost:{WEB}'}\r\n{cookie}{extra}\r\n").encode()
 

@@ -156,6 +156,17 @@ open_screen(const char *session, const char *desktop)
 }
 
 static gboolean
+open_sound(const char *session, const char *desktop)
+{
+	forget_outcome();
+	/* The two answers are alike. */
+	g_dbus_proxy_call(G_DBUS_PROXY(gateway), "OpenSound", g_variant_new("(sss)", session, desktop, HERE), G_DBUS_CALL_FLAGS_NONE, -1,
+		NULL, on_screen, NULL);
+	ck_assert(fixture_wait(is_over, NULL));
+	return outcome.grant != 0;
+}
+
+static gboolean
 redeem(const char *name, const char *address)
 {
 	forget_outcome();
@@ -249,6 +260,33 @@ START_TEST(usb_devices_are_granted_where_the_pool_lets_them_in)
 	ck_assert_str_eq(rules[1], "allow all");
 	ck_assert_ptr_null(rules[2]);
 	file->usb_devices = NULL;
+}
+END_TEST
+
+START_TEST(sound_is_granted_where_the_pool_has_it_and_a_microphone_where_it_says_so)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo2"), *other = fixture_sign_in(&fixture, "demo1");
+	g_autofree char *office = fixture_open(&fixture, session, "office"), *lab = fixture_open(&fixture, session, "lab");
+	PoolFile *file = (PoolFile *)engine_pool_file(fixture.broker->engine, "office");
+
+	ck_assert(open_sound(session, office));
+	ck_assert_str_eq(admitted("protocol"), "sound");
+	ck_assert_str_eq(admitted("sound"), "yes");
+	ck_assert_str_eq(admitted("microphone"), "no");
+	file->microphone = TRUE;
+	ck_assert(open_sound(session, office));
+	ck_assert_str_eq(admitted("microphone"), "yes");
+	ck_assert(!open_sound(other, office));
+	ck_assert(!open_sound("", office));
+	ck_assert(g_error_matches(outcome.error, CARREL_ERROR, CARREL_ERROR_DENIED));
+	guint n = fake_display_n_admissions(fixture.display);
+
+	ck_assert(!open_sound(session, lab));
+	ck_assert(g_error_matches(outcome.error, CARREL_ERROR, CARREL_ERROR_DENIED));
+	ck_assert_uint_eq(fake_display_n_admissions(fixture.display), n);
+	ck_assert(open_screen(session, lab));
+	ck_assert_str_eq(admitted("sound"), "no");
+	ck_assert_str_eq(admitted("microphone"), "no");
 }
 END_TEST
 
@@ -606,6 +644,7 @@ main(void)
 	tcase_add_test(tcase, a_screen_is_granted_to_its_person_with_the_pools_policy);
 	tcase_add_test(tcase, usb_devices_are_granted_where_the_pool_lets_them_in);
 	tcase_add_test(tcase, a_screen_is_granted_to_nobody_else);
+	tcase_add_test(tcase, sound_is_granted_where_the_pool_has_it_and_a_microphone_where_it_says_so);
 	tcase_add_test(tcase, the_screen_of_a_lost_desktop_is_not_there_to_be_tried_again);
 	tcase_add_test(tcase, a_ticket_admits_its_channels_as_one_client_with_the_secret);
 	tcase_add_test(tcase, a_stolen_ticket_opens_nothing);

@@ -117,6 +117,26 @@ START_TEST(who_may_bring_usb_devices_controls_and_has_rules)
 }
 END_TEST
 
+START_TEST(who_may_only_view_hears_and_is_not_heard)
+{
+	static const struct {
+		const char *params;
+		gboolean sound, microphone;
+	} clients[] = {
+		{"{'protocol': <'sound'>, 'client': <'c'>}", TRUE, FALSE},
+		{"{'protocol': <'sound'>, 'client': <'c'>, 'microphone': <true>}", TRUE, TRUE},
+		{"{'protocol': <'sound'>, 'client': <'c'>, 'microphone': <true>, 'view-only': <true>}", TRUE, FALSE},
+		{"{'protocol': <'sound'>, 'client': <'c'>, 'microphone': <true>, 'sound': <false>}", FALSE, FALSE},
+	};
+	g_autoptr(GVariant) variant = g_variant_ref_sink(params(clients[_i].params));
+	g_autoptr(Client) client = client_new(variant, NULL);
+
+	ck_assert_int_eq(client->protocol, CLIENT_SOUND);
+	ck_assert_int_eq(client->sound, clients[_i].sound);
+	ck_assert_int_eq(client->microphone, clients[_i].microphone);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -129,6 +149,7 @@ main(void)
 	tcase_add_loop_test(tcase, params_that_make_no_client_are_refused, 0, G_N_ELEMENTS(no_clients));
 	tcase_add_test(tcase, who_may_only_view_has_no_clipboard_either);
 	tcase_add_loop_test(tcase, who_may_bring_usb_devices_controls_and_has_rules, 0, G_N_ELEMENTS(usb));
+	tcase_add_loop_test(tcase, who_may_only_view_hears_and_is_not_heard, 0, 4);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -285,10 +285,12 @@ static const struct {
 START_TEST(only_plain_paths_go_to_the_broker)
 {
 	gsize size = strlen(paths[_i].path);
-	g_autofree char *desktop = http_check_screen_path(paths[_i].path, size);
+	g_autofree char *desktop = http_check_stream_path(paths[_i].path, size, "/screen");
+	g_autofree char *silent = http_check_stream_path(paths[_i].path, size, "/sound");
 
 	ck_assert_int_eq(http_check_api_path(paths[_i].path, size), paths[_i].good);
 	ck_assert_pstr_eq(desktop, paths[_i].desktop);
+	ck_assert_ptr_null(silent);
 }
 END_TEST
 

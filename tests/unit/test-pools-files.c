@@ -147,6 +147,8 @@ START_TEST(exceptions_go_by_user_before_group_and_in_file_order)
 	ck_assert_int_eq(examined.extend, 0);
 	ck_assert_int_eq(examined.idle_disconnect, 30 * 60);
 	ck_assert_int_eq(examined.clipboard, POOL_CLIPBOARD_OFF);
+	ck_assert(!examined.microphone);
+	ck_assert(bert.microphone);
 	/* Hers is further down, and takes nothing from that of a group. */
 	PoolPolicy ada = pool_file_policy(file, "ada", exam);
 

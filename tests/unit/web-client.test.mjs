@@ -14,6 +14,8 @@ import { pixelAt, readMonitors, sameMonitors, sideBySide, sizeMessage } from '..
 import { watchWayOut } from '../../web-client/js/keys.js';
 import { chunkAt, clock, ChangedError, HASH_SIZE, isRecording, lineOf, RecordReader } from '../../web-client/js/recording-file.js';
 import { parseRoute, poolOf, routeHash } from '../../web-client/js/routes.js';
+import { SoundBuffer } from '../../web-client/js/sound-buffer.js';
+import { createParser, heard, hello, listen, talk, voice } from '../../web-client/js/sound-wire.js';
 import { typedKeys } from '../../web-client/js/touch-keyboard.js';
 import { isSnapshotName, nextName } from '../../web-client/js/snapshots.js';
 import { markOf, notice, timeText } from '../../web-client/js/time-left.js';
@@ -242,6 +244,78 @@ test('a snapshot’s name is what the server takes, and the next one is free', (
 	assert.ok(isSnapshotName(nextName([])));
 });
 
+test('sound messages are found however the stream is cut', () => {
+	const stream = Uint8Array.from([0, 3, 1, 1, 1, 0, 2, 2, 5, 0, 7, 3, 0, 1, 0, 2, 8, 9, 0, 2, 9, 9, 0, 2, 2, 0]);
+	const expected = [{ type: 'hello', mayTalk: true }, { type: 'state', playing: true, recorded: false, absent: true },
+		{ type: 'packet', number: 65538, data: Uint8Array.from([8, 9]) }, { type: 'state', playing: false, recorded: false, absent: false }];
+	for (let step = 1; step <= stream.length; step++) {
+		const parse = createParser();
+		const found = [];
+		for (let at = 0; at < stream.length; at += step)
+			found.push(...parse(stream.slice(at, at + step).buffer));
+		assert.deepEqual(found, expected, `${step} bytes at a time`);
+	}
+	for (const bad of [[0, 0], [255, 255], [0, 3, 1, 2, 0]])
+		assert.throws(() => createParser()(Uint8Array.from(bad).buffer));
+});
+
+test('sound messages to the desktop are as its header has them', () => {
+	assert.deepEqual([...hello(), ...listen(true), ...talk(false), ...voice(Uint8Array.from([7, 8])), ...heard(0xfedcba98)],
+		[0, 2, 1, 1, 0, 2, 2, 1, 0, 2, 3, 0, 0, 3, 4, 7, 8, 0, 5, 5, 0xfe, 0xdc, 0xba, 0x98]);
+});
+
+/** Frames 1, 2, 3 … of a side. */
+function frames(from, n) {
+	return Float32Array.from({ length: n }, (_, i) => from + i);
+}
+
+test('sound waits until the network may be uneven, and then comes in order', () => {
+	const buffer = new SoundBuffer();
+	const left = new Float32Array(128);
+	const right = new Float32Array(128);
+	buffer.put(frames(1, 1919), frames(-1, 1919));
+	buffer.take(left, right);
+	assert.ok(left.every((one) => one === 0));
+	buffer.put(frames(1920, 1), frames(-1920, 1));
+	buffer.take(left, right);
+	assert.deepEqual([left[0], left[127], right[0]], [1, 128, -1]);
+	for (let i = 0; i < 15; i++)
+		buffer.take(left, right);
+	// It ran dry: it waits longer the next time.
+	buffer.put(frames(1, 1920), frames(1, 1920));
+	buffer.take(left, right);
+	assert.equal(left[0], 0);
+	buffer.put(frames(1921, 480), frames(1921, 480));
+	buffer.take(left, right);
+	assert.equal(left[0], 1);
+});
+
+test('the end of a sound shorter than the wait is heard, and teaches nothing', () => {
+	const buffer = new SoundBuffer();
+	const side = new Float32Array(128);
+	buffer.put(frames(1, 200), frames(1, 200));
+	buffer.finish();
+	buffer.take(side, side);
+	assert.equal(side[127], 128);
+	buffer.take(side, side);
+	assert.deepEqual([side[71], side[72]], [200, 0]);
+	buffer.put(frames(1, 1920), frames(1, 1920));
+	buffer.take(side, side);
+	assert.equal(side[0], 1);
+});
+
+test('sound that lies longer than is ever needed is left out, and never more than half a second is kept', () => {
+	const buffer = new SoundBuffer();
+	const side = new Float32Array(480);
+	buffer.put(frames(0, 30_000), frames(0, 30_000));
+	assert.equal(buffer.count, 24_000);
+	for (let i = 0; i < 400; i++) {
+		buffer.put(frames(0, 480), frames(0, 480));
+		buffer.take(side, side);
+	}
+	assert.ok(buffer.count < 4000, String(buffer.count));
+});
+
 test('every word is in both languages, with the same places', () => {
 	assert.deepEqual(Object.keys(frFirst), Object.keys(enFirst));
 	assert.deepEqual(Object.keys(frMore), Object.keys(enMore));
@@ -261,7 +335,7 @@ test('no word is missing and none is unused', () => {
 		for (const [, key] of text.matchAll(/'([a-z]+\.[A-Za-z0-9]+)'/g))
 			used.add(key);
 	}
-	for (const name of ['carrel.sharp', 'viewer.css', 'recording.css', 'ca.pem', 'monitor.html'])
+	for (const name of ['carrel.sharp', 'carrel.mute', 'viewer.css', 'recording.css', 'ca.pem', 'monitor.html'])
 		used.delete(name);
 	assert.deepEqual([...used].filter((key) => !(key in en)), [], 'missing');
 	assert.deepEqual(Object.keys(en).filter((key) => !used.has(key)), [], 'unused');

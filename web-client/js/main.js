@@ -20,7 +20,7 @@ import { renderSignIn } from './sign-in.js';
  * @property {string} name
  * @property {string} title
  * @property {{id: string, state: string, step: string | null, usable?: boolean, kind?: string, queue?: {place: number, waiting: number} | null} | null} desktop
- * @property {{clipboard?: string, recorded?: boolean}} [policy]
+ * @property {{clipboard?: string, recorded?: boolean, sound?: boolean, microphone?: boolean}} [policy]
  * @property {string} [state] active, draining or broken
  * @property {string} [reset] when its desktops are wiped: never, logout, disconnect or schedule
  *

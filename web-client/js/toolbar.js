@@ -3,6 +3,7 @@
 
 import { el, icon } from './dom.js';
 import { combos } from './keys.js';
+import { createSoundTools } from './sound-tools.js';
 import { listenTouchKeyboard } from './touch-keyboard.js';
 import { t } from './words.js';
 
@@ -24,8 +25,9 @@ const TYPED_MS = 200;
  * @param {() => void} options.onSecond open or close the second monitor
  * @param {() => void} options.onLeave
  * @param {ReturnType<typeof import('./snapshots.js').createSnapshots>} options.snapshots
+ * @param {ReturnType<typeof import('./sound.js').createSound>} options.sound
  */
-export function createToolbar({ title, stage, clipboard, press, type, onRatio, onScreen, onSecond, onLeave, snapshots }) {
+export function createToolbar({ title, stage, clipboard, press, type, onRatio, onScreen, onSecond, onLeave, snapshots, sound }) {
 	const gone = new AbortController();
 	let agentThere = false;
 	let introduceTimer = 0;
@@ -83,7 +85,7 @@ export function createToolbar({ title, stage, clipboard, press, type, onRatio, o
 	leave.title = t('viewer.leaveText');
 
 	const tools = el('div', { class: 'bar-tools', id: 'bar-tools', role: 'group', 'aria-label': t('viewer.toolbar'), hidden: true },
-		full, second, clip.button, keyboard, keys.button, saved.button, sharpButton, leave,
+		full, second, clip.button, keyboard, keys.button, saved.button, sharpButton, ...createSoundTools(sound), leave,
 		el('p', { class: 'bar-hint' }, t('viewer.wayOutShort')));
 	const node = el('div', { class: 'bar', on: { keydown: onKey } }, toggle, tools, typing, panels.map((panel) => panel.node));
 

@@ -11,6 +11,7 @@ import { createNotes } from './notes.js';
 import { openScreen } from './screen.js';
 import { createSecondMonitor } from './second-monitor.js';
 import { createSnapshots } from './snapshots.js';
+import { createSound } from './sound.js';
 import { createTimeLeft } from './time-left.js';
 import { createToolbar } from './toolbar.js';
 import { createWatched } from './watched.js';
@@ -30,7 +31,7 @@ const FAST_WATCHES = 45;
  * @param {HTMLElement} options.stage
  * @param {string} options.id
  * @param {string} options.title
- * @param {string | undefined} options.policy of the clipboard
+ * @param {{clipboard?: string, sound?: boolean, microphone?: boolean} | undefined} options.policy
  * @param {import('./desktop.js').DesktopState} options.first
  * @param {(state: 'connected' | 'reconnecting') => void} options.setState
  * @param {() => void} options.onConnect the first picture is there
@@ -58,7 +59,7 @@ export function createViewer(options) {
 	const notes = createNotes(stage);
 	const lost = createLostPanel(stage, () => connect());
 	const clipboard = createClipboard({
-		policy,
+		policy: policy?.clipboard,
 		max: first.policy?.['clipboard-max'],
 		send: (text) => screen?.paste(text),
 		show: (text) => toolbar.showClipboard(text),
@@ -77,8 +78,9 @@ export function createViewer(options) {
 	});
 	const watched = createWatched({ box: notes.box, desktop: id, gone: gone.signal, onDone: () => screen?.focus() });
 	const snapshots = createSnapshots({ desktop: id, gone: gone.signal });
+	const sound = createSound({ desktop: id, policy, gone: gone.signal });
 	const toolbar = createToolbar({
-		title, clipboard, stage, snapshots,
+		title, clipboard, stage, snapshots, sound,
 		press(keys) {
 			screen?.press(keys);
 			screen?.focus();
@@ -138,6 +140,7 @@ export function createViewer(options) {
 
 	function onConnect() {
 		silent = 0;
+		sound.follow(true);
 		mount.querySelector('.ghost')?.remove();
 		lost.hide();
 		clipboard.forget();
@@ -160,6 +163,7 @@ export function createViewer(options) {
 	 */
 	async function onLost(code, wasConnected) {
 		clearTimeout(watchTimer);
+		sound.follow(false);
 		const found = verdict(code);
 		if (wasConnected) {
 			keepPicture();

@@ -72,6 +72,18 @@ export const words = {
 	'clip.later': 'Not now',
 	'clip.offer': 'Copy and paste between your computer and this desktop?',
 
+	'sound.speaker': 'Sound',
+	'sound.blocked': 'The desktop is heard once you click or press a key.',
+	'sound.unsupported': 'This browser cannot play the desktop’s sound: it has no WebCodecs.',
+	'sound.off': 'Sound is off in this pool.',
+	'sound.absent': 'This desktop has no sound.',
+	'mic.label': 'Microphone',
+	'mic.on': 'Microphone on: the desktop can hear you.',
+	'mic.heard': 'The desktop is listening to you now.',
+	'mic.denied': 'Your browser did not allow the microphone.',
+	'mic.none': 'There is no microphone.',
+	'mic.unsupported': 'This browser cannot send a microphone’s sound: it has no WebCodecs.',
+
 	'note.noAgent': 'No agent answers in this desktop: clipboard and resize are not available. Everything else works.',
 	'note.starting': 'Still starting. Clipboard and resize come in a moment.',
 	'note.dismiss': 'Dismiss',

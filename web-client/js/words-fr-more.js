@@ -72,6 +72,18 @@ export const words = {
 	'clip.later': 'Plus tard',
 	'clip.offer': 'Copier et coller entre votre ordinateur et ce bureau ?',
 
+	'sound.speaker': 'Son',
+	'sound.blocked': 'Le son du bureau s’entend dès que vous cliquez ou appuyez sur une touche.',
+	'sound.unsupported': 'Ce navigateur ne peut pas jouer le son du bureau : il n’a pas WebCodecs.',
+	'sound.off': 'Le son est désactivé pour ce groupe.',
+	'sound.absent': 'Ce bureau n’a pas de son.',
+	'mic.label': 'Micro',
+	'mic.on': 'Micro activé : le bureau peut vous entendre.',
+	'mic.heard': 'Le bureau vous écoute en ce moment.',
+	'mic.denied': 'Votre navigateur n’a pas autorisé le micro.',
+	'mic.none': 'Il n’y a pas de micro.',
+	'mic.unsupported': 'Ce navigateur ne peut pas envoyer le son d’un micro : il n’a pas WebCodecs.',
+
 	'note.noAgent': 'Aucun agent ne répond dans ce bureau : ni presse-papiers ni changement de taille. Tout le reste fonctionne.',
 	'note.starting': 'Encore en démarrage. Le presse-papiers et la taille suivent dans un instant.',
 	'note.dismiss': 'Fermer',
