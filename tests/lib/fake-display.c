@@ -155,6 +155,7 @@ on_thumbnail(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, const 
 	return TRUE;
 }
 
+static gboolean
 on_remove_recording(CarrelDisplay1 *skeleton, GDBusMethodInvocation *invocation, const char *id, gpointer data)
 {
 	GError *error = NULL;
