@@ -377,7 +377,12 @@ on_answer(WatchAnswer word, void *data)
 	answer = (int)word;
 }
 
-static const ScreenEvents events = {on_attached, on_state, on_joined, on_left, on_nothing, on_nothing};
+static const ScreenEvents events = {.on_attached = on_attached,
+        .on_state = on_state,
+        .on_joined = on_joined,
+        .on_left = on_left,
+        .on_input = on_nothing,
+        .on_vm_gone = on_nothing};
 
 static void
 set_up(void)
