@@ -20,6 +20,7 @@
 #define IDLE_CHECK_S	   5
 
 struct Desks {
+	gboolean h264; /* screens may send it */
 	Launcher *launcher;
 	Vm *vm;
 	const DesksEvents *events;
@@ -269,10 +270,11 @@ on_idle_check(gpointer data)
 }
 
 Desks *
-desks_new(Launcher *launcher, Vm *vm, const DesksEvents *events, void *data)
+desks_new(gboolean h264, Launcher *launcher, Vm *vm, const DesksEvents *events, void *data)
 {
 	Desks *desks = g_new0(Desks, 1);
 
+	desks->h264 = h264;
 	desks->launcher = launcher;
 	desks->vm = vm;
 	desks->events = events;
@@ -330,7 +332,7 @@ find_or_start(Desks *desks, const char *desktop, const char *uuid, GError **erro
 	}
 	if (entry == NULL) {
 		entry = g_new0(Entry, 1);
-		entry->desk = desk_new(desktop, uuid, desks->launcher, desks->vm, &desk_events, desks);
+		entry->desk = desk_new(desktop, uuid, desks->h264, desks->launcher, desks->vm, &desk_events, desks);
 		g_hash_table_insert(desks->by_name, (char *)desk_name(entry->desk), entry);
 	}
 	entry->used = g_get_monotonic_time();

@@ -33,7 +33,7 @@ run(Program *program, Launcher *launcher, int *status, GError **error)
 	g_autofree char *stream = conf_socket_path(conf, CONF_SOCKET_STREAM);
 	g_autoptr(Vm) vm = vm_new(conf->libvirt_uri);
 	g_autoptr(Service) service = service_new();
-	g_autoptr(Desks) desks = desks_new(launcher, vm, &service_events, service);
+	g_autoptr(Desks) desks = desks_new(conf->h264 == CONF_H264_AUTO, launcher, vm, &service_events, service);
 	g_autoptr(Streams) streams = NULL;
 	uid_t broker, gateway;
 	gid_t gid;
