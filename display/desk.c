@@ -38,6 +38,7 @@ struct Desk {
 	const DeskEvents *events;
 	void *data;
 	char *name, *uuid, *title;
+	gboolean h264;
 	Launcher *launcher;
 	pid_t pid;
 	GDBusConnection *connection;
@@ -264,6 +265,7 @@ attach(Desk *desk, GError **error)
 	g_variant_dict_init(&params, NULL);
 	g_variant_dict_insert(&params, "desktop", "s", desk->name);
 	g_variant_dict_insert(&params, "title", "s", desk->title);
+	g_variant_dict_insert(&params, "h264", "b", desk->h264);
 	/* For tests, and for whoever has to find a fault in the shared memory. */
 	g_variant_dict_insert(&params, "pixel-copy", "b", g_getenv("CARREL_DISPLAY_PIXEL_COPY") != NULL);
 	carrel_screen1_call_attach(desk->proxy, g_variant_new_handle(0), g_variant_dict_end(&params),
@@ -296,7 +298,7 @@ on_display(GObject *source, GAsyncResult *result, gpointer data)
 }
 
 Desk *
-desk_new(const char *name, const char *uuid, gboolean recorded, Launcher *launcher, Vm *vm, const DeskEvents *events, void *data)
+desk_new(const char *name, const char *uuid, gboolean recorded, gboolean h264, Launcher *launcher, Vm *vm, const DeskEvents *events, void *data)
 {
 	Desk *desk = g_new0(Desk, 1);
 	Opening *opening = g_new0(Opening, 1);
@@ -304,6 +306,7 @@ desk_new(const char *name, const char *uuid, gboolean recorded, Launcher *launch
 	desk->name = g_strdup(name);
 	desk->uuid = g_strdup(uuid);
 	desk->title = recorded ? g_strdup_printf("%s (recorded)", name) : g_strdup(name);
+	desk->h264 = h264;
 	desk->launcher = launcher;
 	desk->events = events;
 	desk->data = data;

@@ -22,6 +22,7 @@
 #define UNRECORDED_MS	   2000
 
 struct Desks {
+	gboolean h264; /* screens may send it */
 	Launcher *launcher;
 	Vm *vm;
 	Recordings *recordings;
@@ -351,10 +352,11 @@ on_idle_check(gpointer data)
 }
 
 Desks *
-desks_new(Launcher *launcher, Vm *vm, Recordings *recordings, const DesksEvents *events, void *data)
+desks_new(gboolean h264, Launcher *launcher, Vm *vm, Recordings *recordings, const DesksEvents *events, void *data)
 {
 	Desks *desks = g_new0(Desks, 1);
 
+	desks->h264 = h264;
 	desks->launcher = launcher;
 	desks->vm = vm;
 	desks->recordings = recordings;
@@ -419,7 +421,7 @@ find_or_start(Desks *desks, const char *desktop, GVariant *params, GError **erro
 	}
 	if (entry == NULL) {
 		entry = g_new0(Entry, 1);
-		entry->desk = desk_new(desktop, uuid, recorded, desks->launcher, desks->vm, &desk_events, desks);
+		entry->desk = desk_new(desktop, uuid, recorded, desks->h264, desks->launcher, desks->vm, &desk_events, desks);
 		g_hash_table_insert(desks->by_name, (char *)desk_name(entry->desk), entry);
 	}
 	entry->used = g_get_monotonic_time();

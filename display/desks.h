@@ -24,8 +24,8 @@ typedef struct {
 		void *data);
 } DesksEvents;
 
-/* All must outlive it. */
-Desks *desks_new(Launcher *launcher, Vm *vm, Recordings *recordings, const DesksEvents *events, void *data);
+/* All must outlive it. @h264: screens may send it. */
+Desks *desks_new(gboolean h264, Launcher *launcher, Vm *vm, Recordings *recordings, const DesksEvents *events, void *data);
 void desks_free(Desks *desks);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Desks, desks_free)
 

@@ -35,7 +35,7 @@ run(Program *program, Launcher *launcher, int *status, GError **error)
 	g_autoptr(Vm) vm = vm_new(conf->libvirt_uri);
 	g_autoptr(Service) service = service_new();
 	g_autoptr(Recordings) recordings = recordings_new(conf->recordings);
-	g_autoptr(Desks) desks = desks_new(launcher, vm, recordings, &service_events, service);
+	g_autoptr(Desks) desks = desks_new(conf->h264 == CONF_H264_AUTO, launcher, vm, recordings, &service_events, service);
 	g_autoptr(Streams) streams = NULL;
 	uid_t broker, gateway;
 	gid_t gid;

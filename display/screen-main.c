@@ -13,6 +13,7 @@
 #include "broker/common/peer.h"
 #include "broker/common/sandbox.h"
 #include "display/dbus/screen1.h"
+#include "display/h264.h"
 #include "display/launcher.h"
 #include "display/screen.h"
 #include "display/thumbnail.h"
@@ -26,6 +27,7 @@ typedef struct {
 	GDBusMethodInvocation *attaching; /* Attach, not yet answered */
 	Screen *screen;
 	const char *sandbox; /* what is in force */
+	char *no_h264;       /* why; NULL: it can be encoded */
 	int status;
 } Main;
 
@@ -97,6 +99,16 @@ on_vm_gone(void *data)
 
 static const ScreenEvents screen_events = {on_attached, on_state, on_joined, on_left, on_usb, on_input, on_recording_failed, on_vm_gone};
 
+/* The library was loaded before it was known whether it is wanted: later there is no file that could be opened. */
+static void
+choose_h264(const Main *self, gboolean wanted)
+{
+	if (!wanted)
+		h264_unload();
+	else if (self->no_h264)
+		g_message("VNC clients get no H.264: %s", self->no_h264);
+}
+
 /* The descriptor that a message names, ours to close; -1 with @error when there is none. */
 static int
 take_fd(GUnixFDList *list, GVariant *handle, GError **error)
@@ -117,15 +129,17 @@ on_attach(CarrelScreen1 *skeleton, GDBusMethodInvocation *invocation, GUnixFDLis
 	Main *self = data;
 	GError *error = NULL;
 	const char *title = "";
-	gboolean pixel_copy = FALSE;
+	gboolean pixel_copy = FALSE, h264 = TRUE;
 	int fd = take_fd(fds, console, &error);
 
 	g_variant_lookup(params, "title", "&s", &title);
 	g_variant_lookup(params, "pixel-copy", "b", &pixel_copy);
+	g_variant_lookup(params, "h264", "b", &h264);
 	if (error == NULL && self->screen)
 		g_set_error_literal(&error, CARREL_ERROR, CARREL_ERROR_INVALID, "this screen is attached already");
 	if (error == NULL) {
 		self->attaching = invocation;
+		choose_h264(self, h264);
 		self->screen = screen_new(fd, title, pixel_copy, &screen_events, self, &error);
 		fd = -1;
 	}
@@ -293,6 +307,15 @@ serve(Main *self, GError **error)
 	return TRUE;
 }
 
+static void
+load_h264(Main *self)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!h264_load(&error))
+		self->no_h264 = g_strdup(error->message);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -307,6 +330,7 @@ main(int argc, char **argv)
 	log_init(argc > 1 && g_str_equal(argv[1], "--verbose"));
 	log_to_stderr();
 	carrel_error_quark();
+	load_h264(&self);
 	if (!serve(&self, &error)) {
 		g_warning("%s", error->message);
 		self.status = EXIT_FAILURE;
@@ -317,5 +341,6 @@ main(int argc, char **argv)
 		g_signal_handlers_disconnect_by_data(self.control, &self);
 	g_clear_object(&self.control);
 	g_main_loop_unref(self.loop);
+	g_free(self.no_h264);
 	return self.status;
 }

@@ -500,6 +500,7 @@ encode(VncClient *vnc)
 	gint64 now = g_get_monotonic_time();
 	gsize size;
 
+	vnc_update_set_bandwidth(vnc->update, vnc_pace_bandwidth(&vnc->pace));
 	if (!vnc_update_append(vnc->update, vnc_pace_update_max(&vnc->pace), vnc->pace.steps, now, vnc->outbox)) {
 		leave(vnc, "the encoder gave it up");
 		return;

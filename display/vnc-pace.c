@@ -140,5 +140,13 @@ vnc_pace_arrived(VncPace *pace, gint64 now)
 guint64
 vnc_pace_update_max(const VncPace *pace)
 {
-	return pace->slow_start || pace->bandwidth == 0 ? 0 : MAX(pace->bandwidth * UPDATE_TIME / G_TIME_SPAN_SECOND, WINDOW_MIN);
+	guint64 bandwidth = vnc_pace_bandwidth(pace);
+
+	return bandwidth == 0 ? 0 : MAX(bandwidth * UPDATE_TIME / G_TIME_SPAN_SECOND, WINDOW_MIN);
+}
+
+guint64
+vnc_pace_bandwidth(const VncPace *pace)
+{
+	return pace->slow_start ? 0 : pace->bandwidth;
 }

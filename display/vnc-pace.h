@@ -53,3 +53,5 @@ void vnc_pace_sent(VncPace *pace, guint64 bytes, gint64 now);
 void vnc_pace_arrived(VncPace *pace, gint64 now);
 /* How many bytes one update should have so that what is typed meanwhile is not behind it for long. 0: as many as it likes. */
 guint64 vnc_pace_update_max(const VncPace *pace);
+/* Bytes a second that the path takes. 0: it was never short of anything. */
+guint64 vnc_pace_bandwidth(const VncPace *pace);

@@ -10,6 +10,7 @@
 #include "display/vnc-cursor.h"
 #include "display/vnc-lossy.h"
 #include "display/vnc-pace.h"
+#include "display/vnc-video.h"
 
 /* What one client can make us hold: an update covers at most so many pixels. */
 #define AREA_MAX (4 * 1024 * 1024)
@@ -30,6 +31,8 @@ struct VncUpdate {
 	int width, height;                              /* of the client's picture */
 	Change pending;
 	VncLossy *lossy;
+	VncVideo *video;
+	guint64 bandwidth;
 	Rect requested, continuous;                                    /* empty: nothing */
 	gboolean size, cursor, leds, title, qemu_keys, extended_mouse; /* the client is to be told */
 	guint size_reason, size_status;
@@ -48,6 +51,7 @@ vnc_update_new(const VncView *view)
 	update->width = view->frame->width;
 	update->height = view->frame->height;
 	update->lossy = vnc_lossy_new(update->width, update->height);
+	update->video = vnc_video_new();
 	update->byte_rate = 1;
 	return update;
 }
@@ -60,6 +64,7 @@ vnc_update_free(VncUpdate *update)
 	tight_encoder_free(update->tight);
 	vnc_codec_free(update->codec);
 	vnc_lossy_free(update->lossy);
+	vnc_video_free(update->video);
 	if (update->encodings_message)
 		g_byte_array_unref(update->encodings_message);
 	if (update->format_message)
@@ -224,6 +229,12 @@ void
 vnc_update_title(VncUpdate *update)
 {
 	update->title = TRUE;
+}
+
+void
+vnc_update_set_bandwidth(VncUpdate *update, guint64 bandwidth)
+{
+	update->bandwidth = bandwidth;
 }
 
 /* ---- what is due ---- */
@@ -436,6 +447,22 @@ append_copies(VncUpdate *update, const Rect *asked, gint64 now, GByteArray *out)
 	pending->n_copies = 0;
 }
 
+static void
+append_film(VncUpdate *update, const Rect *asked, gint64 now, GByteArray *out)
+{
+	Damage lossy = {.n = 0};
+	Rect film;
+
+	if (update->view->film == NULL || !update->encodings.h264 || !is_served_by_tight(update))
+		return;
+	if (!vnc_video_append(update->video, update->view->film, update->view->frame, &update->pending.damage, asked, update->bandwidth,
+	            now, out, &film))
+		return;
+	damage_subtract(&update->pending.damage, &film);
+	damage_add(&lossy, &film);
+	vnc_lossy_add(update->lossy, &lossy, now);
+}
+
 static int
 compare_areas(const void *a, const void *b)
 {
@@ -575,6 +602,7 @@ vnc_update_append(VncUpdate *update, guint64 bytes_max, guint steps, gint64 now,
 		append_notes(update, out);
 	if (update->pending.n_copies > 0)
 		append_copies(update, &rect, now, out);
+	append_film(update, &rect, now, out);
 	ok = append_pixels(update, &rect, bytes_max, steps, now, out);
 	if (ok && update->codec && !is_served_by_tight(update) && vnc_codec_has_cursor(update->codec))
 		ok = vnc_codec_append(update->codec, NULL, 0, out);

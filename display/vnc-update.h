@@ -8,6 +8,7 @@
 #include "display/outbox.h"
 #include "display/rfb-encodings.h"
 #include "display/tight-share.h"
+#include "display/video-region.h"
 #include "display/vnc-codec.h"
 
 typedef struct VncUpdate VncUpdate;
@@ -22,6 +23,7 @@ typedef struct {
 	const char *title;
 	VncScreen *screen;
 	TightShare *share;
+	const VideoRegion *film; /* NULL: none is to be sent as H.264 */
 } VncView;
 
 /* Why a client is told of the desktop's size; the protocol's numbers. */
@@ -57,6 +59,8 @@ void vnc_update_pointer(VncUpdate *update);
 void vnc_update_leds(VncUpdate *update);
 void vnc_update_title(VncUpdate *update);
 
+/* Bytes a second that the client's path takes; 0, and before the first call: as many as there are. */
+void vnc_update_set_bandwidth(VncUpdate *update, guint64 bandwidth);
 /* vnc_update_append would send something. */
 gboolean vnc_update_is_due(const VncUpdate *update);
 /* @bytes_max: about how many bytes of pixels it shall have (0: any number); @steps: of how many the quality is lowered (vnc-pace.h);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "broker/common/error.h"
+#include "display/h264.h"
 #include "display/vnc-client.h"
 
 /* Each may hold some 20 MiB and three descriptors. */
@@ -13,6 +14,7 @@
 struct Vnc {
 	VncHost host;
 	char *title;
+	VideoRegion *film; /* NULL: there is no encoder for one */
 	VncClient *wisher; /* of the size that the desktop is to get; NULL: nobody, or gone */
 	const VncEvents *events;
 	void *data;
@@ -93,6 +95,8 @@ vnc_new(const char *title, const Frame *frame, const Heads *heads, const InputSi
 	vnc->title = g_strdup(title);
 	vnc->host = (VncHost){{frame, heads, 1, NULL, 0, vnc->title, vnc_screen_new(frame), tight_share_new()}, input, input_data,
 	        on_joined, on_gone, on_resize, on_text, vnc};
+	if (h264_is_available())
+		vnc->host.view.film = vnc->film = video_region_new(frame->width, frame->height);
 	return vnc;
 }
 
@@ -106,6 +110,7 @@ vnc_free(Vnc *vnc)
 	g_ptr_array_unref(vnc->gone);
 	vnc_screen_free(vnc->host.view.screen);
 	tight_share_free(vnc->host.view.share);
+	video_region_free(vnc->film);
 	g_free(vnc->title);
 	g_free(vnc);
 }
@@ -148,6 +153,8 @@ vnc_set_frame(Vnc *vnc, const Frame *frame, const Heads *heads)
 	vnc->host.view.heads = heads;
 	vnc_screen_set_frame(vnc->host.view.screen, frame);
 	tight_share_forget(vnc->host.view.share, NULL);
+	if (vnc->film)
+		video_region_resize(vnc->film, frame->width, frame->height);
 	for (guint i = 0; i < vnc->clients->len; i++) {
 		VncClient *client = vnc->clients->pdata[i];
 
@@ -180,6 +187,8 @@ void
 vnc_change(Vnc *vnc, const Change *change)
 {
 	forget_shared(vnc->host.view.share, change);
+	if (vnc->film)
+		video_region_change(vnc->film, change, g_get_monotonic_time());
 	for (guint i = 0; i < vnc->clients->len; i++)
 		vnc_client_change(vnc->clients->pdata[i], change);
 }

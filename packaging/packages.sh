@@ -4,7 +4,7 @@
 # To build.
 BUILD_PACKAGES="autoconf automake libtool autoconf-archive pkg-config make gcc libc6-dev
 	libglib2.0-dev libglib2.0-dev-bin libjson-glib-dev libgnutls28-dev libpam0g-dev libsqlite3-dev
-	libvirt-dev libspice-server-dev libspice-protocol-dev libvncserver-dev libopus-dev libjpeg62-turbo-dev zlib1g-dev
+	libvirt-dev libspice-server-dev libspice-protocol-dev libvncserver-dev libopus-dev libjpeg62-turbo-dev zlib1g-dev libopenh264-dev
 	libwslay-dev libseccomp-dev libacl1-dev libcurl4-gnutls-dev libxcb1-dev libxcb-randr0-dev libxcb-xfixes0-dev libxcb-damage0-dev libxcb-xtest0-dev libpango1.0-dev check"
 # To make the golden image.
 IMAGE_PACKAGES="mmdebstrap debian-archive-keyring e2fsprogs zstd xz-utils cpio binutils qemu-utils"

@@ -88,6 +88,8 @@ check_listen_some(const void *field, char **why)
 	return check_some(field, why) && check_listen(field, why);
 }
 
+static const char *const h264_words[] = {"auto", "off", NULL};
+
 static const Setting table[] = {
 	{"Paths", "State", SETTING_PATH, AT(state), CARREL_LOCALSTATEDIR "/lib/carrel"},
 	{"Paths", "Runtime", SETTING_PATH, AT(runtime), "/run/carrel"},
@@ -137,6 +139,7 @@ static const Setting table[] = {
 	{"Auth", "FreeFailures", SETTING_INT, AT(free_failures), "10", 1, 1000},
 	{"Auth", "AddressWaitMax", SETTING_DURATION, AT(address_wait_max), "5min", 1, 3600},
 	{"Auth", "UserDelayMax", SETTING_DURATION, AT(user_delay_max), "15s", 1, 60},
+	{"Display", "H264", SETTING_ENUM, AT(h264), "auto", .words = h264_words},
 	{"Libvirt", "Uri", SETTING_STRING, AT(libvirt_uri), "qemu:///system"},
 	{NULL},
 };

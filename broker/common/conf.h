@@ -21,6 +21,8 @@ typedef struct {
 	gint64 unauthenticated_start, unauthenticated_rate, unauthenticated_full; /* rate: percent */
 } GatewayLimits;
 
+enum { CONF_H264_AUTO, CONF_H264_OFF };
+
 typedef struct {
 	char *file; /* where it was read from */
 
@@ -63,6 +65,9 @@ typedef struct {
 	gint64 free_failures;     /* that cost nothing */
 	gint64 address_wait_max;  /* seconds: an address that failed often is refused for this long at most */
 	gint64 user_delay_max;    /* seconds: a sign-in to a name that failed often is held for this long at most */
+
+	/* [Display] */
+	int h264; /* CONF_H264_*: whether films go to VNC clients as H.264 */
 
 	/* [Libvirt] */
 	char *libvirt_uri;
