@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The browser's part of tests/system/sound: says what it hears of a desktop, and is heard, as lines of JSON.
+// The browser's part of tests/long/sound: says what it hears of a desktop, and is heard, as lines of JSON.
 //
 //   node sound.mjs PORTAL COOKIE DESKTOP      on standard input: "hear", "mute", "talk", "quiet" and "end", a line each
 import { createInterface } from 'node:readline';
