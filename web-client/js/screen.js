@@ -55,9 +55,9 @@ class FollowingRFB extends RFB {
 		}
 	}
 
-	/** While nobody sees the picture only a corner's changes are asked for; what else changes comes when somebody does. */
+	/** While nobody sees the picture, nor the second monitor's window, only a corner's changes are asked for; what else changes comes when somebody does. */
 	_updateContinuousUpdates() {
-		if (document.hidden && this._enabledContinuousUpdates)
+		if (document.hidden && !this.second && this._enabledContinuousUpdates)
 			RFB.messages.enableContinuousUpdates(this._sock, true, 0, 0, 1, 1);
 		else
 			super._updateContinuousUpdates();
