@@ -428,8 +428,10 @@ append_copies(VncUpdate *update, const Rect *asked, gint64 now, GByteArray *out)
 	for (guint i = 0; i < n; i++) {
 		Rect from = copy_source(&pending->copies[i]);
 
-		if (!rect_contains(asked, &from) || !rect_contains(asked, &pending->copies[i].to))
+		if (!rect_contains(asked, &from) || !rect_contains(asked, &pending->copies[i].to)) {
 			drop_copies(pending);
+			break;
+		}
 	}
 	n = pending->n_copies;
 	if (n == 0)
@@ -556,17 +558,16 @@ append_pixels(VncUpdate *update, const Rect *asked, guint64 bytes_max, guint ste
 {
 	Rect rects[DAMAGE_RECTS_MAX + AREA_MAX / MESSAGE_AREA_MAX];
 	gint64 area_max = AREA_MAX, area = 0;
-	gboolean sharp = FALSE;
+	gboolean sharp = !pixels_are_due(update, asked);
+	Damage still = {.n = 0}; /* what is left of it is lossy still, and comes next time */
 	TightOptions tight;
 	guint n, begin = out->len;
 
 	if (bytes_max > 0)
 		area_max = CLAMP((gint64)((double)bytes_max / update->byte_rate), 64 * 64, AREA_MAX);
-	if (!pixels_are_due(update, asked)) {
-		vnc_lossy_take(update->lossy, asked, now, MIN(area_max, SHARPEN_AREA), &update->pending.damage);
-		sharp = TRUE;
-	}
-	n = take_rects(&update->pending.damage, asked, area_max, rects);
+	if (sharp)
+		vnc_lossy_take(update->lossy, asked, now, MIN(area_max, SHARPEN_AREA), &still);
+	n = take_rects(sharp ? &still : &update->pending.damage, asked, area_max, rects);
 	for (guint i = 0; i < n; i++)
 		area += rect_area(&rects[i]);
 	if (n == 0)

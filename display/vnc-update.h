@@ -55,7 +55,6 @@ void vnc_update_tell_size(VncUpdate *update, VncSizeReason reason);
 /* The client's wish for another size comes to nothing. @status: RFB_RESIZE_PROHIBITED and the like. */
 void vnc_update_refuse_size(VncUpdate *update, guint status);
 void vnc_update_cursor(VncUpdate *update);
-void vnc_update_pointer(VncUpdate *update);
 void vnc_update_leds(VncUpdate *update);
 void vnc_update_title(VncUpdate *update);
 
