@@ -30,7 +30,10 @@ struct SpiceQxl {
 	int room_fd;                  /* eventfd: the library's thread says that there is room */
 	guint room_id;
 	guint32 image_id;
-	gboolean sounds; /* the clients' clock is the sound's now */
+	const Cursor *cursor; /* the last; NULL: none */
+	gboolean leaving;     /* the library lets go of the surface: nothing is drawn until it has */
+	gint left;            /* atomic: it has */
+	gboolean sounds;      /* the clients' clock is the sound's now */
 	void (*on_resize)(const Heads *wish, void *data);
 	void *data;
 };
@@ -81,18 +84,26 @@ get_init_info(QXLInstance *instance, QXLDevInitInfo *init)
 	*init = (QXLDevInitInfo){.num_memslots_groups = 1, .num_memslots = 1, .memslot_gen_bits = 1, .memslot_id_bits = 1, .n_surfaces = 1};
 }
 
+static void
+wake_main_loop(SpiceQxl *qxl)
+{
+	guint64 one = 1;
+
+	if (write(qxl->room_fd, &one, sizeof one) < 0)
+		g_debug("eventfd: %s", g_strerror(errno));
+}
+
 static int
 get_command(QXLInstance *instance, QXLCommandExt *ext)
 {
 	SpiceQxl *qxl = qxl_of(instance);
 	Command *command = g_async_queue_try_pop(qxl->draws);
-	guint64 one = 1;
 
 	if (command == NULL)
 		return 0;
 	*ext = command->ext;
-	if (g_atomic_int_compare_and_exchange(&qxl->starved, 1, 0) && write(qxl->room_fd, &one, sizeof one) < 0)
-		g_debug("eventfd: %s", g_strerror(errno));
+	if (g_atomic_int_compare_and_exchange(&qxl->starved, 1, 0))
+		wake_main_loop(qxl);
 	return 1;
 }
 
@@ -137,10 +148,18 @@ flush_resources(QXLInstance *instance)
 	return 0;
 }
 
+/* Our own address stands for the surface that is gone; all other cookies are memory that the call needed. */
 static void
 async_complete(QXLInstance *instance, uint64_t cookie)
 {
-	g_free((void *)(uintptr_t)cookie);
+	SpiceQxl *qxl = qxl_of(instance);
+
+	if ((void *)(uintptr_t)cookie != qxl) {
+		g_free((void *)(uintptr_t)cookie);
+		return;
+	}
+	g_atomic_int_set(&qxl->left, 1);
+	wake_main_loop(qxl);
 }
 
 static void
@@ -283,16 +302,6 @@ draw_pending(SpiceQxl *qxl)
 		spice_qxl_wakeup(&qxl->instance);
 }
 
-static gboolean
-on_room(gint fd, GIOCondition condition, gpointer data)
-{
-	guint64 count;
-
-	if (read(fd, &count, sizeof count) == sizeof count)
-		draw_pending(data);
-	return G_SOURCE_CONTINUE;
-}
-
 /* One surface of which each monitor shows a part: several surfaces would be several devices. */
 static void
 tell_heads(SpiceQxl *qxl)
@@ -332,6 +341,27 @@ create_surface(SpiceQxl *qxl)
 	change_clear(&qxl->pending);
 	change_add_damage(&qxl->pending, &all);
 	draw_pending(qxl);
+	/* It went with the surface. */
+	if (qxl->cursor)
+		spice_qxl_device_set_cursor(qxl, qxl->cursor);
+}
+
+static gboolean
+on_room(gint fd, GIOCondition condition, gpointer data)
+{
+	SpiceQxl *qxl = data;
+	guint64 count;
+
+	if (read(fd, &count, sizeof count) != sizeof count)
+		return G_SOURCE_CONTINUE;
+	if (g_atomic_int_compare_and_exchange(&qxl->left, 1, 0)) {
+		g_clear_pointer(&qxl->surface, g_free);
+		qxl->leaving = FALSE;
+		create_surface(qxl);
+	} else if (!qxl->leaving) {
+		draw_pending(qxl);
+	}
+	return G_SOURCE_CONTINUE;
 }
 
 SpiceQxl *
@@ -374,12 +404,14 @@ spice_qxl_device_free(SpiceQxl *qxl)
 void
 spice_qxl_device_set_frame(SpiceQxl *qxl, const Frame *frame, const Heads *heads)
 {
-	/* Waits until the library's thread has let go of the surface, with what was drawn on it. */
-	spice_qxl_destroy_primary_surface(&qxl->instance, 0);
-	g_clear_pointer(&qxl->surface, g_free);
 	qxl->frame = frame;
 	qxl->heads = heads;
-	create_surface(qxl);
+	change_clear(&qxl->pending);
+	if (qxl->leaving)
+		return;
+	/* The library's thread gives a client that does not read half a minute before it lets go: nobody waits here for that. */
+	qxl->leaving = TRUE;
+	spice_qxl_destroy_primary_surface_async(&qxl->instance, 0, (uintptr_t)qxl);
 }
 
 void
@@ -392,12 +424,15 @@ void
 spice_qxl_device_set_heads_max(SpiceQxl *qxl, guint max)
 {
 	qxl->heads_max = max;
-	tell_heads(qxl);
+	if (!qxl->leaving)
+		tell_heads(qxl);
 }
 
 void
 spice_qxl_device_change(SpiceQxl *qxl, const Change *change)
 {
+	if (qxl->leaving)
+		return; /* all will be drawn */
 	change_add(&qxl->pending, change);
 	draw_pending(qxl);
 }
@@ -419,6 +454,7 @@ spice_qxl_device_set_cursor(SpiceQxl *qxl, const Cursor *cursor)
 	QXLCursor *shape = g_malloc0(sizeof *shape + size);
 	Command *command = g_new0(Command, 1);
 
+	qxl->cursor = cursor;
 	shape->header.unique = 0; /* not to be cached: shapes come without a name */
 	shape->header.type = SPICE_CURSOR_TYPE_ALPHA;
 	shape->header.width = (guint16)cursor->width;

@@ -20,5 +20,6 @@ void spice_qxl_device_set_heads_max(SpiceQxl *qxl, guint max);
 /* Sound plays to the client: pictures are shown with it, rather than at once. */
 void spice_qxl_device_set_sounds(SpiceQxl *qxl, gboolean sounds);
 void spice_qxl_device_change(SpiceQxl *qxl, const Change *change);
+/* Borrowed until the next call of this. */
 void spice_qxl_device_set_cursor(SpiceQxl *qxl, const Cursor *cursor);
 void spice_qxl_device_set_pointer(SpiceQxl *qxl, int x, int y, gboolean visible);

@@ -107,6 +107,18 @@ class LoneScreen:
             params["usb"] = GLib.Variant("as", ticket.usb)
         self._call("AddClient", fd, params)
 
+    def vnc(self, client):
+        """A stream for rfb.Rfb, of a client that may do all."""
+        ours, theirs = socket.socketpair()
+        self._call("AddClient", theirs.detach(), {"protocol": GLib.Variant("s", "vnc"), "client": GLib.Variant("s", client)})
+        return ours
+
+    def ask(self, who):
+        """Draws a question, which gives the picture a frame of its own, and takes it away again."""
+        self.bus.call(None, "/org/carrel/Screen1", "org.carrel.Screen1", "AskWatch", GLib.Variant("(s)", (who,)), None, 0, 60000, None)
+        self.bus.call_sync(None, "/org/carrel/Screen1", "org.carrel.Screen1", "AnswerWatch", GLib.Variant("(b)", (False,)), None, 0, 5000,
+                           None)
+
     def told(self, name):
         """What its signals of this name have said so far."""
         return [event[1:] for event in list(self.events) if event[0] == name]
