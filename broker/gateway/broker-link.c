@@ -353,53 +353,44 @@ return_grant(GTask *task, gboolean good, GVariant *bytes, char *stream, char *de
 }
 
 static void
-on_screen(GObject *source, GAsyncResult *result, gpointer data)
+on_opened(GObject *source, GAsyncResult *result, gpointer data)
 {
 	GVariant *bytes = NULL;
 	char *stream = NULL;
 	GError *error = NULL;
-	gboolean good =
-		carrel_broker1_gateway_call_open_screen_finish(CARREL_BROKER1_GATEWAY(source), &bytes, &stream, result, &error);
+	g_autoptr(GVariant) answer = g_dbus_proxy_call_finish(G_DBUS_PROXY(source), result, &error);
 
-	return_grant(data, good, bytes, stream, g_strdup(g_task_get_task_data(data)), error);
+	if (answer)
+		g_variant_get(answer, "(@ays)", &bytes, &stream);
+	return_grant(data, answer != NULL, bytes, stream, g_strdup(g_task_get_task_data(data)), error);
+}
+
+/* @method: one of those that take what OpenScreen takes, and answer as it does. */
+static void
+open_stream(BrokerLink *link, const char *method, const char *session, const char *desktop, const char *address,
+	GCancellable *cancellable, GAsyncReadyCallback callback, void *data)
+{
+	GTask *task = begin(link, cancellable, callback, data);
+
+	if (task == NULL)
+		return;
+	g_task_set_task_data(task, g_strdup(desktop), g_free);
+	g_dbus_proxy_call(G_DBUS_PROXY(link->proxy), method, g_variant_new("(sss)", session, desktop, address), G_DBUS_CALL_FLAGS_NONE,
+		GRANT_MS, cancellable, on_opened, task);
 }
 
 void
 broker_link_open_screen(BrokerLink *link, const char *session, const char *desktop, const char *address,
 	GCancellable *cancellable, GAsyncReadyCallback callback, void *data)
 {
-	GTask *task = begin(link, cancellable, callback, data);
-
-	if (task == NULL)
-		return;
-	g_task_set_task_data(task, g_strdup(desktop), g_free);
-	carrel_broker1_gateway_call_open_screen(link->proxy, session, desktop, address, G_DBUS_CALL_FLAGS_NONE, GRANT_MS,
-		cancellable, on_screen, task);
-}
-
-static void
-on_sound(GObject *source, GAsyncResult *result, gpointer data)
-{
-	GVariant *bytes = NULL;
-	char *stream = NULL;
-	GError *error = NULL;
-	gboolean good =
-		carrel_broker1_gateway_call_open_sound_finish(CARREL_BROKER1_GATEWAY(source), &bytes, &stream, result, &error);
-
-	return_grant(data, good, bytes, stream, g_strdup(g_task_get_task_data(data)), error);
+	open_stream(link, "OpenScreen", session, desktop, address, cancellable, callback, data);
 }
 
 void
 broker_link_open_sound(BrokerLink *link, const char *session, const char *desktop, const char *address,
 	GCancellable *cancellable, GAsyncReadyCallback callback, void *data)
 {
-	GTask *task = begin(link, cancellable, callback, data);
-
-	if (task == NULL)
-		return;
-	g_task_set_task_data(task, g_strdup(desktop), g_free);
-	carrel_broker1_gateway_call_open_sound(link->proxy, session, desktop, address, G_DBUS_CALL_FLAGS_NONE, GRANT_MS,
-		cancellable, on_sound, task);
+	open_stream(link, "OpenSound", session, desktop, address, cancellable, callback, data);
 }
 
 static void
