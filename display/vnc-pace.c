@@ -39,8 +39,9 @@ vnc_pace_held_up(VncPace *pace)
 void
 vnc_pace_sent(VncPace *pace, guint64 bytes, gint64 now)
 {
-	g_return_if_fail(pace->n < VNC_PACE_MARKS_MAX);
 	pace->sent += bytes;
+	if (pace->n == VNC_PACE_MARKS_MAX)
+		return;
 	pace->update = MAX(SLACK_MIN, (pace->update * 7 + bytes) / 8);
 	pace->marks[(pace->first + pace->n++) % VNC_PACE_MARKS_MAX] =
 	        (VncPaceMark){pace->sent, pace->sent - pace->arrived, now, pace->limited};

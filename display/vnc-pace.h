@@ -47,7 +47,7 @@ void vnc_pace_init(VncPace *pace);
 gboolean vnc_pace_may_send(VncPace *pace);
 /* What holds up is not the window but the client's connection, which takes no more just now. */
 void vnc_pace_held_up(VncPace *pace);
-/* An update of @bytes goes out, with a mark (a fence) behind it. */
+/* An update of @bytes goes out, with a mark (a fence) behind it. More marks than there may be are not followed. */
 void vnc_pace_sent(VncPace *pace, guint64 bytes, gint64 now);
 /* The oldest mark came back. Without one under way nothing happens. */
 void vnc_pace_arrived(VncPace *pace, gint64 now);
