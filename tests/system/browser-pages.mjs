@@ -637,6 +637,29 @@ const viewerSteps = [
 		// Keys go to the window under the pointer, as there is nobody who manages them.
 		await page.mouse.move(200, 200);
 	}],
+	['a page that nobody sees is sent no pictures, and has them when it is looked at', async () => {
+		const at = () => page.evaluate(() => [...document.querySelector('canvas').getContext('2d').getImageData(900, 600, 1, 1).data.slice(0, 3)].join());
+		const look = (hidden) => page.evaluate((value) => {
+			Object.defineProperty(document, 'hidden', { configurable: true, get: () => value });
+			document.dispatchEvent(new Event('visibilitychange'));
+		}, hidden);
+		const paint = (title, colour) => {
+			const child = spawn('xterm', ['-T', title, '-geometry', '40x10+800+550', '-bg', colour, '-fg', colour, '-cr', colour], { env: { ...process.env, DISPLAY }, stdio: 'ignore' });
+			children.push(child);
+			return child;
+		};
+		const first = paint('seen', '#375f87');
+		await waitFor('a picture that is seen', 8000, async () => (await at()) === '55,95,135');
+		await look(true);
+		const second = paint('unseen', '#87375f');
+		await waitFor('the window', 8000, async () => (await x11('xdotool', 'search', '--onlyvisible', '--name', '^unseen$')) !== '');
+		await new Promise((resolve) => setTimeout(resolve, 1000));
+		check((await at()) === '55,95,135', `a hidden page was sent ${await at()}`);
+		await look(false);
+		await waitFor('what came meanwhile', 8000, async () => (await at()) === '135,55,95');
+		first.kill();
+		second.kill();
+	}],
 	['text is copied both ways in UTF-8', async () => {
 		const there = 'vers le bureau: é € 漢 ';
 		await page.evaluate((text) => navigator.clipboard.writeText(text), there);
