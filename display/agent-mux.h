@@ -2,7 +2,7 @@
  * for its contents, and what each side may learn. Speaks the agent protocol with both sides and knows nothing of how the
  * bytes travel, so that it can be tested without a guest.
  *
- * Only the CLIPBOARD selection is shared; PRIMARY would leak whatever somebody marks. Files are not.
+ * Only the CLIPBOARD selection is shared; PRIMARY would leak whatever somebody marks. Files go by files.h.
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
@@ -37,6 +37,8 @@ void agent_mux_from_vnc(AgentMux *mux, const char *text, gsize size);
 
 /* What the SPICE client that is connected now may do. */
 void agent_mux_set_spice_rights(AgentMux *mux, gboolean to_desktop, gboolean from_desktop);
+/* Whether it may send files, which it is told. */
+void agent_mux_set_spice_files(AgentMux *mux, gboolean to_desktop);
 void agent_mux_spice_left(AgentMux *mux);
 
 /* Wishes the guest a screen of this size; for agents that set it themselves rather than follow the monitor's EDID. */

@@ -19,6 +19,8 @@ struct AgentPort {
 	GDBusConnection *qemu;
 	AgentMessageFunc on_message;
 	void (*on_open)(void *data);
+	void (*on_read)(void *data);
+	void (*on_closed)(void *data);
 	void *data;
 	GCancellable *cancellable;
 	AgentParser *parser;
@@ -54,6 +56,8 @@ on_readable(gint fd, GIOCondition condition, gpointer data)
 		g_warning("the guest's agent is not listened to any more: %s", error->message);
 	port->read_id = 0;
 	close_port(port);
+	if (port->on_closed)
+		port->on_closed(port->data);
 	return G_SOURCE_REMOVE;
 }
 
@@ -65,12 +69,33 @@ on_writable(gint fd, GIOCondition condition, gpointer data)
 
 	if (n > 0)
 		g_byte_array_remove_range(port->out, 0, (guint)n);
+	/* It may send more, and finds write_id as it is: this goes on below. */
+	if (n > 0 && port->on_read)
+		port->on_read(port->data);
 	if ((n >= 0 || errno == EAGAIN || errno == EINTR) && port->out->len > 0)
 		return G_SOURCE_CONTINUE;
 	if (n < 0)
 		g_byte_array_set_size(port->out, 0);
 	port->write_id = 0;
 	return G_SOURCE_REMOVE;
+}
+
+gsize
+agent_port_unread(const AgentPort *port)
+{
+	return port->out->len;
+}
+
+void
+agent_port_on_read(AgentPort *port, void (*func)(void *data))
+{
+	port->on_read = func;
+}
+
+void
+agent_port_on_closed(AgentPort *port, void (*func)(void *data))
+{
+	port->on_closed = func;
 }
 
 void

@@ -10,7 +10,7 @@
 #define SECRET_MAX 60
 #define TEXT_MAX   256
 
-static const char *const words[] = {"vnc", "spice"};
+static const char *const words[] = {"vnc", "spice", "files"};
 
 const char *
 client_protocol_word(ClientProtocol protocol)
@@ -48,9 +48,14 @@ client_new(GVariant *params, GError **error)
 	client->view_only = take_bool(params, "view-only", FALSE);
 	client->clipboard_to_desktop = !client->view_only && take_bool(params, "clipboard-to-desktop", TRUE);
 	client->clipboard_from_desktop = !client->view_only && take_bool(params, "clipboard-from-desktop", TRUE);
-	client->protocol = strcmp(protocol, words[CLIENT_SPICE]) == 0 ? CLIENT_SPICE : CLIENT_VNC;
+	/* Unlike the clipboard, files go nowhere unless it is said. */
+	client->files_to_desktop = !client->view_only && take_bool(params, "files-to-desktop", FALSE);
+	client->files_from_desktop = !client->view_only && take_bool(params, "files-from-desktop", FALSE);
+	g_variant_lookup(params, "file-max", "t", &client->file_max);
+	while (client->protocol < CLIENT_FILES && strcmp(protocol, words[client->protocol]) != 0)
+		client->protocol++;
 	if (strcmp(protocol, words[client->protocol]) != 0) {
-		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "“protocol” must be “vnc” or “spice”");
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "“protocol” must be “vnc”, “spice” or “files”");
 		return NULL;
 	}
 	if (client->name[0] == '\0') {

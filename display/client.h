@@ -9,6 +9,7 @@
 typedef enum {
 	CLIENT_VNC,
 	CLIENT_SPICE,
+	CLIENT_FILES, /* a browser's connection for files, beside its VNC (display/files-wire.h) */
 } ClientProtocol;
 
 typedef struct {
@@ -17,7 +18,9 @@ typedef struct {
 	char *user, *address; /* for the log; never NULL */
 	gboolean view_only;
 	gboolean clipboard_to_desktop, clipboard_from_desktop; /* both FALSE for who may only view */
-	Secret *secret; /* the SPICE password; NULL for VNC */
+	gboolean files_to_desktop, files_from_desktop; /* both FALSE for who may only view */
+	guint64 file_max; /* bytes of one; 0: any */
+	Secret *secret; /* the SPICE password; else NULL */
 } Client;
 
 /* From Admit's params (broker/dbus/org.carrel.Display1.xml). CARREL_ERROR_INVALID when they make no client. */
@@ -25,4 +28,4 @@ Client *client_new(GVariant *params, GError **error);
 void client_free(Client *client);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Client, client_free)
 
-const char *client_protocol_word(ClientProtocol protocol); /* "vnc", "spice" */
+const char *client_protocol_word(ClientProtocol protocol); /* "vnc", "spice", "files" */

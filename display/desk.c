@@ -12,6 +12,7 @@
 
 #include "broker/common/error.h"
 #include "broker/common/peer.h"
+#include "display/client.h"
 #include "display/dbus/screen1.h"
 
 #define LIBVIRT_TIMEOUT_MS 8000
@@ -113,7 +114,9 @@ on_client_joined(CarrelScreen1 *proxy, const char *client, const char *protocol,
 	g_hash_table_remove(desk->expected, client);
 	if (g_hash_table_size(desk->expected) == 0)
 		desk->handed_over = 0;
-	desk->input_us = g_get_monotonic_time();
+	/* A page's connection for files comes back by itself: that is nobody at work. */
+	if (!g_str_equal(protocol, client_protocol_word(CLIENT_FILES)))
+		desk->input_us = g_get_monotonic_time();
 	g_message("%s: %s client %s of %s at %s joined", desk->name, protocol, client, seat->user, seat->address);
 	desk->events->on_joined(desk, client, protocol, desk->data);
 }

@@ -7,6 +7,8 @@
 #include "display/agent-port.h"
 #include "display/capture.h"
 #include "display/console.h"
+#include "display/files-spice.h"
+#include "display/files-web.h"
 #include "display/qemu-connection.h"
 #include "display/spice.h"
 #include "display/vnc.h"
@@ -28,6 +30,10 @@ struct Screen {
 	Spice *spice; /* NULL until the first SPICE client: it has a thread and a frame of its own */
 	AgentMux *mux;
 	AgentPort *port;
+	Files *files;
+	FilesWeb *files_web;
+	FilesSpice *files_spice; /* of the SPICE client that is connected; NULL: none is */
+	guint watch, fetch;	 /* clients that look on, and those of them who may have files of the desktop */
 	Activity *activity;
 };
 
@@ -174,11 +180,21 @@ on_resize_wish(int width, int height, void *data)
 	agent_mux_resize(screen->mux, width, height);
 }
 
+/* Of those who look on. A browser's connection for files is beside one of these. */
+static void
+count(Screen *screen, const Client *client, guint change)
+{
+	screen->watch += change;
+	if (client->files_from_desktop)
+		screen->fetch += change;
+}
+
 static void
 on_vnc_joined(const Client *client, void *data)
 {
 	Screen *screen = data;
 
+	count(screen, client, 1);
 	screen->events->on_joined(client->name, CLIENT_VNC, screen->data);
 }
 
@@ -187,6 +203,7 @@ on_vnc_left(const Client *client, const char *why, void *data)
 {
 	Screen *screen = data;
 
+	count(screen, client, (guint)-1);
 	screen->events->on_left(client->name, why, screen->data);
 }
 
@@ -199,11 +216,36 @@ on_vnc_text(const char *text, gsize size, void *data)
 static const VncEvents vnc_events = {on_vnc_joined, on_vnc_left, on_resize_wish, on_vnc_text};
 
 static void
+files_to_spice(guint32 type, const void *bytes, gsize size, void *data)
+{
+	spice_send_agent(((Screen *)data)->spice, type, bytes, size);
+}
+
+static void
+files_spice_room(void *data)
+{
+	spice_wake_agent(((Screen *)data)->spice);
+}
+
+static const FilesSpiceSink files_spice_sink = {files_to_spice, files_spice_room};
+
+static gboolean
+spice_must_wait(void *data)
+{
+	Screen *screen = data;
+
+	return screen->files_spice && files_spice_must_wait(screen->files_spice);
+}
+
+static void
 on_spice_joined(const Client *client, void *data)
 {
 	Screen *screen = data;
 
 	agent_mux_set_spice_rights(screen->mux, client->clipboard_to_desktop, client->clipboard_from_desktop);
+	agent_mux_set_spice_files(screen->mux, client->files_to_desktop);
+	screen->files_spice = files_spice_new(screen->files, client, &files_spice_sink, screen);
+	count(screen, client, 1);
 	screen->events->on_joined(client->name, CLIENT_SPICE, screen->data);
 }
 
@@ -212,6 +254,8 @@ on_spice_left(const Client *client, const char *why, void *data)
 {
 	Screen *screen = data;
 
+	g_clear_pointer(&screen->files_spice, files_spice_free);
+	count(screen, client, (guint)-1);
 	agent_mux_spice_left(screen->mux);
 	screen->events->on_left(client->name, why, screen->data);
 }
@@ -219,7 +263,10 @@ on_spice_left(const Client *client, const char *why, void *data)
 static void
 on_spice_agent(guint32 type, const guint8 *bytes, gsize size, void *data)
 {
-	agent_mux_from_spice(((Screen *)data)->mux, type, bytes, size);
+	Screen *screen = data;
+
+	if (screen->files_spice == NULL || !files_spice_take(screen->files_spice, type, bytes, size))
+		agent_mux_from_spice(screen->mux, type, bytes, size);
 }
 
 static const SpiceEvents spice_events = {on_spice_joined, on_spice_left, on_resize_wish, on_spice_agent};
@@ -266,7 +313,10 @@ static const AgentMuxSink mux_sink = {mux_to_guest, mux_to_spice, mux_to_vnc, mu
 static void
 on_guest_message(guint32 port, guint32 type, const guint8 *bytes, gsize size, void *data)
 {
-	agent_mux_from_guest(((Screen *)data)->mux, type, bytes, size);
+	Screen *screen = data;
+
+	if (!files_from_guest(screen->files, type, bytes, size))
+		agent_mux_from_guest(screen->mux, type, bytes, size);
 }
 
 static void
@@ -274,6 +324,54 @@ on_port_open(void *data)
 {
 	agent_mux_start(((Screen *)data)->mux);
 }
+
+static void
+on_port_read(void *data)
+{
+	files_guest_reads(((Screen *)data)->files);
+}
+
+static void
+on_port_closed(void *data)
+{
+	files_guest_lost(((Screen *)data)->files);
+}
+
+static gsize
+files_unread(void *data)
+{
+	const Screen *screen = data;
+
+	return screen->port ? agent_port_unread(screen->port) : 0;
+}
+
+static FilesAudience
+files_audience(void *data)
+{
+	const Screen *screen = data;
+
+	return screen->fetch > 0 ? FILES_ALLOWED : screen->watch > 0 ? FILES_NOT_ALLOWED : FILES_NOBODY;
+}
+
+static const FilesSink files_sink = {mux_to_guest, files_unread, files_audience};
+
+static void
+on_files_joined(const Client *client, void *data)
+{
+	Screen *screen = data;
+
+	screen->events->on_joined(client->name, CLIENT_FILES, screen->data);
+}
+
+static void
+on_files_left(const Client *client, const char *why, void *data)
+{
+	Screen *screen = data;
+
+	screen->events->on_left(client->name, why, screen->data);
+}
+
+static const FilesWebEvents files_web_events = {on_files_joined, on_files_left};
 
 static void
 on_closed(GDBusConnection *qemu, gboolean vanished, GError *error, gpointer data)
@@ -301,10 +399,14 @@ screen_new(int console, const char *title, gboolean pixel_copy, const ScreenEven
 	screen->first_frame_id = g_timeout_add(FIRST_FRAME_MS, on_no_first_frame, screen);
 	screen->activity = activity_new(INPUT_PERIOD_MS, say_input, screen);
 	screen->mux = agent_mux_new(&mux_sink, screen);
+	screen->files = files_new(&files_sink, NULL, screen);
+	screen->files_web = files_web_new(screen->files, &files_web_events, screen);
 	screen->console = console_new(qemu, on_leds, screen);
 	screen->capture = capture_new(qemu, pixel_copy, &capture_events, screen);
 	screen->vnc = vnc_new(title, capture_frame(screen->capture), &input_sink, screen, &vnc_events, screen);
 	screen->port = agent_port_new(qemu, on_guest_message, on_port_open, screen);
+	agent_port_on_read(screen->port, on_port_read);
+	agent_port_on_closed(screen->port, on_port_closed);
 	return screen;
 }
 
@@ -318,6 +420,8 @@ screen_free(Screen *screen)
 	spice_free(screen->spice);
 	screen->spice = NULL;
 	vnc_free(screen->vnc);
+	files_web_free(screen->files_web);
+	files_free(screen->files);
 	agent_port_free(screen->port);
 	agent_mux_free(screen->mux);
 	capture_free(screen->capture);
@@ -335,11 +439,14 @@ screen_add_client(Screen *screen, int fd, Client *client, GError **error)
 {
 	if (client->protocol == CLIENT_VNC)
 		return vnc_add_client(screen->vnc, fd, client, error);
+	if (client->protocol == CLIENT_FILES)
+		return files_web_add_client(screen->files_web, fd, client, error);
 	if (screen->spice == NULL) {
 		const Cursor *cursor = capture_cursor(screen->capture);
 
 		screen->spice = spice_new(screen->title, capture_frame(screen->capture), &input_sink, screen, &spice_events,
 			screen);
+		spice_hold_agent(screen->spice, spice_must_wait);
 		if (cursor)
 			spice_set_cursor(screen->spice, cursor);
 	}

@@ -11,4 +11,8 @@ typedef struct SpiceAgent SpiceAgent;
 SpiceAgent *spice_agent_new(SpiceServer *server, AgentMessageFunc on_message, void *data);
 /* After the server is destroyed. */
 void spice_agent_free(SpiceAgent *agent);
+/* @must_wait: is what the client says to be left with the library for now? It keeps the client's tokens then. */
+void spice_agent_hold(SpiceAgent *agent, gboolean (*must_wait)(void *data));
+/* must_wait may have another answer now. */
+void spice_agent_wake(SpiceAgent *agent);
 void spice_agent_send(SpiceAgent *agent, guint32 type, const void *data, gsize size);

@@ -27,6 +27,7 @@ struct Spice {
 	const InputSink *input_sink;
 	void *input_data;
 	const SpiceEvents *events;
+	gboolean (*must_wait)(void *data);
 	void *data;
 	GList *waiting;	  /* Link, in the order of their coming */
 	Client *ticket;	  /* whose secret the library knows now */
@@ -228,6 +229,14 @@ on_agent_message(guint32 port, guint32 type, const guint8 *bytes, gsize size, vo
 		spice->events->on_agent(type, bytes, size, spice->data);
 }
 
+static gboolean
+agent_must_wait(void *data)
+{
+	Spice *spice = data;
+
+	return spice->active && spice->must_wait && spice->must_wait(spice->data);
+}
+
 Spice *
 spice_new(const char *title, const Frame *frame, const InputSink *input, void *input_data, const SpiceEvents *events,
 	void *data)
@@ -247,11 +256,13 @@ spice_new(const char *title, const Frame *frame, const InputSink *input, void *i
 	/* Its own encoder. GStreamer would look for plug-ins, which the sandbox forbids. */
 	spice_server_set_video_codecs(spice->server, "spice:mjpeg");
 	spice_server_set_agent_mouse(spice->server, FALSE);
-	spice_server_set_agent_file_xfer(spice->server, FALSE);
+	/* Who may is decided for each client: the library would drop what one may not, and leave it without an answer. */
+	spice_server_set_agent_file_xfer(spice->server, TRUE);
 	if (spice_server_init(spice->server, spice_core_interface(on_channel_event, spice)) < 0)
 		g_error("libspice-server does not start");
 	spice->devices = spice_input_new(spice->server);
 	spice->agent = spice_agent_new(spice->server, on_agent_message, spice);
+	spice_agent_hold(spice->agent, agent_must_wait);
 	spice->qxl = spice_qxl_device_new(spice->server, frame, on_resize, spice);
 	return spice;
 }
@@ -318,6 +329,18 @@ void
 spice_set_pointer(Spice *spice, int x, int y, gboolean visible)
 {
 	spice_qxl_device_set_pointer(spice->qxl, x, y, visible);
+}
+
+void
+spice_hold_agent(Spice *spice, gboolean (*must_wait)(void *data))
+{
+	spice->must_wait = must_wait;
+}
+
+void
+spice_wake_agent(Spice *spice)
+{
+	spice_agent_wake(spice->agent);
 }
 
 void
