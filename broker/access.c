@@ -145,6 +145,18 @@ may_see(Broker *broker, const SessionRow *session, const DesktopView *desktop, G
 	return TRUE;
 }
 
+static void
+set_rights(Admission *admission, const PoolPolicy *policy)
+{
+	int clipboard = policy->clipboard, files = policy->file_transfer;
+
+	admission->clipboard_to_desktop = clipboard == POOL_CLIPBOARD_BOTH || clipboard == POOL_CLIPBOARD_TO_DESKTOP;
+	admission->clipboard_from_desktop = clipboard == POOL_CLIPBOARD_BOTH || clipboard == POOL_CLIPBOARD_FROM_DESKTOP;
+	admission->files_to_desktop = files == POOL_FILES_BOTH || files == POOL_FILES_TO_DESKTOP;
+	admission->files_from_desktop = files == POOL_FILES_BOTH || files == POOL_FILES_FROM_DESKTOP;
+	admission->file_max = (guint64)policy->file_max;
+}
+
 void
 access_admit_async(Broker *broker, const SessionRow *session, const char *id, const char *protocol, const char *client,
 	const char *address, const char *secret, GAsyncReadyCallback callback, void *data)
@@ -169,14 +181,19 @@ access_admit_async(Broker *broker, const SessionRow *session, const char *id, co
 		return;
 	}
 	const PoolFile *file = engine_pool_file(broker->engine, desktop->pool);
-	int clipboard = file ? pool_file_policy(file, session->user, (const char *const *)session->groups).clipboard
-			     : POOL_CLIPBOARD_OFF;
+	PoolPolicy policy = {.clipboard = POOL_CLIPBOARD_OFF, .file_transfer = POOL_FILES_OFF};
+
+	if (file)
+		policy = pool_file_policy(file, session->user, (const char *const *)session->groups);
+	if (strcmp(protocol, "files") == 0 && policy.file_transfer == POOL_FILES_OFF) {
+		g_task_return_new_error(task, CARREL_ERROR, CARREL_ERROR_DENIED, "this pool carries no files");
+		return;
+	}
 
 	uuid = g_strdup(engine_desktop(broker->engine, desktop_id)->uuid);
 	admission.desktop = desktop_id;
 	admission.uuid = uuid;
-	admission.clipboard_to_desktop = clipboard == POOL_CLIPBOARD_BOTH || clipboard == POOL_CLIPBOARD_TO_DESKTOP;
-	admission.clipboard_from_desktop = clipboard == POOL_CLIPBOARD_BOTH || clipboard == POOL_CLIPBOARD_FROM_DESKTOP;
+	set_rights(&admission, &policy);
 	admitting = g_new0(Admitting, 1);
 	admitting->broker = broker;
 	admitting->session = g_strdup(session->id);

@@ -138,6 +138,13 @@ typedef struct {
 	GVariantBuilder *rows;
 } Listing;
 
+/* A browser's connection for files is beside its screen, and no viewer of its own. */
+static gboolean
+is_beside(const Viewer *viewer)
+{
+	return strcmp(viewer->protocol, "files") == 0;
+}
+
 static void
 add_viewers(Broker *broker, const char *desktop, GVariantDict *row)
 {
@@ -148,7 +155,7 @@ add_viewers(Broker *broker, const char *desktop, GVariantDict *row)
 	for (guint i = 0; i < viewers->len; i++) {
 		const Viewer *viewer = viewers->pdata[i];
 
-		if (strcmp(viewer->desktop, desktop) != 0)
+		if (strcmp(viewer->desktop, desktop) != 0 || is_beside(viewer))
 			continue;
 		n++;
 		spice = spice || strcmp(viewer->protocol, "spice") == 0;
@@ -278,9 +285,13 @@ gather_showings(Broker *broker)
 
 	for (guint i = 0; i < viewers->len; i++) {
 		const Viewer *viewer = viewers->pdata[i];
-		char *session = access_client_session(viewer->client);
-		Showing *showing = g_hash_table_lookup(showings, session), next = {0, -1};
+		Showing *showing, next = {0, -1};
+		char *session;
 
+		if (is_beside(viewer))
+			continue;
+		session = access_client_session(viewer->client);
+		showing = g_hash_table_lookup(showings, session);
 		if (showing)
 			next = *showing;
 		next.clients++;

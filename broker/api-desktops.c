@@ -14,6 +14,7 @@
 
 static const char *const kinds[] = {"floating", "persistent", "lab"};
 static const char *const resets[] = {"never", "logout", "disconnect", "schedule"};
+static const char *const transfers[] = {"off", "both", "to-desktop", "from-desktop"};
 static const char *const clipboards[] = {"both", "to-desktop", "from-desktop", "off"};
 
 static void
@@ -27,13 +28,16 @@ static void
 add_policy(ApiCall *call, const PoolFile *file)
 {
 	JsonBuilder *json = call->json;
-	int clipboard = POOL_CLIPBOARD_OFF;
+	PoolPolicy policy = {.clipboard = POOL_CLIPBOARD_OFF, .file_transfer = POOL_FILES_OFF};
 
 	if (file)
-		clipboard = pool_file_policy(file, call->session->user, (const char *const *)call->session->groups).clipboard;
+		policy = pool_file_policy(file, call->session->user, (const char *const *)call->session->groups);
 	json_builder_set_member_name(json, "policy");
 	json_builder_begin_object(json);
-	api_add_text(json, "clipboard", clipboards[clipboard]);
+	api_add_text(json, "clipboard", clipboards[policy.clipboard]);
+	api_add_text(json, "files", transfers[policy.file_transfer]);
+	json_builder_set_member_name(json, "file-max");
+	json_builder_add_int_value(json, policy.file_max);
 	json_builder_end_object(json);
 }
 

@@ -125,10 +125,9 @@ remember(GDBusMethodInvocation *invocation, CarrelBroker1Gateway *skeleton, Brok
 }
 
 static gboolean
-on_open_screen(CarrelBroker1Gateway *skeleton, GDBusMethodInvocation *invocation, const char *token, const char *desktop,
-	const char *from, gpointer data)
+open_stream(Broker *broker, CarrelBroker1Gateway *skeleton, GDBusMethodInvocation *invocation, const char *token, const char *desktop,
+	const char *from, const char *protocol)
 {
-	Broker *broker = ((GatewayService *)data)->broker;
 	g_autoptr(SessionRow) session = sessions_find(broker->sessions, token);
 	g_autofree char *address = access_address(from), *client = NULL;
 
@@ -138,8 +137,23 @@ on_open_screen(CarrelBroker1Gateway *skeleton, GDBusMethodInvocation *invocation
 	}
 	client = access_client_name(session->id, NULL);
 	remember(invocation, skeleton, broker);
-	access_admit_async(broker, session, desktop, "vnc", client, address, NULL, on_screen_admitted, invocation);
+	/* OpenScreen and OpenFiles have answers of one shape. */
+	access_admit_async(broker, session, desktop, protocol, client, address, NULL, on_screen_admitted, invocation);
 	return TRUE;
+}
+
+static gboolean
+on_open_screen(CarrelBroker1Gateway *skeleton, GDBusMethodInvocation *invocation, const char *token, const char *desktop,
+	const char *from, gpointer data)
+{
+	return open_stream(((GatewayService *)data)->broker, skeleton, invocation, token, desktop, from, "vnc");
+}
+
+static gboolean
+on_open_files(CarrelBroker1Gateway *skeleton, GDBusMethodInvocation *invocation, const char *token, const char *desktop,
+	const char *from, gpointer data)
+{
+	return open_stream(((GatewayService *)data)->broker, skeleton, invocation, token, desktop, from, "files");
 }
 
 static gboolean
@@ -237,6 +251,7 @@ on_joined(GDBusConnection *connection, uid_t uid, pid_t pid, void *data)
 	g_signal_connect(skeleton, "handle-hello", G_CALLBACK(on_hello), service);
 	g_signal_connect(skeleton, "handle-request", G_CALLBACK(on_request), service);
 	g_signal_connect(skeleton, "handle-open-screen", G_CALLBACK(on_open_screen), service);
+	g_signal_connect(skeleton, "handle-open-files", G_CALLBACK(on_open_files), service);
 	g_signal_connect(skeleton, "handle-redeem-ticket", G_CALLBACK(on_redeem_ticket), service);
 	g_signal_connect(skeleton, "handle-sign-in-vnc", G_CALLBACK(on_sign_in_vnc), service);
 	if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(skeleton), connection, OBJECT_PATH, &error)) {

@@ -199,8 +199,8 @@ static const Setting table[] = {
 	{"Access", "Groups", SETTING_LIST, AT(groups), .check = check_people},
 	{"Access", "Admins", SETTING_LIST, AT(admins), .check = check_people},
 	{"Policy", "Clipboard", SETTING_ENUM, AT(clipboard), "both", .words = clipboard_words, .named = TRUE},
-	{"Policy", "FileTransfer", SETTING_ENUM, AT(file_transfer), "off", .words = transfer_words,
-		.unsupported = "files are not carried between client and desktop"},
+	{"Policy", "FileTransfer", SETTING_ENUM, AT(file_transfer), "off", .words = transfer_words, .named = TRUE},
+	{"Policy", "FileTransferMax", SETTING_SIZE, AT(file_max), "1G", 0, 16 * TIB, .named = TRUE},
 	{"Policy", "Usb", SETTING_ENUM, AT(usb), "off", .words = usb_words,
 		.unsupported = "USB devices are not carried to a desktop"},
 	{"Policy", "IdleDisconnect", SETTING_DURATION, AT(idle_disconnect), "0", 0, 30 * 86400, .named = TRUE, .check = check_idle},
@@ -390,7 +390,7 @@ pool_file_entitles(const PoolFile *file, const char *user, const char *const *gr
 static PoolPolicy
 policy_of(const PoolFile *file)
 {
-	return (PoolPolicy){file->clipboard, file->idle_disconnect, file->session_limit, file->extend};
+	return (PoolPolicy){file->clipboard, file->file_transfer, file->file_max, file->idle_disconnect, file->session_limit, file->extend};
 }
 
 PoolPolicy

@@ -11,11 +11,14 @@ typedef enum { POOL_ACCEL_AUTO, POOL_ACCEL_KVM, POOL_ACCEL_TCG } PoolAccel;
 typedef enum { POOL_OS_AUTO, POOL_OS_LINUX, POOL_OS_WINDOWS } PoolOs;
 typedef enum { POOL_FIRMWARE_BIOS, POOL_FIRMWARE_UEFI, POOL_FIRMWARE_UEFI_SECURE } PoolFirmware;
 typedef enum { POOL_CLIPBOARD_BOTH, POOL_CLIPBOARD_TO_DESKTOP, POOL_CLIPBOARD_FROM_DESKTOP, POOL_CLIPBOARD_OFF } PoolClipboard;
+typedef enum { POOL_FILES_OFF, POOL_FILES_BOTH, POOL_FILES_TO_DESKTOP, POOL_FILES_FROM_DESKTOP } PoolFiles;
 typedef enum { POOL_NETWORK_NAT, POOL_NETWORK_BRIDGE, POOL_NETWORK_VLAN, POOL_NETWORK_ISOLATED, POOL_NETWORK_NONE } PoolNetwork;
 
 /* What holds for one person. */
 typedef struct {
 	int clipboard; /* PoolClipboard */
+	int file_transfer; /* PoolFiles */
+	gint64 file_max; /* bytes of one file; 0: any */
 	gint64 idle_disconnect, session_limit; /* seconds, 0: none */
 	gint64 extend; /* seconds that a session may be made longer in all */
 } PoolPolicy;
@@ -50,7 +53,9 @@ typedef struct {
 	char **users, **groups, **admins;
 	/* [Policy] */
 	int clipboard; /* PoolClipboard */
-	int file_transfer, usb;
+	int file_transfer; /* PoolFiles */
+	gint64 file_max;   /* bytes of one file; 0: any */
+	int usb;
 	gint64 idle_disconnect, session_limit; /* seconds, 0: none */
 	gint64 extend; /* seconds that a session may be made longer in all */
 	GPtrArray *exceptions; /* [Policy USER] and [Policy @GROUP], in file order: pool_file_policy() */

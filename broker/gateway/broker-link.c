@@ -378,6 +378,31 @@ broker_link_open_screen(BrokerLink *link, const char *session, const char *deskt
 }
 
 static void
+on_files(GObject *source, GAsyncResult *result, gpointer data)
+{
+	GVariant *bytes = NULL;
+	char *stream = NULL;
+	GError *error = NULL;
+	gboolean good =
+		carrel_broker1_gateway_call_open_files_finish(CARREL_BROKER1_GATEWAY(source), &bytes, &stream, result, &error);
+
+	return_grant(data, good, bytes, stream, g_strdup(g_task_get_task_data(data)), error);
+}
+
+void
+broker_link_open_files(BrokerLink *link, const char *session, const char *desktop, const char *address,
+	GCancellable *cancellable, GAsyncReadyCallback callback, void *data)
+{
+	GTask *task = begin(link, cancellable, callback, data);
+
+	if (task == NULL)
+		return;
+	g_task_set_task_data(task, g_strdup(desktop), g_free);
+	carrel_broker1_gateway_call_open_files(link->proxy, session, desktop, address, G_DBUS_CALL_FLAGS_NONE, GRANT_MS,
+		cancellable, on_files, task);
+}
+
+static void
 on_redeemed(GObject *source, GAsyncResult *result, gpointer data)
 {
 	GVariant *bytes = NULL;

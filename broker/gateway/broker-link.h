@@ -32,7 +32,7 @@ void broker_link_request(BrokerLink *link, const char *method, const char *path,
 gboolean broker_link_request_finish(GAsyncResult *result, guint16 *status, GVariant **fields, GVariant **answer,
 	GError **error);
 
-/* What OpenScreen, RedeemTicket and SignInVnc bring. */
+/* What OpenScreen, OpenFiles, RedeemTicket and SignInVnc bring. */
 typedef struct {
 	guint8 grant[32]; /* the stream's first bytes: whoever has them is let in */
 	char *stream;     /* the socket's path */
@@ -44,11 +44,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Grant, grant_free)
 
 void broker_link_open_screen(BrokerLink *link, const char *session, const char *desktop, const char *address,
 	GCancellable *cancellable, GAsyncReadyCallback callback, void *data);
+void broker_link_open_files(BrokerLink *link, const char *session, const char *desktop, const char *address,
+	GCancellable *cancellable, GAsyncReadyCallback callback, void *data);
 void broker_link_redeem(BrokerLink *link, const char *name, const char *address, GCancellable *cancellable,
 	GAsyncReadyCallback callback, void *data);
 void broker_link_sign_in_vnc(BrokerLink *link, const char *user, GVariant *password, const char *address,
 	GCancellable *cancellable, GAsyncReadyCallback callback, void *data);
-/* Of all three. NULL and an error, else to be freed with grant_free. */
+/* Of all four. NULL and an error, else to be freed with grant_free. */
 Grant *broker_link_grant_finish(GAsyncResult *result, GError **error);
 
 /* An error of any call, seen by a client: an HTTP status (401 and so on are the broker's to give), and a code word. */

@@ -13,7 +13,7 @@ typedef enum {
 	COUNTER_API_REQUESTS,    /* of these, handed to the broker */
 	COUNTER_REDIRECTS,       /* plain text that was sent to https */
 	COUNTER_IDLE_CLOSED,     /* kept or opened ahead of need, and never used: KeepAliveTimeout=, HandshakeTimeout= */
-	COUNTER_BROWSER_STREAMS,
+	COUNTER_BROWSER_STREAMS, /* screens; connections for files beside them are not counted */
 	COUNTER_SPICE_STREAMS,   /* one a channel */
 	COUNTER_VNC_STREAMS,
 	COUNTER_BYTES_IN,        /* of streams, from clients to desktops */

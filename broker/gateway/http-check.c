@@ -144,18 +144,30 @@ http_check_origin(const char *origin, gsize origin_size, const char *host, gsize
 	return origin_size == host_size && g_ascii_strncasecmp(origin, host, host_size) == 0;
 }
 
-char *
-http_check_screen_path(const char *path, gsize size)
+static char *
+desktop_of(const char *path, gsize size, const char *after)
 {
-	static const char before[] = "/api/v1/desktops/", after[] = "/screen";
-	gsize fixed = sizeof before + sizeof after - 2;
+	static const char before[] = "/api/v1/desktops/";
+	gsize after_size = strlen(after), fixed = sizeof before - 1 + after_size;
 	const char *id = path + sizeof before - 1;
 
 	if (size <= fixed || size - fixed > DESKTOP_MAX || memcmp(path, before, sizeof before - 1) != 0 ||
-		memcmp(path + size - (sizeof after - 1), after, sizeof after - 1) != 0 ||
+		memcmp(path + size - after_size, after, after_size) != 0 ||
 		!consists_of(id, size - fixed, "._-"))
 		return NULL;
 	return g_strndup(id, size - fixed);
+}
+
+char *
+http_check_screen_path(const char *path, gsize size)
+{
+	return desktop_of(path, size, "/screen");
+}
+
+char *
+http_check_files_path(const char *path, gsize size)
+{
+	return desktop_of(path, size, "/files");
 }
 
 static gboolean

@@ -28,6 +28,8 @@ gboolean http_check_origin(const char *origin, gsize origin_size, const char *ho
 
 /* A desktop's id out of "/api/v1/desktops/ID/screen", to be freed; NULL when the path is another. */
 char *http_check_screen_path(const char *path, gsize size);
+/* The same for /api/v1/desktops/DESKTOP/files. */
+char *http_check_files_path(const char *path, gsize size);
 
 /* TRUE for a path that may go to the broker: below /api/v1/, no empty, "." or ".." segment, percent signs only before
  * two hex digits other than those of NUL, "/" and ".". */

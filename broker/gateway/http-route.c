@@ -89,6 +89,8 @@ http_route(Client *client)
 		http_refuse(client, REFUSAL_METHOD, 405, "invalid", "only GET, HEAD, POST and DELETE are understood here");
 	} else if ((desktop = http_check_screen_path(path, head->path.size)) != NULL) {
 		screen_start(client, desktop);
+	} else if ((desktop = http_check_files_path(path, head->path.size)) != NULL) {
+		screen_start_files(client, desktop);
 	} else if (head->path.size >= 5 && memcmp(path, "/api/", 5) == 0) {
 		api_forward(client);
 	} else if (head->method == HTTP_POST || head->method == HTTP_DELETE) {

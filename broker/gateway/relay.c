@@ -348,14 +348,15 @@ send_frames(const guint8 *bytes, gsize n, void *data)
 }
 
 void
-relay_start_websocket(Client *client, int stream)
+relay_start_websocket(Client *client, int stream, const char *protocol)
 {
-	Relay *relay = relay_new(client, stream, "browser");
+	Relay *relay = relay_new(client, stream, protocol);
 
 	relay->ws = ws_new(send_frames, client);
 	ws_set_frame_max(relay->ws, (gsize)client_limits(client)->frame_size);
-	counter_add(COUNTER_BROWSER_STREAMS, 1);
-	g_message("%s: browser stream of %s", client_address(client), client_desktop(client));
+	if (strcmp(protocol, "browser") == 0)
+		counter_add(COUNTER_BROWSER_STREAMS, 1);
+	g_message("%s: %s stream of %s", client_address(client), protocol, client_desktop(client));
 	client_set_deadline(client, 0);
 	client_set_stage(client, &stage, relay);
 	update(relay);

@@ -9,11 +9,11 @@
  * client_grant has been called. The stream's end ends the client, after what it sent has been delivered. */
 void relay_start(Client *client, int stream, const char *protocol);
 
-/* The same with WebSocket framing, right after the 101 answer was sent. Why it ends is said with a close code: WS_RESTART when
+/* The same with WebSocket framing (@protocol: "browser" for a screen, "files"), right after the 101 answer was sent. Why it ends is said with a close code: WS_RESTART when
  * the stream ended by itself. */
-void relay_start_websocket(Client *client, int stream);
+void relay_start_websocket(Client *client, int stream, const char *protocol);
 
-/* Of a client that relays now, as given above ("browser" for a WebSocket); NULL for any other. */
+/* Of a client that relays now, as given above; NULL for any other. */
 const char *relay_protocol(const Client *client);
 
 /* A WebSocket that only says why there is nothing: closes with @code. */

@@ -89,11 +89,26 @@ refuse_for(Client *client, const GError *error)
 	}
 }
 
+/* What is on its way to being a stream. */
+typedef struct {
+	Client *client;
+	gboolean files; /* else the screen */
+} Opening;
+
+static void
+opening_free(Opening *opening)
+{
+	client_unref(opening->client);
+	g_free(opening);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Opening, opening_free)
+
 static void
 on_stream(GObject *source, GAsyncResult *result, gpointer data)
 {
-	g_autoptr(Client) client = data;
+	g_autoptr(Opening) opening = data;
 	g_autoptr(GError) error = NULL;
+	Client *client = opening->client;
 	int stream = stream_open_finish(result, &error);
 
 	if (client_is_closed(client)) {
@@ -103,7 +118,7 @@ on_stream(GObject *source, GAsyncResult *result, gpointer data)
 		g_warning("%s", error->message);
 		refuse(client, WS_TRY_LATER, "the display server is away");
 	} else if (upgrade(client)) {
-		relay_start_websocket(client, stream);
+		relay_start_websocket(client, stream, opening->files ? "files" : "browser");
 	} else {
 		close(stream);
 	}
@@ -112,9 +127,10 @@ on_stream(GObject *source, GAsyncResult *result, gpointer data)
 static void
 on_grant(GObject *source, GAsyncResult *result, gpointer data)
 {
-	g_autoptr(Client) client = data;
+	g_autoptr(Opening) opening = data;
 	g_autoptr(GError) error = NULL;
 	g_autoptr(Grant) grant = broker_link_grant_finish(result, &error);
+	Client *client = opening->client;
 
 	if (client_is_closed(client))
 		return;
@@ -123,15 +139,16 @@ on_grant(GObject *source, GAsyncResult *result, gpointer data)
 		return;
 	}
 	client_grant(client, grant->desktop);
-	stream_open(grant, client_gateway(client)->display_uid, client_cancellable(client), on_stream, client_ref(client));
+	stream_open(grant, client_gateway(client)->display_uid, client_cancellable(client), on_stream, g_steal_pointer(&opening));
 }
 
-void
-screen_start(Client *client, const char *desktop)
+static void
+start(Client *client, const char *desktop, gboolean files)
 {
 	g_autofree char *session = NULL;
 	guint status;
 	const char *fault = fault_of(client, &status);
+	Opening *opening;
 
 	if (fault) {
 		http_refuse(client, REFUSAL_WEBSOCKET, status, "protocol", fault);
@@ -139,9 +156,25 @@ screen_start(Client *client, const char *desktop)
 	}
 	if (!http_origin_is_ours(client) || !http_session_cookie(client, &session))
 		return;
-	if (session == NULL)
+	if (session == NULL) {
 		refuse(client, WS_BAD_SESSION, "not signed in");
-	else
-		broker_link_open_screen(client_gateway(client)->broker, session, desktop, client_address(client),
-			client_cancellable(client), on_grant, client_ref(client));
+		return;
+	}
+	opening = g_new0(Opening, 1);
+	opening->client = client_ref(client);
+	opening->files = files;
+	(files ? broker_link_open_files : broker_link_open_screen)(client_gateway(client)->broker, session, desktop,
+		client_address(client), client_cancellable(client), on_grant, opening);
+}
+
+void
+screen_start(Client *client, const char *desktop)
+{
+	start(client, desktop, FALSE);
+}
+
+void
+screen_start_files(Client *client, const char *desktop)
+{
+	start(client, desktop, TRUE);
 }

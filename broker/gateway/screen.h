@@ -1,4 +1,4 @@
-/* A browser's WebSocket onto a desktop's screen. SPDX-License-Identifier: GPL-2.0-or-later */
+/* A browser's WebSockets onto a desktop: its screen, and files beside it. SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
 #include "broker/gateway/client.h"
@@ -7,3 +7,5 @@
  * status; what becomes of the desktop is said with a close code after the upgrade, since no page can see the status of a
  * WebSocket that failed. */
 void screen_start(Client *client, const char *desktop);
+/* The same for /api/v1/desktops/@desktop/files. */
+void screen_start_files(Client *client, const char *desktop);

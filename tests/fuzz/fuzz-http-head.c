@@ -31,6 +31,7 @@ check_values(const HttpHead *head, const uint8_t *data)
 	char *value = NULL;
 
 	check_alphabet(http_check_screen_path(text + head->path.start, head->path.size), 64);
+	check_alphabet(http_check_files_path(text + head->path.start, head->path.size), 64);
 	if (cookie && (http_check_cookie(cookie, size, &value) == HTTP_COOKIE_ONE) != (value != NULL))
 		g_error("a cookie, and none");
 	check_alphabet(value, HTTP_COOKIE_MAX);

@@ -300,7 +300,7 @@ START_TEST(pools_are_those_of_the_person)
 	g_autoptr(Answer) twos = fixture_request(&fixture, "GET", "pools", two, NULL);
 
 	ck_assert_ptr_nonnull(strstr(ones->text, "\"name\":\"office\",\"title\":\"Office desktop\",\"kind\":\"floating\""));
-	ck_assert_ptr_nonnull(strstr(ones->text, "\"policy\":{\"clipboard\":\"both\"},\"desktop\":null"));
+	ck_assert_ptr_nonnull(strstr(ones->text, "\"policy\":{\"clipboard\":\"both\",\"files\":\"both\",\"file-max\":1000},\"desktop\":null"));
 	ck_assert_ptr_null(strstr(ones->text, "\"lab\""));
 	ck_assert_ptr_nonnull(strstr(twos->text, "\"lab\""));
 	/* An admin's words about a file are not for everyone. */

@@ -115,6 +115,17 @@ on_screen(GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static void
+on_files(GObject *source, GAsyncResult *result, gpointer data)
+{
+	GVariant *grant = NULL;
+	g_autofree char *stream = NULL;
+
+	carrel_broker1_gateway_call_open_files_finish(gateway, &grant, &stream, result, &outcome.error);
+	take_grant(grant);
+	outcome.over = TRUE;
+}
+
+static void
 on_redeemed(GObject *source, GAsyncResult *result, gpointer data)
 {
 	GVariant *grant = NULL;
@@ -151,6 +162,15 @@ open_screen(const char *session, const char *desktop)
 	forget_outcome();
 	carrel_broker1_gateway_call_open_screen(gateway, session, desktop, HERE, G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_screen,
 		NULL);
+	ck_assert(fixture_wait(is_over, NULL));
+	return outcome.grant != 0;
+}
+
+static gboolean
+open_files(const char *session, const char *desktop)
+{
+	forget_outcome();
+	carrel_broker1_gateway_call_open_files(gateway, session, desktop, HERE, G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_files, NULL);
 	ck_assert(fixture_wait(is_over, NULL));
 	return outcome.grant != 0;
 }
@@ -229,6 +249,29 @@ START_TEST(a_screen_is_granted_to_its_person_with_the_pools_policy)
 	ck_assert(open_screen(session, lab));
 	ck_assert_str_eq(admitted("clipboard-to-desktop"), "no");
 	ck_assert_str_eq(admitted("clipboard-from-desktop"), "no");
+}
+END_TEST
+
+START_TEST(files_are_granted_to_the_desktops_person_where_the_pool_carries_them)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo2"), *other = fixture_sign_in(&fixture, "demo1");
+	g_autofree char *office = fixture_open(&fixture, session, "office"), *lab = fixture_open(&fixture, session, "lab");
+	guint64 most = 0;
+
+	ck_assert(open_files(session, office));
+	ck_assert_str_eq(admitted("protocol"), "files");
+	ck_assert_str_eq(admitted("files-to-desktop"), "yes");
+	ck_assert_str_eq(admitted("files-from-desktop"), "yes");
+	ck_assert(g_variant_lookup(fake_display_last_admission(fixture.display), "file-max", "t", &most) && most == 1000);
+	ck_assert(!open_files(session, lab));
+	ck_assert(g_error_matches(outcome.error, CARREL_ERROR, CARREL_ERROR_DENIED));
+	ck_assert(open_screen(session, lab));
+	ck_assert_str_eq(admitted("files-to-desktop"), "no");
+	ck_assert_str_eq(admitted("files-from-desktop"), "no");
+	ck_assert(!open_files(other, office));
+	ck_assert(g_error_matches(outcome.error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND));
+	ck_assert(!open_files("", office));
+	ck_assert(g_error_matches(outcome.error, CARREL_ERROR, CARREL_ERROR_DENIED));
 }
 END_TEST
 
@@ -584,6 +627,7 @@ main(void)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, a_screen_is_granted_to_its_person_with_the_pools_policy);
+	tcase_add_test(tcase, files_are_granted_to_the_desktops_person_where_the_pool_carries_them);
 	tcase_add_test(tcase, a_screen_is_granted_to_nobody_else);
 	tcase_add_test(tcase, the_screen_of_a_lost_desktop_is_not_there_to_be_tried_again);
 	tcase_add_test(tcase, a_ticket_admits_its_channels_as_one_client_with_the_secret);

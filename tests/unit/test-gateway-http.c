@@ -289,6 +289,17 @@ START_TEST(only_plain_paths_go_to_the_broker)
 
 	ck_assert_int_eq(http_check_api_path(paths[_i].path, size), paths[_i].good);
 	ck_assert_pstr_eq(desktop, paths[_i].desktop);
+	ck_assert_ptr_null(http_check_files_path(paths[_i].path, size));
+}
+END_TEST
+
+START_TEST(the_path_of_a_desktops_files_names_it)
+{
+	g_autofree char *desktop = http_check_files_path("/api/v1/desktops/office-0a1b2c3d/files", 38);
+
+	ck_assert_pstr_eq(desktop, "office-0a1b2c3d");
+	ck_assert_ptr_null(http_check_files_path("/api/v1/desktops//files", 23));
+	ck_assert_ptr_null(http_check_files_path("/api/v1/desktops/a/b/files", 26));
 }
 END_TEST
 
@@ -323,6 +334,7 @@ main(void)
 	tcase_add_loop_test(tcase, our_cookie_is_taken_once_and_only_when_well_formed, 0, G_N_ELEMENTS(cookies));
 	tcase_add_loop_test(tcase, an_origin_is_ours_only_when_scheme_host_and_port_agree, 0, G_N_ELEMENTS(origins));
 	tcase_add_loop_test(tcase, only_plain_paths_go_to_the_broker, 0, G_N_ELEMENTS(paths));
+	tcase_add_test(tcase, the_path_of_a_desktops_files_names_it);
 	tcase_add_test(tcase, a_routing_name_is_letters_digits_dots_and_hyphens);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
