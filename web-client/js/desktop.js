@@ -26,7 +26,7 @@ const SLOW_S = 90;
  * @property {boolean} agent
  * @property {string | null} note
  * @property {number} elapsed seconds
- * @property {{clipboard?: string}} [policy]
+ * @property {{clipboard?: string, files?: string, 'file-max'?: number}} [policy]
  * @property {string} [kind] floating, persistent or lab
  * @property {{place: number, waiting: number} | null} [queue] all desktops are taken
  * @property {import('./snapshots.js').Snapshot[]} [snapshots]
@@ -92,7 +92,7 @@ export function renderDesktop(context, route) {
 			}
 			progress.step(t('step.connecting'), 0);
 			viewer = module.createViewer({
-				stage, id, title, policy: first.policy?.clipboard, first,
+				stage, id, title, policy: first.policy?.clipboard, filePolicy: first.policy, first,
 				setState: (state) => context.setState(state, title),
 				onConnect: () => progress.remove(),
 				onNotUsable: () => run(id),

@@ -23,8 +23,9 @@ const TYPED_MS = 200;
  * @param {() => void} options.onScreen give the keyboard to the screen
  * @param {() => void} options.onLeave
  * @param {ReturnType<typeof import('./snapshots.js').createSnapshots>} options.snapshots
+ * @param {HTMLElement[]} [options.extras] further tools
  */
-export function createToolbar({ title, stage, clipboard, press, type, onRatio, onScreen, onLeave, snapshots }) {
+export function createToolbar({ title, stage, clipboard, press, type, onRatio, onScreen, onLeave, snapshots, extras = [] }) {
 	const gone = new AbortController();
 	let agentThere = false;
 	let introduceTimer = 0;
@@ -74,7 +75,7 @@ export function createToolbar({ title, stage, clipboard, press, type, onRatio, o
 	leave.title = t('viewer.leaveText');
 
 	const tools = el('div', { class: 'bar-tools', id: 'bar-tools', role: 'group', 'aria-label': t('viewer.toolbar'), hidden: true },
-		full, clip.button, keyboard, keys.button, saved.button, sharpButton, leave,
+		full, clip.button, ...extras, keyboard, keys.button, saved.button, sharpButton, leave,
 		el('p', { class: 'bar-hint' }, t('viewer.wayOutShort')));
 	const node = el('div', { class: 'bar', on: { keydown: onKey } }, toggle, tools, typing, panels.map((panel) => panel.node));
 

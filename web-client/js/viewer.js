@@ -5,6 +5,7 @@ import { api, ApiError, LostError, session } from './api.js';
 import { createClipboard } from './clipboard.js';
 import { retryDelay, verdict } from './closing.js';
 import { el } from './dom.js';
+import { createFilesPanel } from './files-panel.js';
 import { watchWayOut } from './keys.js';
 import { createLostPanel } from './lost.js';
 import { createNotes } from './notes.js';
@@ -29,6 +30,7 @@ const FAST_WATCHES = 45;
  * @param {string} options.id
  * @param {string} options.title
  * @param {string | undefined} options.policy of the clipboard
+ * @param {{files?: string, 'file-max'?: number} | undefined} options.filePolicy
  * @param {import('./desktop.js').DesktopState} options.first
  * @param {(state: 'connected' | 'reconnecting') => void} options.setState
  * @param {() => void} options.onConnect the first picture is there
@@ -66,8 +68,10 @@ export function createViewer(options) {
 	});
 	const timeLeft = createTimeLeft({ box: notes.box, desktop: id, gone: gone.signal, onDone: () => screen?.focus() });
 	const snapshots = createSnapshots({ desktop: id, gone: gone.signal });
+	const files = createFilesPanel({ stage, box: notes.box, desktop: id, policy: options.filePolicy, gone: gone.signal, onDone: () => screen?.focus() });
 	const toolbar = createToolbar({
 		title, clipboard, stage, snapshots,
+		extras: [files.button],
 		press(keys) {
 			screen?.press(keys);
 			screen?.focus();
@@ -129,6 +133,7 @@ export function createViewer(options) {
 			screen?.focus();
 		clipboard.report();
 		clipboard.onFocus();
+		files.connected();
 		watch();
 	}
 
@@ -138,6 +143,7 @@ export function createViewer(options) {
 	 */
 	async function onLost(code, wasConnected) {
 		clearTimeout(watchTimer);
+		files.lost();
 		const found = verdict(code);
 		if (wasConnected) {
 			keepPicture();
