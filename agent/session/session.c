@@ -6,9 +6,12 @@
 #include "agent/session/clipboard.h"
 #include "agent/session/desktop.h"
 #include "agent/session/drawn.h"
+#include "agent/session/files-in.h"
+#include "agent/session/files-out.h"
 #include "agent/session/link.h"
 #include "agent/session/randr.h"
 #include "agent/session/vdagent.h"
+#include "broker/common/agent-files.h"
 
 #include <unistd.h>
 
@@ -26,6 +29,8 @@ struct Session {
 	Randr *randr;         /* NULL: this X server cannot be resized */
 	Clipboard *clipboard; /* NULL: it has no XFixes */
 	Vdagent *vdagent;
+	FilesIn *files_in;
+	FilesOut *files_out;
 	Port *port; /* NULL: not given yet */
 	Link *link;
 	gboolean is_ready;
@@ -49,9 +54,17 @@ on_fresh_port_due(gpointer data)
 }
 
 static void
-give_up_port(Session *session)
+close_host(Session *session)
 {
 	vdagent_close(session->vdagent);
+	files_in_reset(session->files_in);
+	files_out_reset(session->files_out);
+}
+
+static void
+give_up_port(Session *session)
+{
+	close_host(session);
 	g_clear_pointer(&session->port, port_free);
 	if (session->fresh_port_id == 0)
 		session->fresh_port_id = g_timeout_add_seconds(FRESH_PORT_S, on_fresh_port_due, session);
@@ -66,7 +79,13 @@ on_port_open(void *data)
 static void
 on_port_close(void *data)
 {
-	vdagent_close(((Session *)data)->vdagent);
+	close_host(data);
+}
+
+static void
+on_port_sent(void *data)
+{
+	files_out_room(((Session *)data)->files_out);
 }
 
 static void
@@ -100,6 +119,7 @@ static const PortHandlers port_handlers = {
 	.on_open = on_port_open,
 	.on_bytes = on_port_bytes,
 	.on_close = on_port_close,
+	.on_sent = on_port_sent,
 	.on_gone = on_port_gone,
 };
 
@@ -111,7 +131,7 @@ take_port(Session *session, int fd)
 	g_clear_handle_id(&session->fresh_port_id, g_source_remove);
 	g_clear_handle_id(&session->bad_port_id, g_source_remove);
 	if (session->port) {
-		vdagent_close(session->vdagent);
+		close_host(session);
 		g_clear_pointer(&session->port, port_free);
 	}
 	session->port = port_new(fd, session->config.clipboard_max + session->config.clipboard_max / 128 + QUEUE_SPARE,
@@ -185,6 +205,23 @@ on_host_monitors(const VdagentMonitor *monitors, guint n, void *data)
 	return session->randr && randr_set_monitors(session->randr, monitors, n);
 }
 
+static void
+on_host_file(guint32 type, const guint8 *bytes, gsize size, void *data)
+{
+	Session *session = data;
+
+	if (type == AGENT_FILE_ANSWER || type == AGENT_FILE_CREDIT)
+		files_out_take(session->files_out, type, bytes, size);
+	else
+		files_in_take(session->files_in, type, bytes, size);
+}
+
+static void
+on_client_gone(void *data)
+{
+	files_in_reset(((Session *)data)->files_in);
+}
+
 static const VdagentHandlers vdagent_handlers = {
 	.write = write_port,
 	.on_peer = on_host_came,
@@ -193,7 +230,42 @@ static const VdagentHandlers vdagent_handlers = {
 	.on_request = on_host_request,
 	.on_text = on_host_text,
 	.on_monitors = on_host_monitors,
+	.on_file = on_host_file,
+	.on_client_gone = on_client_gone,
 };
+
+/* --- files --- */
+
+static void
+send_file_message(guint32 type, const void *bytes, gsize size, void *data)
+{
+	vdagent_send_file(((Session *)data)->vdagent, type, bytes, size);
+}
+
+static gboolean
+host_knows_details(void *data)
+{
+	return vdagent_knows_file_details(((Session *)data)->vdagent);
+}
+
+static gboolean
+host_takes_files(void *data)
+{
+	Session *session = data;
+
+	return session->port && port_is_open(session->port) && vdagent_takes_files(session->vdagent);
+}
+
+static gsize
+host_unread(void *data)
+{
+	Session *session = data;
+
+	return session->port ? port_unsent(session->port) : 0;
+}
+
+static const FilesInHost files_in_host = {send_file_message, host_knows_details};
+static const FilesOutHost files_out_host = {send_file_message, host_takes_files, host_unread};
 
 /* --- the clipboard --- */
 
@@ -348,6 +420,8 @@ session_new(const SessionConfig *config, void (*on_ended)(void *data), void *dat
 	if (session->x == NULL)
 		return NULL;
 	session->vdagent = vdagent_new(config->clipboard_max, &vdagent_handlers, session);
+	session->files_in = files_in_new(config->downloads, &files_in_host, session);
+	session->files_out = files_out_new(config->send_socket, &files_out_host, session);
 	session->desktop = desktop_new(session->x);
 	session->randr = randr_new(session->x, &lack);
 	if (session->randr == NULL)
@@ -370,6 +444,8 @@ session_free(Session *session)
 	g_clear_handle_id(&session->bad_port_id, g_source_remove);
 	link_free(session->link);
 	port_free(session->port);
+	files_out_free(session->files_out);
+	files_in_free(session->files_in);
 	vdagent_free(session->vdagent);
 	drawn_free(session->drawn);
 	clipboard_free(session->clipboard);
