@@ -150,11 +150,15 @@ on_ready(gint fd, GIOCondition condition, gpointer data)
 		return G_SOURCE_CONTINUE;
 	if (!(event.events & EPOLLHUP))
 		set_open(port, TRUE);
+	gboolean waited = port_unsent(port) > 0;
+
 	if (!drain(port) || !flush(port)) {
 		/* gone() takes this source away, and its callback may free the port. */
 		gone(port);
 		return G_SOURCE_CONTINUE;
 	}
+	if (waited && port->is_open && port_unsent(port) == 0 && port->handlers->on_sent)
+		port->handlers->on_sent(port->data);
 	return G_SOURCE_CONTINUE;
 }
 
@@ -197,6 +201,12 @@ gboolean
 port_is_open(const Port *port)
 {
 	return port->is_open;
+}
+
+gsize
+port_unsent(const Port *port)
+{
+	return port->queue->len - port->sent;
 }
 
 gsize

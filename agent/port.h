@@ -12,6 +12,7 @@ typedef struct {
 	void (*on_open)(void *data);  /* the host's side was opened */
 	void (*on_bytes)(const guint8 *bytes, gsize size, void *data);
 	void (*on_close)(void *data); /* the host's side was closed; what was queued is dropped. The port stays */
+	void (*on_sent)(void *data);  /* the host has taken all that was queued */
 	void (*on_gone)(void *data);  /* the port is of no use any more (unplugged, or an error) */
 } PortHandlers;
 
@@ -29,6 +30,9 @@ gboolean port_is_open(const Port *port); /* the host's side */
 
 /* Queues a copy. FALSE, and nothing is queued, when the host's side is closed or the queue is full. */
 gboolean port_write(Port *port, const void *bytes, gsize size);
+
+/* Bytes that the host has still to take. */
+gsize port_unsent(const Port *port);
 
 /* How many more bytes port_write would take. */
 gsize port_room(const Port *port);

@@ -167,8 +167,8 @@ static void
 set_policy(Admission *admission, const SessionRow *session, const PoolFile *file)
 {
 	const PoolPolicy policy = file ? pool_file_policy(file, session->user, (const char *const *)session->groups)
-				       : (PoolPolicy){.clipboard = POOL_CLIPBOARD_OFF};
-	int clipboard = policy.clipboard;
+				       : (PoolPolicy){.clipboard = POOL_CLIPBOARD_OFF, .file_transfer = POOL_FILES_OFF};
+	int clipboard = policy.clipboard, files = policy.file_transfer;
 
 	admission->sound = file && file->sound;
 	admission->watermark = file && strcmp(file->watermark, "off") != 0 ? file->watermark : "";
@@ -180,6 +180,9 @@ set_policy(Admission *admission, const SessionRow *session, const PoolFile *file
 	admission->clipboard_from_desktop = clipboard == POOL_CLIPBOARD_BOTH || clipboard == POOL_CLIPBOARD_FROM_DESKTOP;
 	admission->clipboard_images = policy.clipboard_types == POOL_CLIPBOARD_TEXT_IMAGE;
 	admission->clipboard_max = (guint64)policy.clipboard_max;
+	admission->files_to_desktop = files == POOL_FILES_BOTH || files == POOL_FILES_TO_DESKTOP;
+	admission->files_from_desktop = files == POOL_FILES_BOTH || files == POOL_FILES_FROM_DESKTOP;
+	admission->file_max = (guint64)policy.file_max;
 	admission->microphone = admission->sound && policy.microphone;
 	admission->record = policy.record;
 	admission->record_input = policy.record_input;
@@ -220,6 +223,10 @@ access_admit_async(Broker *broker, const SessionRow *session, const char *id, co
 	set_policy(&admission, session, engine_pool_file(broker->engine, desktop->pool));
 	if (strcmp(protocol, "sound") == 0 && !admission.sound) {
 		g_task_return_new_error(task, CARREL_ERROR, CARREL_ERROR_DENIED, "desktops of this pool have no sound");
+		return;
+	}
+	if (strcmp(protocol, "files") == 0 && !admission.files_to_desktop && !admission.files_from_desktop) {
+		g_task_return_new_error(task, CARREL_ERROR, CARREL_ERROR_DENIED, "this pool carries no files");
 		return;
 	}
 	admitting = g_new0(Admitting, 1);

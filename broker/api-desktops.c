@@ -14,6 +14,7 @@
 
 static const char *const kinds[] = {"floating", "persistent", "lab"};
 static const char *const resets[] = {"never", "logout", "disconnect", "schedule"};
+static const char *const transfers[] = {"off", "both", "to-desktop", "from-desktop"};
 static const char *const clipboards[] = {"both", "to-desktop", "from-desktop", "off"};
 
 static void
@@ -27,7 +28,7 @@ static void
 add_policy(ApiCall *call, const PoolFile *file)
 {
 	JsonBuilder *json = call->json;
-	PoolPolicy policy = {.clipboard = POOL_CLIPBOARD_OFF};
+	PoolPolicy policy = {.clipboard = POOL_CLIPBOARD_OFF, .file_transfer = POOL_FILES_OFF};
 
 	if (file)
 		policy = pool_file_policy(file, call->session->user, (const char *const *)call->session->groups);
@@ -39,6 +40,9 @@ add_policy(ApiCall *call, const PoolFile *file)
 	add_truth(json, "recorded", policy.record);
 	add_truth(json, "sound", file && file->sound);
 	add_truth(json, "microphone", file && file->sound && policy.microphone);
+	api_add_text(json, "files", transfers[policy.file_transfer]);
+	json_builder_set_member_name(json, "file-max");
+	json_builder_add_int_value(json, policy.file_max);
 	json_builder_end_object(json);
 }
 

@@ -498,6 +498,9 @@ display_client_admit_async(DisplayClient *display, const Admission *admission, G
 		g_variant_dict_insert(&params, "usb", "^as", admission->usb);
 	g_variant_dict_insert(&params, "sound", "b", admission->sound);
 	g_variant_dict_insert(&params, "microphone", "b", admission->microphone);
+	g_variant_dict_insert(&params, "files-to-desktop", "b", admission->files_to_desktop);
+	g_variant_dict_insert(&params, "files-from-desktop", "b", admission->files_from_desktop);
+	g_variant_dict_insert(&params, "file-max", "t", admission->file_max);
 	if (admission->secret)
 		g_variant_dict_insert(&params, "secret", "s", admission->secret);
 	carrel_display1_call_admit(display->proxy, admission->desktop, admission->uuid, g_variant_dict_end(&params),

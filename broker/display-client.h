@@ -62,7 +62,7 @@ void display_client_fresh(DisplayClient *display, guint age_ms, DisplayFresh don
 
 typedef struct {
 	const char *desktop, *uuid;
-	const char *protocol; /* "vnc", "spice" or "sound" */
+	const char *protocol; /* "vnc", "spice", "sound" or "files" */
 	const char *client, *user, *address;
 	const char *secret;   /* SPICE's password, or NULL */
 	gboolean clipboard_to_desktop, clipboard_from_desktop, clipboard_images;
@@ -74,6 +74,8 @@ typedef struct {
 	const char *pool;
 	gboolean record, record_input, record_required;
 	gboolean sound, microphone;
+	gboolean files_to_desktop, files_from_desktop;
+	guint64 file_max; /* bytes of one; 0: any */
 } Admission;
 
 /* BUSY while there is no connection; TIMEOUT after 15 s. The grant: "ay" of 32 bytes, free with g_variant_unref. */

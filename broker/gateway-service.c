@@ -156,12 +156,19 @@ on_open_screen(CarrelBroker1Gateway *skeleton, GDBusMethodInvocation *invocation
 	return open_stream(((GatewayService *)data)->broker, skeleton, invocation, "vnc", token, desktop, from);
 }
 
-/* Its answer is like OpenScreen's, and completes as that one's does. */
+/* Its answer, like that of OpenFiles, is like OpenScreen's, and completes as that one's does. */
 static gboolean
 on_open_sound(CarrelBroker1Gateway *skeleton, GDBusMethodInvocation *invocation, const char *token, const char *desktop,
 	const char *from, gpointer data)
 {
 	return open_stream(((GatewayService *)data)->broker, skeleton, invocation, "sound", token, desktop, from);
+}
+
+static gboolean
+on_open_files(CarrelBroker1Gateway *skeleton, GDBusMethodInvocation *invocation, const char *token, const char *desktop,
+	const char *from, gpointer data)
+{
+	return open_stream(((GatewayService *)data)->broker, skeleton, invocation, "files", token, desktop, from);
 }
 
 static gboolean
@@ -260,6 +267,7 @@ on_joined(GDBusConnection *connection, uid_t uid, pid_t pid, void *data)
 	g_signal_connect(skeleton, "handle-request", G_CALLBACK(on_request), service);
 	g_signal_connect(skeleton, "handle-open-screen", G_CALLBACK(on_open_screen), service);
 	g_signal_connect(skeleton, "handle-open-sound", G_CALLBACK(on_open_sound), service);
+	g_signal_connect(skeleton, "handle-open-files", G_CALLBACK(on_open_files), service);
 	g_signal_connect(skeleton, "handle-redeem-ticket", G_CALLBACK(on_redeem_ticket), service);
 	g_signal_connect(skeleton, "handle-sign-in-vnc", G_CALLBACK(on_sign_in_vnc), service);
 	if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(skeleton), connection, OBJECT_PATH, &error)) {

@@ -5,6 +5,7 @@
 #include <spice/vd_agent.h>
 #include <string.h>
 
+#include "broker/common/agent-files.h"
 #include "display/agent-wire.h"
 
 /* Clipboard formats in one grab; the protocol knows seven. */
@@ -22,7 +23,7 @@ struct AgentMux {
 	const AgentMuxSink *sink;
 	void *data;
 	gboolean has_agent;
-	gboolean spice_to_desktop, spice_from_desktop, spice_here;
+	gboolean spice_to_desktop, spice_from_desktop, spice_here, spice_files;
 	/* Both announced VD_AGENT_CAP_CLIPBOARD_SELECTION, so clipboard messages begin with a selection. */
 	gboolean guest_selection, spice_selection;
 	gboolean guest_sets_monitors, guest_takes_pointer;
@@ -63,26 +64,31 @@ agent_mux_has_agent(const AgentMux *mux)
 	return mux->has_agent;
 }
 
+/* @files: this side may send files, or take part in them. */
 static GByteArray *
-capabilities(gboolean request)
+capabilities(gboolean request, gboolean files, gboolean to_guest)
 {
 	static const guint caps[] = {VD_AGENT_CAP_MONITORS_CONFIG, VD_AGENT_CAP_REPLY, VD_AGENT_CAP_CLIPBOARD_BY_DEMAND,
 		VD_AGENT_CAP_CLIPBOARD_SELECTION, VD_AGENT_CAP_GUEST_LINEEND_LF, VD_AGENT_CAP_SPARSE_MONITORS_CONFIG,
-		VD_AGENT_CAP_FILE_XFER_DISABLED};
+		VD_AGENT_CAP_FILE_XFER_DETAILED_ERRORS};
 	GByteArray *out = g_byte_array_new();
 	guint32 word = 0;
 
 	for (gsize i = 0; i < G_N_ELEMENTS(caps); i++)
 		word |= 1u << caps[i];
+	if (!files)
+		word |= 1u << VD_AGENT_CAP_FILE_XFER_DISABLED;
 	agent_append_u32(out, request);
 	agent_append_u32(out, word);
+	if (to_guest)
+		agent_append_u32(out, 1u << (AGENT_CAP_FILES_FROM - 32));
 	return out;
 }
 
 static void
 announce(AgentMux *mux, gboolean to_guest, gboolean request)
 {
-	g_autoptr(GByteArray) out = capabilities(request);
+	g_autoptr(GByteArray) out = capabilities(request, to_guest || mux->spice_files, to_guest);
 
 	(to_guest ? mux->sink->to_guest : mux->sink->to_spice)(VD_AGENT_ANNOUNCE_CAPABILITIES, out->data, out->len,
 		mux->data);
@@ -292,16 +298,17 @@ guest_releases(AgentMux *mux)
 static void
 guest_announces(AgentMux *mux, const guint8 *data, gsize size)
 {
-	gboolean first = !mux->has_agent;
+	gboolean first = !mux->has_agent, begins;
 
 	if (size < 4)
 		return;
+	begins = agent_read_u32(data) != 0;
 	mux->guest_selection = has_capability(data, size, VD_AGENT_CAP_CLIPBOARD_SELECTION);
 	mux->guest_sets_monitors = has_capability(data, size, VD_AGENT_CAP_MONITORS_CONFIG);
 	mux->guest_takes_pointer = has_capability(data, size, VD_AGENT_CAP_MOUSE_STATE);
 	mux->has_agent = TRUE;
 	/* An agent that asks has just begun: it knows nothing of what was said before. */
-	if (agent_read_u32(data) != 0)
+	if (begins)
 		announce(mux, TRUE, FALSE);
 	if (mux->wish.width > 0) {
 		Heads wish = mux->wish;
@@ -312,7 +319,7 @@ guest_announces(AgentMux *mux, const guint8 *data, gsize size)
 		guint32 type = VD_AGENT_CLIPBOARD_UTF8_TEXT;
 
 		say(mux, TRUE, VD_AGENT_CLIPBOARD_GRAB, &type, NULL, 0);
-	} else if (mux->owner == OWNER_GUEST) {
+	} else if (mux->owner == OWNER_GUEST && begins) {
 		mux->owner = OWNER_NONE;
 	}
 	if (first)
@@ -416,7 +423,7 @@ agent_mux_from_spice(AgentMux *mux, guint32 type, const guint8 *data, gsize size
 			spice_clipboard(mux, type, data, size);
 		break;
 	default:
-		break; /* sizes come another way; files, sound volume and wallpaper are nobody's business here */
+		break; /* sizes and files come another way; sound volume and wallpaper are nobody's business here */
 	}
 }
 
@@ -450,10 +457,16 @@ agent_mux_set_limits(AgentMux *mux, gboolean images, gsize max)
 }
 
 void
+agent_mux_set_spice_files(AgentMux *mux, gboolean to_desktop)
+{
+	mux->spice_files = to_desktop;
+}
+
+void
 agent_mux_spice_left(AgentMux *mux)
 {
 	mux->spice_here = mux->spice_waits = mux->spice_selection = FALSE;
-	mux->spice_to_desktop = mux->spice_from_desktop = FALSE;
+	mux->spice_to_desktop = mux->spice_from_desktop = mux->spice_files = FALSE;
 	if (mux->owner == OWNER_SPICE) {
 		mux->owner = OWNER_NONE;
 		say(mux, TRUE, VD_AGENT_CLIPBOARD_RELEASE, NULL, NULL, 0);

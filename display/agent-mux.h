@@ -2,7 +2,7 @@
  * for its contents, and what each side may learn. Speaks the agent protocol with both sides and knows nothing of how the
  * bytes travel, so that it can be tested without a guest.
  *
- * Only the CLIPBOARD selection is shared; PRIMARY would leak whatever somebody marks. Files are not.
+ * Only the CLIPBOARD selection is shared; PRIMARY would leak whatever somebody marks. Files go by files.h.
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
@@ -42,6 +42,8 @@ void agent_mux_set_spice_rights(AgentMux *mux, gboolean to_desktop, gboolean fro
 /* What a clipboard may hold, whoever's it is: text, and @images too; at most @max bytes. Before: text of AGENT_MESSAGE_MAX. Whatever has more
  * is not passed on, which the log says. */
 void agent_mux_set_limits(AgentMux *mux, gboolean images, gsize max);
+/* Whether it may send files, which it is told. */
+void agent_mux_set_spice_files(AgentMux *mux, gboolean to_desktop);
 void agent_mux_spice_left(AgentMux *mux);
 
 /* Wishes the guest monitors of these sizes and places; for agents that set them themselves rather than follow a monitor's EDID. */

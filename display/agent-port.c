@@ -13,17 +13,22 @@
 #define CHARDEV "org.qemu.Display1.Chardev"
 #define PORT_NAME   "com.redhat.spice.0"
 #define WAITING_MAX (32 * 1024 * 1024)
+/* What is left of a message whose beginning was lost has come by then. */
+#define RESYNC_MS   1000
+/* A guest that talks nonsense does not fill the log. */
+#define COMPLAIN_S  600
 
 struct AgentPort {
 	GDBusConnection *qemu;
-	AgentMessageFunc on_message;
-	void (*on_open)(void *data), (*on_close)(void *data);
+	const AgentPortEvents *events;
 	void *data;
 	GCancellable *cancellable;
 	AgentParser *parser;
 	int fd; /* -1: none */
 	GByteArray *out;
 	guint read_id, write_id, opened_id;
+	guint resync_id; /* what comes is passed over until then */
+	gint64 complained_us;
 };
 
 static void
@@ -31,10 +36,42 @@ close_port(AgentPort *port)
 {
 	g_clear_handle_id(&port->read_id, g_source_remove);
 	g_clear_handle_id(&port->write_id, g_source_remove);
+	g_clear_handle_id(&port->resync_id, g_source_remove);
 	if (port->fd >= 0)
 		close(port->fd);
 	port->fd = -1;
 	g_byte_array_set_size(port->out, 0);
+}
+
+static void
+forget_message(AgentPort *port)
+{
+	agent_parser_free(port->parser);
+	port->parser = agent_parser_new();
+}
+
+static gboolean
+on_resync(gpointer data)
+{
+	AgentPort *port = data;
+
+	port->resync_id = 0;
+	forget_message(port);
+	port->events->on_open(port->data);
+	return G_SOURCE_REMOVE;
+}
+
+static void
+resync(AgentPort *port, const GError *error)
+{
+	gint64 now = g_get_monotonic_time();
+
+	if (port->complained_us == 0 || now - port->complained_us > COMPLAIN_S * G_USEC_PER_SEC) {
+		port->complained_us = now;
+		g_warning("what the guest's agent says is passed over, and it is asked again: %s", error->message);
+	}
+	port->resync_id = g_timeout_add(RESYNC_MS, on_resync, port);
+	port->events->on_close(port->data);
 }
 
 static gboolean
@@ -47,13 +84,16 @@ on_readable(gint fd, GIOCondition condition, gpointer data)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return G_SOURCE_CONTINUE;
-	if (n > 0 && agent_parser_feed(port->parser, buffer, (gsize)n, port->on_message, port->data, &error))
-		return G_SOURCE_CONTINUE;
-	if (error)
-		g_warning("the guest's agent is not listened to any more: %s", error->message);
-	port->read_id = 0;
-	close_port(port);
-	return G_SOURCE_REMOVE;
+	if (n <= 0) {
+		port->read_id = 0;
+		close_port(port);
+		port->events->on_close(port->data);
+		return G_SOURCE_REMOVE;
+	}
+	if (port->resync_id == 0 &&
+		!agent_parser_feed(port->parser, buffer, (gsize)n, port->events->on_message, port->data, &error))
+		resync(port, error);
+	return G_SOURCE_CONTINUE;
 }
 
 static gboolean
@@ -64,12 +104,21 @@ on_writable(gint fd, GIOCondition condition, gpointer data)
 
 	if (n > 0)
 		g_byte_array_remove_range(port->out, 0, (guint)n);
+	/* It may send more, and finds write_id as it is: this goes on below. */
+	if (n > 0)
+		port->events->on_read(port->data);
 	if ((n >= 0 || errno == EAGAIN || errno == EINTR) && port->out->len > 0)
 		return G_SOURCE_CONTINUE;
 	if (n < 0)
 		g_byte_array_set_size(port->out, 0);
 	port->write_id = 0;
 	return G_SOURCE_REMOVE;
+}
+
+gsize
+agent_port_unread(const AgentPort *port)
+{
+	return port->out->len;
 }
 
 void
@@ -92,10 +141,11 @@ on_registered(const GError *error, void *data)
 		close_port(port);
 		return;
 	}
-	port->on_open(port->data);
+	port->events->on_open(port->data);
 }
 
-/* The guest's programs come and go; our end stays open. */
+/* The guest's programs come and go; our end stays open. Of a message that one of them began, the next knows nothing. This may come a
+ * little later than what the next one says; then that is not understood, and it is asked again. */
 static void
 on_port_changed(GDBusConnection *qemu, const char *sender, const char *path, const char *interface, const char *signal, GVariant *args,
 	gpointer data)
@@ -107,8 +157,13 @@ on_port_changed(GDBusConnection *qemu, const char *sender, const char *path, con
 	if (!g_variant_is_of_type(args, G_VARIANT_TYPE("(sa{sv}as)")))
 		return;
 	g_variant_get(args, "(&s@a{sv}as)", NULL, &changed, NULL);
-	if (g_variant_lookup(changed, "FEOpened", "b", &opened) && !opened)
-		port->on_close(port->data);
+	if (!g_variant_lookup(changed, "FEOpened", "b", &opened) || port->fd < 0)
+		return;
+	forget_message(port);
+	if (opened)
+		port->events->on_open(port->data);
+	else
+		port->events->on_close(port->data);
 }
 
 static void
@@ -132,15 +187,12 @@ on_found(const char *const *paths, const GError *error, void *data)
 }
 
 AgentPort *
-agent_port_new(GDBusConnection *qemu, AgentMessageFunc on_message, void (*on_open)(void *data),
-	void (*on_close)(void *data), void *data)
+agent_port_new(GDBusConnection *qemu, const AgentPortEvents *events, void *data)
 {
 	AgentPort *port = g_new0(AgentPort, 1);
 
 	port->qemu = g_object_ref(qemu);
-	port->on_message = on_message;
-	port->on_open = on_open;
-	port->on_close = on_close;
+	port->events = events;
 	port->data = data;
 	port->fd = -1;
 	port->cancellable = g_cancellable_new();

@@ -12,7 +12,7 @@
 #define TEXT_MAX   256
 #define CLIPBOARD_MAX AGENT_MESSAGE_MAX
 
-static const char *const words[] = {"vnc", "spice", "sound"};
+static const char *const words[] = {"vnc", "spice", "sound", "files"};
 
 const char *
 client_protocol_word(ClientProtocol protocol)
@@ -89,13 +89,17 @@ client_new(GVariant *params, GError **error)
 	client->view_only = *client->watcher != '\0' || take_bool(params, "view-only", FALSE);
 	client->clipboard_to_desktop = !client->view_only && take_bool(params, "clipboard-to-desktop", TRUE);
 	client->clipboard_from_desktop = !client->view_only && take_bool(params, "clipboard-from-desktop", TRUE);
+	/* Unlike the clipboard, files go nowhere unless it is said. */
+	client->files_to_desktop = !client->view_only && take_bool(params, "files-to-desktop", FALSE);
+	client->files_from_desktop = !client->view_only && take_bool(params, "files-from-desktop", FALSE);
+	g_variant_lookup(params, "file-max", "t", &client->file_max);
 	client->usb = client->view_only ? NULL : take_usb(params);
 	client->clipboard_images = take_bool(params, "clipboard-images", FALSE);
 	client->clipboard_max = take_size(params, "clipboard-max", CLIPBOARD_MAX);
 	client->sound = take_bool(params, "sound", TRUE);
 	client->microphone = client->sound && !client->view_only && take_bool(params, "microphone", FALSE);
 	if (!take_protocol(client, protocol)) {
-		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "“protocol” must be “vnc”, “spice” or “sound”");
+		g_set_error_literal(error, CARREL_ERROR, CARREL_ERROR_INVALID, "“protocol” must be “vnc”, “spice”, “sound” or “files”");
 		return NULL;
 	}
 	if (client->name[0] == '\0') {

@@ -11,6 +11,7 @@ typedef enum {
 	CLIENT_VNC,
 	CLIENT_SPICE,
 	CLIENT_SOUND, /* a browser's, beside its screen (sound-message.h) */
+	CLIENT_FILES, /* as well (files-wire.h) */
 } ClientProtocol;
 
 typedef struct {
@@ -27,6 +28,8 @@ typedef struct {
 	gsize clipboard_max;	   /* bytes */
 	gboolean sound;	     /* may hear the guest: who only views may, too */
 	gboolean microphone; /* the guest may hear it; FALSE for who may only view, and without .sound */
+	gboolean files_to_desktop, files_from_desktop; /* both FALSE for who may only view */
+	guint64 file_max; /* bytes of one; 0: any */
 	Secret *secret; /* the SPICE password; NULL but for SPICE */
 } Client;
 
@@ -36,4 +39,4 @@ void client_free(Client *client);
 Client *client_copy_without_secret(const Client *client);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Client, client_free)
 
-const char *client_protocol_word(ClientProtocol protocol); /* "vnc", "spice", "sound" */
+const char *client_protocol_word(ClientProtocol protocol); /* "vnc", "spice", "sound", "files" */

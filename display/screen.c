@@ -13,6 +13,8 @@
 #include "display/marks.h"
 #include "display/overlay.h"
 #include "display/pointer.h"
+#include "display/files-spice.h"
+#include "display/files-web.h"
 #include "display/qemu-connection.h"
 #include "display/recorder.h"
 #include "display/sound-streams.h"
@@ -43,6 +45,10 @@ struct Screen {
 	SoundStreams *sounds; /* of browsers */
 	AgentMux *mux;
 	AgentPort *port;
+	Files *files;
+	FilesWeb *files_web;
+	FilesSpice *files_spice; /* of the SPICE client that is connected; NULL: none is */
+	guint lookers, fetch;	 /* clients that look on, and those of them who may have files of the desktop */
 	Activity *activity;
 	Usb *usb;
 	char *usb_client; /* who is connected by SPICE */
@@ -278,15 +284,26 @@ note_left(Screen *screen, const Client *client, const char *why)
 	screen->events->on_left(client->name, why, screen->data);
 }
 
+/* Of those who look on. A browser's connection for files is beside one of these. */
+static void
+count(Screen *screen, const Client *client, guint change)
+{
+	screen->lookers += change;
+	if (client->files_from_desktop)
+		screen->fetch += change;
+}
+
 static void
 on_vnc_joined(const Client *client, void *data)
 {
+	count(data, client, 1);
 	note_joined(data, client);
 }
 
 static void
 on_vnc_left(const Client *client, const char *why, void *data)
 {
+	count(data, client, (guint)-1);
 	note_left(data, client, why);
 }
 
@@ -299,6 +316,28 @@ on_vnc_text(const char *text, gsize size, void *data)
 static const VncEvents vnc_events = {on_vnc_joined, on_vnc_left, on_resize_wish, on_vnc_text};
 
 static void
+files_to_spice(guint32 type, const void *bytes, gsize size, void *data)
+{
+	spice_send_agent(((Screen *)data)->spice, type, bytes, size);
+}
+
+static void
+files_spice_room(void *data)
+{
+	spice_wake_agent(((Screen *)data)->spice);
+}
+
+static const FilesSpiceSink files_spice_sink = {files_to_spice, files_spice_room};
+
+static gboolean
+spice_must_wait(void *data)
+{
+	Screen *screen = data;
+
+	return screen->files_spice && files_spice_must_wait(screen->files_spice);
+}
+
+static void
 on_spice_joined(const Client *client, void *data)
 {
 	Screen *screen = data;
@@ -307,6 +346,9 @@ on_spice_joined(const Client *client, void *data)
 	screen->usb_client = g_strdup(client->name);
 	usb_set_rules(screen->usb, client->usb);
 	agent_mux_set_spice_rights(screen->mux, client->clipboard_to_desktop, client->clipboard_from_desktop);
+	agent_mux_set_spice_files(screen->mux, client->files_to_desktop);
+	screen->files_spice = files_spice_new(screen->files, client, &files_spice_sink, screen);
+	count(screen, client, 1);
 	note_joined(screen, client);
 }
 
@@ -315,6 +357,8 @@ on_spice_left(const Client *client, const char *why, void *data)
 {
 	Screen *screen = data;
 
+	g_clear_pointer(&screen->files_spice, files_spice_free);
+	count(screen, client, (guint)-1);
 	usb_set_rules(screen->usb, NULL);
 	agent_mux_spice_left(screen->mux);
 	note_left(screen, client, why);
@@ -323,7 +367,10 @@ on_spice_left(const Client *client, const char *why, void *data)
 static void
 on_spice_agent(guint32 type, const guint8 *bytes, gsize size, void *data)
 {
-	agent_mux_from_spice(((Screen *)data)->mux, type, bytes, size);
+	Screen *screen = data;
+
+	if (screen->files_spice == NULL || !files_spice_take(screen->files_spice, type, bytes, size))
+		agent_mux_from_spice(screen->mux, type, bytes, size);
 }
 
 static const SpiceEvents spice_events = {on_spice_joined, on_spice_left, on_resize_wish, on_spice_agent};
@@ -379,7 +426,10 @@ static const AgentMuxSink mux_sink = {mux_to_guest, mux_to_spice, mux_to_vnc, mu
 static void
 on_guest_message(guint32 port, guint32 type, const guint8 *bytes, gsize size, void *data)
 {
-	agent_mux_from_guest(((Screen *)data)->mux, type, bytes, size);
+	Screen *screen = data;
+
+	if (!files_from_guest(screen->files, type, bytes, size))
+		agent_mux_from_guest(screen->mux, type, bytes, size);
 }
 
 static void
@@ -389,10 +439,39 @@ on_port_open(void *data)
 }
 
 static void
+on_port_read(void *data)
+{
+	files_guest_reads(((Screen *)data)->files);
+}
+
+static void
 on_port_close(void *data)
 {
-	agent_mux_stop(((Screen *)data)->mux);
+	Screen *screen = data;
+
+	agent_mux_stop(screen->mux);
+	files_guest_lost(screen->files);
 }
+
+static const AgentPortEvents port_events = {on_guest_message, on_port_open, on_port_close, on_port_read};
+
+static gsize
+files_unread(void *data)
+{
+	const Screen *screen = data;
+
+	return screen->port ? agent_port_unread(screen->port) : 0;
+}
+
+static FilesAudience
+files_audience(void *data)
+{
+	const Screen *screen = data;
+
+	return screen->fetch > 0 ? FILES_ALLOWED : screen->lookers > 0 ? FILES_NOT_ALLOWED : FILES_NOBODY;
+}
+
+static const FilesSink files_sink = {mux_to_guest, files_unread, files_audience};
 
 static void
 on_closed(GDBusConnection *qemu, gboolean vanished, GError *error, gpointer data)
@@ -471,6 +550,8 @@ screen_new(int console, const char *title, gboolean pixel_copy, const ScreenEven
 	screen->first_frame_id = g_timeout_add(FIRST_FRAME_MS, on_no_first_frame, screen);
 	screen->activity = activity_new(INPUT_PERIOD_MS, say_input, screen);
 	screen->mux = agent_mux_new(&mux_sink, screen);
+	screen->files = files_new(&files_sink, NULL, screen);
+	screen->files_web = files_web_new(screen->files);
 	screen->console = console_new(qemu, on_leds, screen);
 	screen->heads_max = 1;
 	screen->pointer = pointer_new(screen->console, screen->mux);
@@ -484,7 +565,7 @@ screen_new(int console, const char *title, gboolean pixel_copy, const ScreenEven
 	screen->thumbnails = thumbnails_new(g_get_monotonic_time);
 	screen->vnc = vnc_new(title, capture_frame(screen->capture), capture_heads(screen->capture), &input_sink, screen, &vnc_events, screen);
 	screen->usb = usb_new(qemu, on_usb, screen);
-	screen->port = agent_port_new(qemu, on_guest_message, on_port_open, on_port_close, screen);
+	screen->port = agent_port_new(qemu, &port_events, screen);
 	return screen;
 }
 
@@ -503,6 +584,8 @@ screen_free(Screen *screen)
 	vnc_free(screen->vnc);
 	sound_streams_free(screen->sounds);
 	sound_free(screen->sound);
+	files_web_free(screen->files_web);
+	files_free(screen->files);
 	agent_port_free(screen->port);
 	pointer_free(screen->pointer);
 	agent_mux_free(screen->mux);
@@ -528,14 +611,17 @@ screen_add_client(Screen *screen, int fd, Client *client, GError **error)
 		agent_mux_set_limits(screen->mux, client->clipboard_images, client->clipboard_max);
 	if (client->protocol == CLIENT_VNC)
 		return vnc_add_client(screen->vnc, fd, client, error);
-	/* Nobody is told of it: it is a part of a client that is there or comes, and without that it is not worth a screen. */
+	/* Nobody is told of these: each is a part of a client that is there or comes, and without that it is not worth a screen. */
 	if (client->protocol == CLIENT_SOUND)
 		return sound_streams_add(screen->sounds, fd, client, error);
+	if (client->protocol == CLIENT_FILES)
+		return files_web_add_client(screen->files_web, fd, client, error);
 	if (screen->spice == NULL) {
 		const Cursor *cursor = capture_cursor(screen->capture);
 
 		screen->spice = spice_new(screen->title, overlay_frame(screen->overlay), capture_heads(screen->capture), screen->heads_max,
 			&input_sink, screen, screen->sound, &spice_events, screen);
+		spice_hold_agent(screen->spice, spice_must_wait);
 		usb_serve(screen->usb, spice_server_of(screen->spice));
 		if (cursor)
 			spice_set_cursor(screen->spice, cursor);

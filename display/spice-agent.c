@@ -13,6 +13,7 @@ struct SpiceAgent {
 	AgentParser *parser;
 	AgentMessageFunc on_message;
 	SpiceAgentPointerFunc on_pointer;
+	gboolean (*must_wait)(void *data);
 	void *data;
 	GByteArray *out;
 	gsize at; /* bytes of it that were read */
@@ -41,7 +42,8 @@ write_bytes(SpiceCharDeviceInstance *device, const uint8_t *bytes, int size)
 	SpiceAgent *agent = SPICE_CONTAINEROF(device, SpiceAgent, device);
 	g_autoptr(GError) error = NULL;
 
-	if (size <= 0)
+	/* Asked again by spice_agent_wake, and by the library's own timer. */
+	if (size <= 0 || (agent->must_wait && agent->must_wait(agent->data)))
 		return 0;
 	if (!agent_parser_feed(agent->parser, bytes, (gsize)size, take, agent, &error)) {
 		g_message("what the SPICE client says to the agent is dropped: %s", error->message);
@@ -100,6 +102,18 @@ spice_agent_free(SpiceAgent *agent)
 	agent_parser_free(agent->parser);
 	g_byte_array_unref(agent->out);
 	g_free(agent);
+}
+
+void
+spice_agent_hold(SpiceAgent *agent, gboolean (*must_wait)(void *data))
+{
+	agent->must_wait = must_wait;
+}
+
+void
+spice_agent_wake(SpiceAgent *agent)
+{
+	spice_server_char_device_wakeup(&agent->device);
 }
 
 void

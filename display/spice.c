@@ -33,6 +33,7 @@ struct Spice {
 	const InputSink *input_sink;
 	void *input_data;
 	const SpiceEvents *events;
+	gboolean (*must_wait)(void *data);
 	void *data;
 	GPtrArray *relays; /* SpiceRelay, of connections that the library has */
 	GList *waiting;	  /* Link, in the order of their coming */
@@ -271,6 +272,14 @@ on_sounds(gboolean playing, void *data)
 	spice_qxl_device_set_sounds(((Spice *)data)->qxl, playing);
 }
 
+static gboolean
+agent_must_wait(void *data)
+{
+	Spice *spice = data;
+
+	return spice->active && spice->must_wait && spice->must_wait(spice->data);
+}
+
 Spice *
 spice_new(const char *title, const Frame *frame, const Heads *heads, guint heads_max, const InputSink *input, void *input_data, Sound *sound,
 	const SpiceEvents *events, void *data)
@@ -293,11 +302,13 @@ spice_new(const char *title, const Frame *frame, const Heads *heads, guint heads
 	spice_server_set_video_codecs(spice->server, "spice:mjpeg");
 	/* To its agent, which is us, the library says in which of several monitors the pointer is, and to a tablet it does not. */
 	spice_server_set_agent_mouse(spice->server, TRUE);
-	spice_server_set_agent_file_xfer(spice->server, FALSE);
+	/* Who may is decided for each client: the library would drop what one may not, and leave it without an answer. */
+	spice_server_set_agent_file_xfer(spice->server, TRUE);
 	if (spice_server_init(spice->server, spice_core_interface(on_channel_event, spice)) < 0)
 		g_error("libspice-server does not start");
 	spice->devices = spice_input_new(spice->server);
 	spice->agent = spice_agent_new(spice->server, on_agent_message, on_agent_pointer, spice);
+	spice_agent_hold(spice->agent, agent_must_wait);
 	spice->sound = spice_sound_new(spice->server, sound, on_sounds, spice);
 	spice->qxl = spice_qxl_device_new(spice->server, frame, heads, heads_max, on_resize, spice);
 	return spice;
@@ -380,6 +391,18 @@ void
 spice_set_pointer(Spice *spice, int x, int y, gboolean visible)
 {
 	spice_qxl_device_set_pointer(spice->qxl, x, y, visible);
+}
+
+void
+spice_hold_agent(Spice *spice, gboolean (*must_wait)(void *data))
+{
+	spice->must_wait = must_wait;
+}
+
+void
+spice_wake_agent(Spice *spice)
+{
+	spice_agent_wake(spice->agent);
 }
 
 void

@@ -37,5 +37,9 @@ void spice_set_heads_max(Spice *spice, guint max);
 void spice_change(Spice *spice, const Change *change);
 void spice_set_cursor(Spice *spice, const Cursor *cursor);
 void spice_set_pointer(Spice *spice, int x, int y, gboolean visible);
+/* @must_wait (with the events' data): is what the client says to the agent to be left unread for now? */
+void spice_hold_agent(Spice *spice, gboolean (*must_wait)(void *data));
+/* It may have another answer now. */
+void spice_wake_agent(Spice *spice);
 /* A message to the client from the guest's agent. */
 void spice_send_agent(Spice *spice, guint32 type, const void *bytes, gsize size);

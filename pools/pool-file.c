@@ -243,8 +243,8 @@ static const Setting table[] = {
 	{"Policy", "ClipboardMax", SETTING_SIZE, AT(clipboard_max), CLIPBOARD_MAX_TEXT, 1, CLIPBOARD_MAX, .named = TRUE},
 	{"Policy", "Shadow", SETTING_ENUM, AT(shadow), "ask", .words = shadow_words, .named = TRUE},
 	{"Policy", "Watermark", SETTING_STRING, AT(watermark), "off", .check = check_watermark},
-	{"Policy", "FileTransfer", SETTING_ENUM, AT(file_transfer), "off", .words = transfer_words,
-		.unsupported = "files are not carried between client and desktop"},
+	{"Policy", "FileTransfer", SETTING_ENUM, AT(file_transfer), "off", .words = transfer_words, .named = TRUE},
+	{"Policy", "FileTransferMax", SETTING_SIZE, AT(file_max), "1G", 0, 16 * TIB, .named = TRUE},
 	{"Policy", "Usb", SETTING_ENUM, AT(usb), "off", .words = usb_words, .named = TRUE},
 	{"Policy", "UsbDevices", SETTING_LIST, AT(usb_devices), USB_DEVICES, .check = check_usb_devices},
 	{"Policy", "Microphone", SETTING_BOOL, AT(microphone), "no", .named = TRUE},
@@ -446,9 +446,22 @@ pool_file_has_admin(const PoolFile *file, const char *user, const char *const *g
 static PoolPolicy
 policy_of(const PoolFile *file)
 {
-	return (PoolPolicy){file->clipboard, file->idle_disconnect, file->session_limit, file->extend, file->usb, file->clipboard_types,
-		file->clipboard_max, file->shadow, file->record, file->record_input, file->record_required,
-		file->microphone};
+	return (PoolPolicy){
+		.clipboard = file->clipboard,
+		.clipboard_types = file->clipboard_types,
+		.clipboard_max = file->clipboard_max,
+		.file_transfer = file->file_transfer,
+		.file_max = file->file_max,
+		.idle_disconnect = file->idle_disconnect,
+		.session_limit = file->session_limit,
+		.extend = file->extend,
+		.usb = file->usb,
+		.shadow = file->shadow,
+		.record = file->record,
+		.record_input = file->record_input,
+		.record_required = file->record_required,
+		.microphone = file->microphone,
+	};
 }
 
 PoolPolicy

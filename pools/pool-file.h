@@ -13,11 +13,14 @@ typedef enum { POOL_FIRMWARE_BIOS, POOL_FIRMWARE_UEFI, POOL_FIRMWARE_UEFI_SECURE
 typedef enum { POOL_CLIPBOARD_BOTH, POOL_CLIPBOARD_TO_DESKTOP, POOL_CLIPBOARD_FROM_DESKTOP, POOL_CLIPBOARD_OFF } PoolClipboard;
 typedef enum { POOL_CLIPBOARD_TEXT, POOL_CLIPBOARD_TEXT_IMAGE } PoolClipboardTypes;
 typedef enum { POOL_SHADOW_OFF, POOL_SHADOW_ASK, POOL_SHADOW_NOTIFY } PoolShadow;
+typedef enum { POOL_FILES_OFF, POOL_FILES_BOTH, POOL_FILES_TO_DESKTOP, POOL_FILES_FROM_DESKTOP } PoolFiles;
 typedef enum { POOL_NETWORK_NAT, POOL_NETWORK_BRIDGE, POOL_NETWORK_VLAN, POOL_NETWORK_ISOLATED, POOL_NETWORK_NONE } PoolNetwork;
 
 /* What holds for one person. */
 typedef struct {
 	int clipboard; /* PoolClipboard */
+	int file_transfer; /* PoolFiles */
+	gint64 file_max; /* bytes of one file; 0: any */
 	gint64 idle_disconnect, session_limit; /* seconds, 0: none */
 	gint64 extend; /* seconds that a session may be made longer in all */
 	gboolean usb;  /* devices that usb_devices of the file allow */
@@ -59,10 +62,11 @@ typedef struct {
 	char **users, **groups, **admins;
 	/* [Policy] */
 	int clipboard; /* PoolClipboard */
-	int file_transfer;
 	gboolean usb;
 	char **usb_devices; /* broker/common/usb-rules.h */
 	gboolean microphone;
+	int file_transfer; /* PoolFiles */
+	gint64 file_max;   /* bytes of one file; 0: any */
 	gint64 idle_disconnect, session_limit; /* seconds, 0: none */
 	gint64 extend; /* seconds that a session may be made longer in all */
 	int clipboard_types; /* PoolClipboardTypes */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 #include "agent/packet.h"
+#include "agent/session/download.h"
+#include "agent/session/files-out.h"
 #include "agent/session/session.h"
 #include "broker/common/log.h"
 
@@ -34,7 +36,8 @@ on_ended(void *data)
 int
 main(int argc, char **argv)
 {
-	g_autofree char *display = NULL, *runtime = NULL, *notice = NULL;
+	g_autofree char *display = NULL, *runtime = NULL, *notice = NULL, *downloads = download_folder();
+	g_autofree char *send_socket = g_build_filename(g_get_user_runtime_dir(), FILES_OUT_SOCKET, NULL);
 	int clipboard_mib = CLIPBOARD_MAX_MIB;
 	gboolean verbose = FALSE, version = FALSE;
 	const GOptionEntry options[] = {
@@ -70,6 +73,8 @@ main(int argc, char **argv)
 			.display = display,
 			.runtime = runtime ? runtime : PACKET_RUNTIME,
 			.notice_program = notice,
+			.downloads = downloads,
+			.send_socket = send_socket,
 			.clipboard_max = (gsize)CLAMP(clipboard_mib, 1, 64) * 1024 * 1024,
 		},
 		on_ended, loop, &error);

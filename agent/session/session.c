@@ -6,10 +6,13 @@
 #include "agent/session/clipboard.h"
 #include "agent/session/desktop.h"
 #include "agent/session/drawn.h"
+#include "agent/session/files-in.h"
+#include "agent/session/files-out.h"
 #include "agent/session/link.h"
 #include "agent/session/pointer.h"
 #include "agent/session/randr.h"
 #include "agent/session/vdagent.h"
+#include "broker/common/agent-files.h"
 
 #include <unistd.h>
 
@@ -27,7 +30,10 @@ struct Session {
 	Randr *randr;         /* NULL: this X server cannot be resized */
 	Pointer *pointer;     /* NULL: it has no XTEST */
 	Clipboard *clipboard; /* NULL: it has no XFixes */
+	VdagentHandlers handlers;
 	Vdagent *vdagent;
+	FilesIn *files_in;
+	FilesOut *files_out;
 	Port *port; /* NULL: not given yet */
 	Link *link;
 	gboolean is_ready;
@@ -55,6 +61,8 @@ static void
 close_port(Session *session)
 {
 	vdagent_close(session->vdagent);
+	files_in_reset(session->files_in);
+	files_out_reset(session->files_out);
 	if (session->pointer)
 		pointer_press(session->pointer, 0);
 }
@@ -78,6 +86,12 @@ static void
 on_port_close(void *data)
 {
 	close_port(data);
+}
+
+static void
+on_port_sent(void *data)
+{
+	files_out_room(((Session *)data)->files_out);
 }
 
 static void
@@ -111,6 +125,7 @@ static const PortHandlers port_handlers = {
 	.on_open = on_port_open,
 	.on_bytes = on_port_bytes,
 	.on_close = on_port_close,
+	.on_sent = on_port_sent,
 	.on_gone = on_port_gone,
 };
 
@@ -202,11 +217,26 @@ on_host_pointer(guint monitor, guint x, guint y, guint32 buttons, void *data)
 	Session *session = data;
 	int root_x, root_y;
 
-	if (session->pointer == NULL)
-		return;
 	if (session->randr && randr_locate(session->randr, monitor, x, y, &root_x, &root_y))
 		pointer_move(session->pointer, root_x, root_y);
 	pointer_press(session->pointer, buttons);
+}
+
+static void
+on_host_file(guint32 type, const guint8 *bytes, gsize size, void *data)
+{
+	Session *session = data;
+
+	if (type == AGENT_FILE_ANSWER || type == AGENT_FILE_CREDIT)
+		files_out_take(session->files_out, type, bytes, size);
+	else
+		files_in_take(session->files_in, type, bytes, size);
+}
+
+static void
+on_client_gone(void *data)
+{
+	files_in_reset(((Session *)data)->files_in);
 }
 
 static const VdagentHandlers vdagent_handlers = {
@@ -218,17 +248,42 @@ static const VdagentHandlers vdagent_handlers = {
 	.on_text = on_host_text,
 	.on_monitors = on_host_monitors,
 	.on_pointer = on_host_pointer,
+	.on_file = on_host_file,
+	.on_client_gone = on_client_gone,
 };
 
-static const VdagentHandlers pointerless_handlers = {
-	.write = write_port,
-	.on_peer = on_host_came,
-	.on_grab = on_host_grab,
-	.on_release = on_host_release,
-	.on_request = on_host_request,
-	.on_text = on_host_text,
-	.on_monitors = on_host_monitors,
-};
+/* --- files --- */
+
+static void
+send_file_message(guint32 type, const void *bytes, gsize size, void *data)
+{
+	vdagent_send_file(((Session *)data)->vdagent, type, bytes, size);
+}
+
+static gboolean
+host_knows_details(void *data)
+{
+	return vdagent_knows_file_details(((Session *)data)->vdagent);
+}
+
+static gboolean
+host_takes_files(void *data)
+{
+	Session *session = data;
+
+	return session->port && port_is_open(session->port) && vdagent_takes_files(session->vdagent);
+}
+
+static gsize
+host_unread(void *data)
+{
+	Session *session = data;
+
+	return session->port ? port_unsent(session->port) : 0;
+}
+
+static const FilesInHost files_in_host = {send_file_message, host_knows_details};
+static const FilesOutHost files_out_host = {send_file_message, host_takes_files, host_unread};
 
 /* --- the clipboard --- */
 
@@ -383,9 +438,14 @@ session_new(const SessionConfig *config, void (*on_ended)(void *data), void *dat
 	if (session->x == NULL)
 		return NULL;
 	session->pointer = pointer_new(session->x);
-	if (session->pointer == NULL)
+	session->handlers = vdagent_handlers;
+	if (session->pointer == NULL) {
 		g_warning("the X server has no XTEST: the host moves its own pointer");
-	session->vdagent = vdagent_new(config->clipboard_max, session->pointer ? &vdagent_handlers : &pointerless_handlers, session);
+		session->handlers.on_pointer = NULL;
+	}
+	session->vdagent = vdagent_new(config->clipboard_max, &session->handlers, session);
+	session->files_in = files_in_new(config->downloads, &files_in_host, session);
+	session->files_out = files_out_new(config->send_socket, &files_out_host, session);
 	session->desktop = desktop_new(session->x);
 	session->randr = randr_new(session->x, &lack);
 	if (session->randr == NULL)
@@ -408,6 +468,8 @@ session_free(Session *session)
 	g_clear_handle_id(&session->bad_port_id, g_source_remove);
 	link_free(session->link);
 	port_free(session->port);
+	files_out_free(session->files_out);
+	files_in_free(session->files_in);
 	vdagent_free(session->vdagent);
 	drawn_free(session->drawn);
 	clipboard_free(session->clipboard);

@@ -11,6 +11,8 @@ typedef struct {
 	const char *runtime;        /* folder of the daemon's socket */
 	const char *notice_program; /* carrel-agent-notice */
 	gsize clipboard_max;        /* bytes */
+	const char *downloads;      /* folder for files that come */
+	const char *send_socket;    /* where carrel-send connects; NULL: nowhere */
 } SessionConfig;
 
 /* @on_ended is called, once, when the X server is gone. @config's strings must outlive the session. Free with

@@ -2,11 +2,15 @@
 #include "config.h"
 #include "agent/session/vdagent-parser.h"
 
+#include "broker/common/agent-files.h"
+
 #include <spice/vd_agent.h>
 #include <string.h>
 
 /* The largest of the messages that are not clipboard data: 64 monitors, or the capabilities of a much newer peer. */
 #define SMALL_MAX 4096
+/* A piece of a file: carrel-screen sends AGENT_FILE_PIECE, spice-gtk by another host 64 KiB, and 12 bytes before it. */
+#define FILE_PIECE_MAX (256 * 1024 + 12)
 /* A selection and a type stand before the text. */
 #define CLIPBOARD_HEAD 8
 
@@ -100,7 +104,13 @@ message_max(const VdagentParser *parser, guint32 type)
 	case VD_AGENT_CLIPBOARD_RELEASE:
 	case VD_AGENT_CLIENT_DISCONNECTED:
 	case VD_AGENT_MAX_CLIPBOARD:
+	case VD_AGENT_FILE_XFER_START:
+	case VD_AGENT_FILE_XFER_STATUS:
+	case AGENT_FILE_ANSWER:
+	case AGENT_FILE_CREDIT:
 		return SMALL_MAX;
+	case VD_AGENT_FILE_XFER_DATA:
+		return FILE_PIECE_MAX;
 	default:
 		return 0;
 	}

@@ -3,15 +3,19 @@
 #include "agent/session/vdagent.h"
 
 #include "agent/session/vdagent-parser.h"
+#include "broker/common/agent-files.h"
 
 #include <spice/vd_agent.h>
 #include <string.h>
+
+/* spice/vd_agent.h fills one; AGENT_CAP_FILES_FROM is in the second. */
+#define CAPS_WORDS 2
 
 struct Vdagent {
 	VdagentParser *parser;
 	gsize clipboard_max;
 	gint64 peer_max; /* bytes of text that the peer takes; -1: any */
-	guint32 caps[VD_AGENT_CAPS_SIZE]; /* the peer's */
+	guint32 caps[CAPS_WORDS]; /* the peer's */
 	gboolean host_has[VDAGENT_SELECTIONS];
 	const VdagentHandlers *handlers;
 	void *data;
@@ -26,7 +30,7 @@ static const int our_caps[] = {
 	VD_AGENT_CAP_GUEST_LINEEND_LF,
 	VD_AGENT_CAP_MAX_CLIPBOARD,
 	VD_AGENT_CAP_MONITORS_CONFIG_POSITION,
-	VD_AGENT_CAP_FILE_XFER_DISABLED,
+	VD_AGENT_CAP_FILE_XFER_DETAILED_ERRORS,
 	VD_AGENT_CAP_CLIPBOARD_NO_RELEASE_ON_REGRAB,
 };
 
@@ -49,7 +53,7 @@ append_u32(GByteArray *array, guint32 value)
 static gboolean
 has_cap(const Vdagent *agent, int cap)
 {
-	return VD_AGENT_HAS_CAPABILITY(agent->caps, VD_AGENT_CAPS_SIZE, (unsigned)cap) != 0;
+	return VD_AGENT_HAS_CAPABILITY(agent->caps, CAPS_WORDS, (unsigned)cap) != 0;
 }
 
 static void on_message(guint32 type, const guint8 *data, gsize size, void *user_data);
@@ -106,7 +110,7 @@ send_message(Vdagent *agent, guint32 type, const GByteArray *head, const void *t
 static void
 announce(Vdagent *agent, gboolean request)
 {
-	guint32 caps[VD_AGENT_CAPS_SIZE] = {0};
+	guint32 caps[1] = {0};
 	g_autoptr(GByteArray) head = g_byte_array_new();
 
 	for (gsize i = 0; i < G_N_ELEMENTS(our_caps); i++)
@@ -221,6 +225,26 @@ vdagent_send_text(Vdagent *agent, guint selection, const char *text, gsize size)
 	send_message(agent, VD_AGENT_CLIPBOARD, head, NULL, 0);
 }
 
+void
+vdagent_send_file(Vdagent *agent, guint32 type, const void *bytes, gsize size)
+{
+	g_autoptr(GByteArray) head = g_byte_array_new();
+
+	send_message(agent, type, head, bytes, size);
+}
+
+gboolean
+vdagent_takes_files(const Vdagent *agent)
+{
+	return has_cap(agent, AGENT_CAP_FILES_FROM);
+}
+
+gboolean
+vdagent_knows_file_details(const Vdagent *agent)
+{
+	return has_cap(agent, VD_AGENT_CAP_FILE_XFER_DETAILED_ERRORS);
+}
+
 static void
 reply(Vdagent *agent, guint32 type, gboolean good)
 {
@@ -238,7 +262,7 @@ handle_announce(Vdagent *agent, const guint8 *data, gsize size)
 
 	if (size < 4)
 		return;
-	n = MIN((size - 4) / 4, VD_AGENT_CAPS_SIZE);
+	n = MIN((size - 4) / 4, CAPS_WORDS);
 	memset(agent->caps, 0, sizeof agent->caps);
 	for (gsize i = 0; i < n; i++)
 		agent->caps[i] = read_u32(data + 4 + 4 * i);
@@ -357,6 +381,16 @@ on_message(guint32 type, const guint8 *data, gsize size, void *user_data)
 		break;
 	case VD_AGENT_CLIENT_DISCONNECTED:
 		release_all(agent);
+		if (agent->handlers->on_client_gone)
+			agent->handlers->on_client_gone(agent->data);
+		break;
+	case VD_AGENT_FILE_XFER_START:
+	case VD_AGENT_FILE_XFER_STATUS:
+	case VD_AGENT_FILE_XFER_DATA:
+	case AGENT_FILE_ANSWER:
+	case AGENT_FILE_CREDIT:
+		if (agent->handlers->on_file)
+			agent->handlers->on_file(type, data, size, agent->data);
 		break;
 	case VD_AGENT_MAX_CLIPBOARD:
 		if (size >= 4)

@@ -35,6 +35,10 @@ typedef struct {
 	/* The pointer is at this pixel of a monitor, with these buttons down (VD_AGENT_*BUTTON_MASK). NULL: pointers are not taken,
 	 * and the host is told so. */
 	void (*on_pointer)(guint monitor, guint x, guint y, guint32 buttons, void *data);
+	/* About files: VD_AGENT_FILE_XFER_*, and AGENT_FILE_* of broker/common/agent-files.h. NULL: there are none. */
+	void (*on_file)(guint32 type, const guint8 *bytes, gsize size, void *data);
+	/* No client is there any more (while the host's side stays open). */
+	void (*on_client_gone)(void *data);
 } VdagentHandlers;
 
 /* @clipboard_max: the largest text in bytes, either way. Free with vdagent_free. */
@@ -48,6 +52,13 @@ void vdagent_open(Vdagent *agent);
 void vdagent_close(Vdagent *agent);
 /* FALSE: not the protocol, see vdagent_parser_feed. */
 gboolean vdagent_feed(Vdagent *agent, const guint8 *bytes, gsize size);
+
+/* A message about files; dropped when it cannot be queued. */
+void vdagent_send_file(Vdagent *agent, guint32 type, const void *bytes, gsize size);
+/* Whether the peer takes files of the desktop (AGENT_CAP_FILES_FROM). */
+gboolean vdagent_takes_files(const Vdagent *agent);
+/* Whether it reads VD_AGENT_FILE_XFER_STATUS with details. */
+gboolean vdagent_knows_file_details(const Vdagent *agent);
 
 /* Whether the peer wants to hear of this selection at all. */
 gboolean vdagent_carries(const Vdagent *agent, guint selection);

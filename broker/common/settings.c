@@ -185,10 +185,6 @@ take_value(Reader *reader, const Setting *setting, const char *group, char *text
 		(setting->check && !setting->check((char *)target + setting->offset, &why))) {
 		add_fault(reader, place, g_steal_pointer(&name), "%s", why ? why : "is not valid");
 		set_fallback(setting, target);
-	} else if (setting->unsupported && *text != '\0' && g_strcmp0(text, setting->fallback) != 0) {
-		add_fault(reader, place, g_steal_pointer(&name), "has no effect yet, so it is refused: %s",
-			setting->unsupported);
-		set_fallback(setting, target);
 	}
 }
 

@@ -30,8 +30,6 @@ typedef struct {
 	const char *const *words; /* SETTING_ENUM: NULL-terminated */
 	gboolean required;
 	gboolean named; /* may stand in [GROUP NAME] too, see settings_read_sections; numbers, words and yes or no only */
-	/* NULL, or says why a value other than the fallback is refused today ("needs parked clones, ..."). */
-	const char *unsupported;
 	/* NULL, or a further check of the parsed value (@field points to it): TRUE, or FALSE with @why set to a clause such
 	 * as "is not a calendar expression". */
 	gboolean (*check)(const void *field, char **why);

@@ -393,6 +393,13 @@ broker_link_open_sound(BrokerLink *link, const char *session, const char *deskto
 	open_stream(link, "OpenSound", session, desktop, address, cancellable, callback, data);
 }
 
+void
+broker_link_open_files(BrokerLink *link, const char *session, const char *desktop, const char *address,
+	GCancellable *cancellable, GAsyncReadyCallback callback, void *data)
+{
+	open_stream(link, "OpenFiles", session, desktop, address, cancellable, callback, data);
+}
+
 static void
 on_redeemed(GObject *source, GAsyncResult *result, gpointer data)
 {

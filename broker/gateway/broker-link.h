@@ -32,7 +32,7 @@ void broker_link_request(BrokerLink *link, const char *method, const char *path,
 gboolean broker_link_request_finish(GAsyncResult *result, guint16 *status, GVariant **fields, GVariant **answer,
 	GError **error);
 
-/* What OpenScreen, OpenSound, RedeemTicket and SignInVnc bring. */
+/* What OpenScreen, OpenSound, OpenFiles, RedeemTicket and SignInVnc bring. */
 typedef struct {
 	guint8 grant[32]; /* the stream's first bytes: whoever has them is let in */
 	char *stream;     /* the socket's path */
@@ -45,6 +45,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Grant, grant_free)
 void broker_link_open_screen(BrokerLink *link, const char *session, const char *desktop, const char *address,
 	GCancellable *cancellable, GAsyncReadyCallback callback, void *data);
 void broker_link_open_sound(BrokerLink *link, const char *session, const char *desktop, const char *address,
+	GCancellable *cancellable, GAsyncReadyCallback callback, void *data);
+void broker_link_open_files(BrokerLink *link, const char *session, const char *desktop, const char *address,
 	GCancellable *cancellable, GAsyncReadyCallback callback, void *data);
 void broker_link_redeem(BrokerLink *link, const char *name, const char *address, GCancellable *cancellable,
 	GAsyncReadyCallback callback, void *data);

@@ -18,6 +18,7 @@ counter_name(Counter counter)
 		[COUNTER_IDLE_CLOSED] = "idle-closed",
 		[COUNTER_BROWSER_STREAMS] = "browser-streams",
 		[COUNTER_SOUND_STREAMS] = "sound-streams",
+		[COUNTER_FILES_STREAMS] = "files-streams",
 		[COUNTER_SPICE_STREAMS] = "spice-streams",
 		[COUNTER_VNC_STREAMS] = "vnc-streams",
 		[COUNTER_BYTES_IN] = "bytes-from-clients",

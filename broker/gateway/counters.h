@@ -15,6 +15,7 @@ typedef enum {
 	COUNTER_IDLE_CLOSED,     /* kept or opened ahead of need, and never used: KeepAliveTimeout=, HandshakeTimeout= */
 	COUNTER_BROWSER_STREAMS,
 	COUNTER_SOUND_STREAMS,   /* a browser's, beside its screen */
+	COUNTER_FILES_STREAMS,   /* as well */
 	COUNTER_SPICE_STREAMS,   /* one a channel */
 	COUNTER_VNC_STREAMS,
 	COUNTER_BYTES_IN,        /* of streams, from clients to desktops */

@@ -79,7 +79,6 @@ http_route(Client *client)
 	const HttpHead *head = http_request(client);
 	const guint8 *bytes = http_request_bytes(client);
 	const char *path = (const char *)bytes + head->path.start;
-	g_autofree char *desktop = NULL;
 
 	if (head->method == HTTP_CONNECT) {
 		tunnel_start(client);
@@ -87,10 +86,8 @@ http_route(Client *client)
 		http_redirect_to_https(client);
 	} else if (head->method == HTTP_OTHER) {
 		http_refuse(client, REFUSAL_METHOD, 405, "invalid", "only GET, HEAD, POST and DELETE are understood here");
-	} else if ((desktop = http_check_stream_path(path, head->path.size, "/screen")) != NULL) {
-		screen_start(client, desktop, FALSE);
-	} else if ((desktop = http_check_stream_path(path, head->path.size, "/sound")) != NULL) {
-		screen_start(client, desktop, TRUE);
+	} else if (screen_start(client)) {
+		return;
 	} else if (head->path.size >= 5 && memcmp(path, "/api/", 5) == 0) {
 		api_forward(client);
 	} else if (head->method == HTTP_POST || head->method == HTTP_DELETE) {

@@ -354,7 +354,10 @@ relay_start_websocket(Client *client, int stream, const char *protocol)
 
 	relay->ws = ws_new(send_frames, client);
 	ws_set_frame_max(relay->ws, (gsize)client_limits(client)->frame_size);
-	counter_add(strcmp(protocol, "sound") == 0 ? COUNTER_SOUND_STREAMS : COUNTER_BROWSER_STREAMS, 1);
+	counter_add(strcmp(protocol, "sound") == 0  ? COUNTER_SOUND_STREAMS
+		    : strcmp(protocol, "files") == 0 ? COUNTER_FILES_STREAMS
+						     : COUNTER_BROWSER_STREAMS,
+		1);
 	g_message("%s: %s stream of %s", client_address(client), protocol, client_desktop(client));
 	client_set_deadline(client, 0);
 	client_set_stage(client, &stage, relay);

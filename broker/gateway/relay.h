@@ -13,7 +13,7 @@ void relay_start(Client *client, int stream, const char *protocol);
  * the stream ended by itself. */
 void relay_start_websocket(Client *client, int stream, const char *protocol);
 
-/* Of a client that relays now, as given above ("browser" or "sound" for a WebSocket); NULL for any other. */
+/* Of a client that relays now, as given above ("browser", "sound" or "files" for a WebSocket); NULL for any other. */
 const char *relay_protocol(const Client *client);
 
 /* A WebSocket that only says why there is nothing: closes with @code. */

@@ -94,19 +94,37 @@ refuse_for(Client *client, const GError *error)
 	}
 }
 
-static gboolean
-is_sound(Client *client)
+/* What a desktop has for a browser. */
+static const struct Kind {
+	const char *path;     /* behind the desktop's */
+	const char *protocol; /* relay_protocol() */
+	void (*open)(BrokerLink *, const char *, const char *, const char *, GCancellable *, GAsyncReadyCallback, void *);
+} kinds[] = {
+	{"/screen", "browser", broker_link_open_screen},
+	{"/sound", "sound", broker_link_open_sound},
+	{"/files", "files", broker_link_open_files},
+};
+
+/* NULL: the request is for none of them. *@desktop: to be freed. */
+static const struct Kind *
+kind_of(Client *client, char **desktop)
 {
 	HttpSlice path = http_request(client)->path;
-	g_autofree char *desktop = http_check_stream_path((const char *)http_request_bytes(client) + path.start, path.size, "/sound");
+	const char *text = (const char *)http_request_bytes(client) + path.start;
 
-	return desktop != NULL;
+	for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++) {
+		*desktop = http_check_stream_path(text, path.size, kinds[i].path);
+		if (*desktop)
+			return &kinds[i];
+	}
+	return NULL;
 }
 
 static void
 on_stream(GObject *source, GAsyncResult *result, gpointer data)
 {
 	g_autoptr(Client) client = data;
+	g_autofree char *desktop = NULL;
 	g_autoptr(GError) error = NULL;
 	int stream = stream_open_finish(result, &error);
 
@@ -117,7 +135,7 @@ on_stream(GObject *source, GAsyncResult *result, gpointer data)
 		g_warning("%s", error->message);
 		refuse(client, WS_TRY_LATER, "the display server is away");
 	} else if (upgrade(client)) {
-		relay_start_websocket(client, stream, is_sound(client) ? "sound" : "browser");
+		relay_start_websocket(client, stream, kind_of(client, &desktop)->protocol);
 	} else {
 		close(stream);
 	}
@@ -140,24 +158,25 @@ on_grant(GObject *source, GAsyncResult *result, gpointer data)
 	stream_open(grant, client_gateway(client)->display_uid, client_cancellable(client), on_stream, client_ref(client));
 }
 
-void
-screen_start(Client *client, const char *desktop, gboolean sound)
+gboolean
+screen_start(Client *client)
 {
-	void (*open)(BrokerLink *, const char *, const char *, const char *, GCancellable *, GAsyncReadyCallback, void *) =
-		sound ? broker_link_open_sound : broker_link_open_screen;
-	g_autofree char *session = NULL;
+	g_autofree char *desktop = NULL, *session = NULL;
+	const struct Kind *kind = kind_of(client, &desktop);
 	guint status;
-	const char *fault = fault_of(client, &status);
+	const char *fault;
 
-	if (fault) {
+	if (kind == NULL)
+		return FALSE;
+	fault = fault_of(client, &status);
+	if (fault)
 		http_refuse(client, REFUSAL_WEBSOCKET, status, "protocol", fault);
-		return;
-	}
-	if (!http_origin_is_ours(client) || !http_session_cookie(client, &session))
-		return;
-	if (session == NULL)
+	else if (!http_origin_is_ours(client) || !http_session_cookie(client, &session))
+		return TRUE; /* and answered */
+	else if (session == NULL)
 		refuse(client, WS_BAD_SESSION, "not signed in");
 	else
-		open(client_gateway(client)->broker, session, desktop, client_address(client), client_cancellable(client), on_grant,
+		kind->open(client_gateway(client)->broker, session, desktop, client_address(client), client_cancellable(client), on_grant,
 			client_ref(client));
+	return TRUE;
 }

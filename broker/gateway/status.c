@@ -61,7 +61,8 @@ stages_of(const Gateway *gateway)
 static GVariant *
 streams_of(const Gateway *gateway)
 {
-	static const char *const protocols[] = {"browser", "sound", "SPICE", "VNC"}, *const keys[] = {"browser", "sound", "spice", "vnc"};
+	static const char *const protocols[] = {"browser", "sound", "files", "SPICE", "VNC"};
+	static const char *const keys[] = {"browser", "sound", "files", "spice", "vnc"};
 	GVariantBuilder dict = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
 	guint n[G_N_ELEMENTS(keys)] = {0};
 	GHashTableIter iter;

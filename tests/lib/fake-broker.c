@@ -146,6 +146,15 @@ on_open_sound(CarrelBroker1Gateway *object, GDBusMethodInvocation *call, const c
 }
 
 static gboolean
+on_open_files(CarrelBroker1Gateway *object, GDBusMethodInvocation *call, const char *session, const char *desktop,
+	const char *address, gpointer data)
+{
+	if (!failed(call, strcmp(session, "good") == 0 ? desktop : "denied"))
+		carrel_broker1_gateway_complete_open_files(object, call, make_grant('e'), granted_path());
+	return TRUE;
+}
+
+static gboolean
 on_redeem_ticket(CarrelBroker1Gateway *object, GDBusMethodInvocation *call, const char *name, const char *address,
 	gpointer data)
 {
@@ -293,6 +302,7 @@ serve_broker(const Conf *conf, GError **error)
 	g_signal_connect(skeleton, "handle-request", G_CALLBACK(on_request), NULL);
 	g_signal_connect(skeleton, "handle-open-screen", G_CALLBACK(on_open_screen), NULL);
 	g_signal_connect(skeleton, "handle-open-sound", G_CALLBACK(on_open_sound), NULL);
+	g_signal_connect(skeleton, "handle-open-files", G_CALLBACK(on_open_files), NULL);
 	g_signal_connect(skeleton, "handle-redeem-ticket", G_CALLBACK(on_redeem_ticket), NULL);
 	g_signal_connect(skeleton, "handle-sign-in-vnc", G_CALLBACK(on_sign_in_vnc), NULL);
 	return peer_server_new(path, NULL, 8, on_joined, NULL, error);

@@ -59,6 +59,9 @@ add_pool(Engine *engine, guint i, const char *name, const char *title, const cha
 	file->shadow = POOL_SHADOW_ASK;
 	file->watermark = (char *)"off";
 	file->sound = i == 0;
+	/* A pool that shares its clipboard carries files, too. */
+	file->file_transfer = clipboard == POOL_CLIPBOARD_BOTH ? POOL_FILES_BOTH : POOL_FILES_OFF;
+	file->file_max = 1000;
 	engine->users[i] = g_strsplit(users, ",", -1);
 	engine->pools[i] = (PoolView){.file = file, .name = file->name, .path = "/nowhere/x.pool"};
 }

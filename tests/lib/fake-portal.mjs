@@ -32,10 +32,11 @@ function certificate() {
 }
 
 /**
- * @param {{port?: number, vnc?: {host: string, port: number} | null, bootMs?: number}} options
+ * @param {{port?: number, vnc?: {host: string, port: number} | null, files?: string, bootMs?: number}} options files: a socket where
+ * connections for files are served (tests/lib/files-peer)
  * @returns what a test may look at and disturb
  */
-export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = {}) {
+export async function startFakePortal({ port = 0, vnc = null, files = '', bootMs = 1500 } = {}) {
 	const sessions = new Map();
 	const conversations = new Map();
 	const desktops = new Map();
@@ -70,6 +71,7 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 			{ name: 'own', title: 'Workstation', policy: { clipboard: 'both' }, kind: 'persistent' },
 			{ name: 'exam', title: 'Exam', policy: { clipboard: 'both' }, kind: 'lab', snapshots: 2 },
 			{ name: 'queue', title: 'Computer room', policy: { clipboard: 'both' } },
+			...(files ? [{ name: 'files', title: 'Desk with files', policy: { clipboard: 'both', files: 'both', 'file-max': 50 * 2 ** 20 } }] : []),
 		],
 		requests: [],
 		/** Ends every screen: a close code, or 0 to cut the TCP connection. */
@@ -304,16 +306,15 @@ export async function startFakePortal({ port = 0, vnc = null, bootMs = 1500 } = 
 
 	const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'binary' });
 	server.on('upgrade', (request, socket, head) => {
-		const id = /^\/api\/v1\/desktops\/([^/]+)\/screen$/.exec(request.url)?.[1];
+		const [, id, what] = /^\/api\/v1\/desktops\/([^/]+)\/(screen|files)$/.exec(request.url) ?? [];
 		const desktop = desktops.get(id);
 		const status = fake.trouble === 'lost' ? 0 : !sessions.has(userKey(request)) ? 401 : request.headers.origin !== fake.url ? 403 : !desktop ? 404 : !vnc || fake.trouble === 'gone' ? 503 : 101;
 		if (status !== 101)
 			return status === 0 ? socket.destroy() : socket.end(`HTTP/1.1 ${status} No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
-		sockets.handleUpgrade(request, socket, head, (screen) => relay(screen));
+		sockets.handleUpgrade(request, socket, head, (screen) => relay(screen, what === 'files' ? connect(files) : connect(vnc.port, vnc.host)));
 	});
 
-	function relay(screen) {
-		const server = connect(vnc.port, vnc.host);
+	function relay(screen, server) {
 		screens.add(screen);
 		screen.on('message', (data) => server.write(data));
 		screen.on('close', () => {

@@ -82,6 +82,23 @@ def run(client, command):
     paints(client, f"printf '\\033[0m\\033[2J' && {command}")
 
 
+# Of a guest that does not give its clipboard: what a shell there can say by painting.
+SYMPTOMS = (("xclip does not work", "! xclip -o -selection clipboard"), ("the agent does not run", "! pgrep -x carrel-agent"),
+            ("its part in the session does not run", "! pgrep -f carrel-agent-session"),
+            ("the port is missing", "! test -e /dev/virtio-ports/com.redhat.spice.0"))
+
+
+def symptoms(client):
+    found = []
+    for name, command in SYMPTOMS:
+        try:
+            paints(client, f"(exec >/dev/null 2>&1; {command})", 10)
+            found.append(name)
+        except Failure:
+            pass
+    return ", ".join(found) or "nothing else wrong there"
+
+
 def tell(client, command):
     """What a command prints in the guest: by way of the clipboard. Typed again where nothing comes of it, as paints() does."""
     for _ in range(3):
@@ -89,7 +106,7 @@ def tell(client, command):
         run(client, f"(echo {mark}; {command}) 2>&1 | xclip -selection clipboard")
         if see(client, lambda: (client.clipboard or "").startswith(mark), 30):
             return client.clipboard.split("\n", 1)[1].strip()
-    raise Failure(f"the guest did not say what “{command}” prints")
+    raise Failure(f"the guest did not say what “{command}” prints: {symptoms(client)}")
 
 
 def answers(client, seconds=10):

@@ -302,7 +302,7 @@ START_TEST(pools_are_those_of_the_person)
 	g_autoptr(Answer) twos = fixture_request(&fixture, "GET", "pools", two, NULL);
 
 	ck_assert_ptr_nonnull(strstr(ones->text, "\"name\":\"office\",\"title\":\"Office desktop\",\"kind\":\"floating\""));
-	ck_assert_ptr_nonnull(strstr(ones->text, "\"policy\":{\"clipboard\":\"both\",\"clipboard-max\":16777216,\"recorded\":false,\"sound\":true,\"microphone\":false},\"desktop\":null"));
+	ck_assert_ptr_nonnull(strstr(ones->text, "\"policy\":{\"clipboard\":\"both\",\"clipboard-max\":16777216,\"recorded\":false,\"sound\":true,\"microphone\":false,\"files\":\"both\",\"file-max\":1000},\"desktop\":null"));
 	ck_assert_ptr_null(strstr(ones->text, "\"lab\""));
 	ck_assert_ptr_nonnull(strstr(twos->text, "\"lab\""));
 	/* An admin's words about a file are not for everyone. */

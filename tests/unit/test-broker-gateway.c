@@ -155,15 +155,27 @@ open_screen(const char *session, const char *desktop)
 	return outcome.grant != 0;
 }
 
+/* Their answers are OpenScreen's. */
+static gboolean
+open_beside(const char *method, const char *session, const char *desktop)
+{
+	forget_outcome();
+	g_dbus_proxy_call(G_DBUS_PROXY(gateway), method, g_variant_new("(sss)", session, desktop, HERE), G_DBUS_CALL_FLAGS_NONE, -1, NULL,
+		on_screen, NULL);
+	ck_assert(fixture_wait(is_over, NULL));
+	return outcome.grant != 0;
+}
+
 static gboolean
 open_sound(const char *session, const char *desktop)
 {
-	forget_outcome();
-	/* The two answers are alike. */
-	g_dbus_proxy_call(G_DBUS_PROXY(gateway), "OpenSound", g_variant_new("(sss)", session, desktop, HERE), G_DBUS_CALL_FLAGS_NONE, -1,
-		NULL, on_screen, NULL);
-	ck_assert(fixture_wait(is_over, NULL));
-	return outcome.grant != 0;
+	return open_beside("OpenSound", session, desktop);
+}
+
+static gboolean
+open_files(const char *session, const char *desktop)
+{
+	return open_beside("OpenFiles", session, desktop);
 }
 
 static gboolean
@@ -287,6 +299,29 @@ START_TEST(sound_is_granted_where_the_pool_has_it_and_a_microphone_where_it_says
 	ck_assert(open_screen(session, lab));
 	ck_assert_str_eq(admitted("sound"), "no");
 	ck_assert_str_eq(admitted("microphone"), "no");
+}
+END_TEST
+
+START_TEST(files_are_granted_to_the_desktops_person_where_the_pool_carries_them)
+{
+	g_autofree char *session = fixture_sign_in(&fixture, "demo2"), *other = fixture_sign_in(&fixture, "demo1");
+	g_autofree char *office = fixture_open(&fixture, session, "office"), *lab = fixture_open(&fixture, session, "lab");
+	guint64 most = 0;
+
+	ck_assert(open_files(session, office));
+	ck_assert_str_eq(admitted("protocol"), "files");
+	ck_assert_str_eq(admitted("files-to-desktop"), "yes");
+	ck_assert_str_eq(admitted("files-from-desktop"), "yes");
+	ck_assert(g_variant_lookup(fake_display_last_admission(fixture.display), "file-max", "t", &most) && most == 1000);
+	ck_assert(!open_files(session, lab));
+	ck_assert(g_error_matches(outcome.error, CARREL_ERROR, CARREL_ERROR_DENIED));
+	ck_assert(open_screen(session, lab));
+	ck_assert_str_eq(admitted("files-to-desktop"), "no");
+	ck_assert_str_eq(admitted("files-from-desktop"), "no");
+	ck_assert(!open_files(other, office));
+	ck_assert(g_error_matches(outcome.error, CARREL_ERROR, CARREL_ERROR_NOT_FOUND));
+	ck_assert(!open_files("", office));
+	ck_assert(g_error_matches(outcome.error, CARREL_ERROR, CARREL_ERROR_DENIED));
 }
 END_TEST
 
@@ -643,6 +678,7 @@ main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, a_screen_is_granted_to_its_person_with_the_pools_policy);
 	tcase_add_test(tcase, usb_devices_are_granted_where_the_pool_lets_them_in);
+	tcase_add_test(tcase, files_are_granted_to_the_desktops_person_where_the_pool_carries_them);
 	tcase_add_test(tcase, a_screen_is_granted_to_nobody_else);
 	tcase_add_test(tcase, sound_is_granted_where_the_pool_has_it_and_a_microphone_where_it_says_so);
 	tcase_add_test(tcase, the_screen_of_a_lost_desktop_is_not_there_to_be_tried_again);

@@ -408,7 +408,7 @@ START_TEST(a_persons_exception_holds_for_them)
 	office()->exceptions = g_ptr_array_new();
 	g_ptr_array_add(office()->exceptions, &section);
 	open_and_join();
-	assert_json("GET", "", 200, "\"policy\":{\"clipboard\":\"off\",\"clipboard-max\":0,\"recorded\":false,\"sound\":true,\"microphone\":false},\"limit\":{\"ends\":1");
+	assert_json("GET", "", 200, "\"policy\":{\"clipboard\":\"off\",\"clipboard-max\":0,\"recorded\":false,\"sound\":true,\"microphone\":false,\"files\":\"off\",\"file-max\":0},\"limit\":{\"ends\":1");
 	GVariant *admission = fake_display_last_admission(fixture.display);
 	gboolean clipboard = TRUE;
 

@@ -149,6 +149,10 @@ START_TEST(exceptions_go_by_user_before_group_and_in_file_order)
 	ck_assert_int_eq(examined.clipboard, POOL_CLIPBOARD_OFF);
 	ck_assert(!examined.microphone);
 	ck_assert(bert.microphone);
+	ck_assert_int_eq(examined.file_transfer, POOL_FILES_FROM_DESKTOP);
+	ck_assert_int_eq(examined.file_max, 0);
+	ck_assert_int_eq(bert.file_transfer, POOL_FILES_OFF);
+	ck_assert_int_eq(bert.file_max, G_GINT64_CONSTANT(1) << 30);
 	/* Hers is further down, and takes nothing from that of a group. */
 	PoolPolicy ada = pool_file_policy(file, "ada", exam);
 

@@ -13,12 +13,10 @@ typedef struct {
 	gint64 memory, limit, spare;
 	int kind;
 	gboolean tpm;
-	int usb;
 	gint64 rate;
 } Target;
 
 static const char *const kinds[] = {"floating", "persistent", NULL};
-static const char *const usb_words[] = {"off", "on", NULL};
 static const Setting table[] = {
 	{"Pool", "Title", SETTING_STRING, offsetof(Target, title), .required = TRUE},
 	{"Pool", "Kind", SETTING_ENUM, offsetof(Target, kind), "floating", .words = kinds},
@@ -28,7 +26,6 @@ static const Setting table[] = {
 	{"Network", "RateUp", SETTING_RATE, offsetof(Target, rate), "0", 0, G_GINT64_CONSTANT(1000000000)},
 	{"Access", "Users", SETTING_LIST, offsetof(Target, users), "everyone"},
 	{"Policy", "SessionLimit", SETTING_DURATION, offsetof(Target, limit), "8h"},
-	{"Policy", "Usb", SETTING_ENUM, offsetof(Target, usb), "off", .words = usb_words, .unsupported = "no USB yet"},
 	{NULL},
 };
 
@@ -55,7 +52,7 @@ assert_one_fault(const char *text, const char *expected)
 START_TEST(a_good_file_fills_every_field)
 {
 	ck_assert_ptr_null(parse("# c\n[Pool]\nTitle = An office\nKind=persistent\n[Desktop]\nMemory=512M\nTPM=yes\n"
-				 "[Access]\nUsers= demo1, demo2 ,\n[Policy]\nSessionLimit=30min\nUsb=off\n[Network]\nRateUp=10M\n"));
+				 "[Access]\nUsers= demo1, demo2 ,\n[Policy]\nSessionLimit=30min\n[Network]\nRateUp=10M\n"));
 	ck_assert_str_eq(target.title, "An office");
 	ck_assert_int_eq(target.kind, 1);
 	ck_assert_int_eq(target.spare, 2);
@@ -100,8 +97,6 @@ static const struct {
 	{"[Pool]\nTitle=b\n[Desktop]\nMemory=99999999999T\n",
 		"x.pool:4: Desktop/Memory: “99999999999T” is not a size such as 512M or 4G"},
 	{"[Pool]\nTitle=b\n[Desktop]\nTPM=true\n", "x.pool:4: Desktop/TPM: “true” is neither yes nor no"},
-	{"[Pool]\nTitle=b\n[Policy]\nUsb=on\n",
-		"x.pool:4: Policy/Usb: has no effect yet, so it is refused: no USB yet"},
 };
 
 START_TEST(a_fault_names_line_and_key_and_what_would_be_right)

@@ -8,12 +8,14 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { retryDelay, verdict } from '../../web-client/js/closing.js';
-import { directions, sizeText } from '../../web-client/js/clipboard.js';
+import { directions } from '../../web-client/js/clipboard.js';
+import { frame, Kind, Parser, readOffer, sendFrame } from '../../web-client/js/files-wire.js';
 import { guestSize } from '../../web-client/js/guest-size.js';
 import { pixelAt, readMonitors, sameMonitors, sideBySide, sizeMessage } from '../../web-client/js/monitors.js';
 import { watchWayOut } from '../../web-client/js/keys.js';
 import { chunkAt, clock, ChangedError, HASH_SIZE, isRecording, lineOf, RecordReader } from '../../web-client/js/recording-file.js';
 import { parseRoute, poolOf, routeHash } from '../../web-client/js/routes.js';
+import { sizeText } from '../../web-client/js/size.js';
 import { SoundBuffer } from '../../web-client/js/sound-buffer.js';
 import { createParser, heard, hello, listen, talk, voice } from '../../web-client/js/sound-wire.js';
 import { typedKeys } from '../../web-client/js/touch-keyboard.js';
@@ -88,6 +90,27 @@ test('a size is told in words', () => {
 	assert.equal(sizeText(1024 * 1024), '1 MB');
 	assert.equal(sizeText(1536), '1.5 kB');
 	assert.equal(sizeText(100), '100 byte');
+	assert.equal(sizeText(5 * 2 ** 40), '5 TB');
+});
+
+test('frames of files are the same however their bytes are cut', () => {
+	const offer = sendFrame(7, 2 ** 33 + 5, 'é.pdf');
+	offer[4] = Kind.OFFER;
+	const bytes = new Uint8Array([...offer, ...frame(Kind.CAME, 7, new Uint8Array([1, 2, 3])), ...frame(Kind.OVER, 7, new Uint8Array([0]))]);
+	for (let step = 1; step <= bytes.length; step++) {
+		const parser = new Parser();
+		const frames = [];
+		for (let at = 0; at < bytes.length; at += step)
+			frames.push(...parser.feed(bytes.slice(at, at + step)));
+		assert.deepEqual(frames.map(({ kind, id }) => [kind, id]), [[Kind.OFFER, 7], [Kind.CAME, 7], [Kind.OVER, 7]]);
+		assert.deepEqual(readOffer(frames[0]), { size: 2 ** 33 + 5, name: 'é.pdf' });
+		assert.deepEqual([...frames[1].body], [1, 2, 3]);
+	}
+	for (const size of [0, 4, 0x10006, 0xffffffff]) {
+		const wrong = new Uint8Array(9);
+		new DataView(wrong.buffer).setUint32(0, size);
+		assert.throws(() => new Parser().feed(wrong), String(size));
+	}
 });
 
 test('an address survives its way through the fragment, and a strange one leads to the list', () => {

@@ -2,7 +2,7 @@
 // The browser's clipboard and the guest's, kept alike as far as browser and policy allow. What they do not allow goes through the
 // panel's text field.
 
-import { language } from './words.js';
+import { sizeText } from './size.js';
 
 // As UTF-8. The server has a limit of its own; this one keeps a huge copy from stalling the page.
 const MAX_BYTES = 1024 * 1024;
@@ -15,12 +15,6 @@ export function directions(policy) {
 		toDesktop: policy === undefined || policy === 'both' || policy === 'to-desktop',
 		fromDesktop: policy === undefined || policy === 'both' || policy === 'from-desktop',
 	};
-}
-
-/** @param {number} bytes */
-export function sizeText(bytes) {
-	const [unit, size] = bytes >= 1024 * 1024 ? ['megabyte', bytes / 1024 / 1024] : bytes >= 1024 ? ['kilobyte', bytes / 1024] : ['byte', bytes];
-	return new Intl.NumberFormat(language, { style: 'unit', unit: String(unit), maximumFractionDigits: 1 }).format(Number(size));
 }
 
 /**

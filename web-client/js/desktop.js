@@ -26,7 +26,7 @@ const SLOW_S = 90;
  * @property {boolean} agent
  * @property {string | null} note
  * @property {number} elapsed seconds
- * @property {{clipboard?: string, 'clipboard-max'?: number, recorded?: boolean, sound?: boolean, microphone?: boolean}} [policy] bytes
+ * @property {{clipboard?: string, 'clipboard-max'?: number, recorded?: boolean, sound?: boolean, microphone?: boolean, files?: string, 'file-max'?: number}} [policy] bytes
  * @property {string} [kind] floating, persistent or lab
  * @property {{place: number, waiting: number} | null} [queue] all desktops are taken
  * @property {import('./snapshots.js').Snapshot[]} [snapshots]

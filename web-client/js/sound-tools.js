@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The tool bar's buttons for sound and microphone, and a sentence on what is off and why.
 
-import { el, icon } from './dom.js';
+import { el } from './dom.js';
+import { toolIcon } from './tool-icons.js';
 import { t } from './words.js';
 
 /** What needs no word is not in here. */
@@ -18,7 +19,7 @@ export function createSoundTools(sound) {
 	const microphone = tool('microphone', t('mic.label'), () => sound.toggleMicrophone());
 
 	/**
-	 * @param {string} name of the drawing
+	 * @param {import('./tool-icons.js').ToolIcon} name
 	 * @param {string} label
 	 * @param {() => void} onClick
 	 */
@@ -26,7 +27,7 @@ export function createSoundTools(sound) {
 		const button = el('button', { type: 'button', class: 'tool', 'aria-describedby': 'bar-sound', on: { click() {
 			if (button.getAttribute('aria-disabled') !== 'true')
 				onClick();
-		} } }, icon(name), el('span', {}, label));
+		} } }, toolIcon(name), el('span', {}, label));
 		return button;
 	}
 

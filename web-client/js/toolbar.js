@@ -5,6 +5,7 @@ import { el, icon } from './dom.js';
 import { combos } from './keys.js';
 import { createSoundTools } from './sound-tools.js';
 import { listenTouchKeyboard } from './touch-keyboard.js';
+import { toolIcon } from './tool-icons.js';
 import { t } from './words.js';
 
 const INTRODUCE_MS = 5000;
@@ -26,8 +27,9 @@ const TYPED_MS = 200;
  * @param {() => void} options.onLeave
  * @param {ReturnType<typeof import('./snapshots.js').createSnapshots>} options.snapshots
  * @param {ReturnType<typeof import('./sound.js').createSound>} options.sound
+ * @param {HTMLElement} options.sendFiles the tool for that
  */
-export function createToolbar({ title, stage, clipboard, press, type, onRatio, onScreen, onSecond, onLeave, snapshots, sound }) {
+export function createToolbar({ title, stage, clipboard, press, type, onRatio, onScreen, onSecond, onLeave, snapshots, sound, sendFiles }) {
 	const gone = new AbortController();
 	let agentThere = false;
 	let introduceTimer = 0;
@@ -85,21 +87,21 @@ export function createToolbar({ title, stage, clipboard, press, type, onRatio, o
 	leave.title = t('viewer.leaveText');
 
 	const tools = el('div', { class: 'bar-tools', id: 'bar-tools', role: 'group', 'aria-label': t('viewer.toolbar'), hidden: true },
-		full, second, clip.button, keyboard, keys.button, saved.button, sharpButton, ...createSoundTools(sound), leave,
+		full, second, clip.button, sendFiles, keyboard, keys.button, saved.button, sharpButton, ...createSoundTools(sound), leave,
 		el('p', { class: 'bar-hint' }, t('viewer.wayOutShort')));
 	const node = el('div', { class: 'bar', on: { keydown: onKey } }, toggle, tools, typing, panels.map((panel) => panel.node));
 
 	/**
-	 * @param {string} name
+	 * @param {import('./tool-icons.js').ToolIcon} name
 	 * @param {string} label
 	 * @param {() => void} onClick
 	 */
 	function button(name, label, onClick) {
-		return el('button', { type: 'button', class: 'tool', on: { click: onClick } }, icon(name), el('span', {}, label));
+		return el('button', { type: 'button', class: 'tool', on: { click: onClick } }, toolIcon(name), el('span', {}, label));
 	}
 
 	/**
-	 * @param {string} name of the drawing
+	 * @param {import('./tool-icons.js').ToolIcon} name
 	 * @param {string} label
 	 * @param {HTMLElement} content
 	 * @param {() => void} [onOpen]

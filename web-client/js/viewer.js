@@ -5,6 +5,7 @@ import { api, ApiError, LostError, session } from './api.js';
 import { createClipboard } from './clipboard.js';
 import { retryDelay, verdict } from './closing.js';
 import { el } from './dom.js';
+import { createFilesPanel } from './files-panel.js';
 import { watchWayOut } from './keys.js';
 import { createLostPanel } from './lost.js';
 import { createNotes } from './notes.js';
@@ -31,7 +32,7 @@ const FAST_WATCHES = 45;
  * @param {HTMLElement} options.stage
  * @param {string} options.id
  * @param {string} options.title
- * @param {{clipboard?: string, sound?: boolean, microphone?: boolean} | undefined} options.policy
+ * @param {{clipboard?: string, sound?: boolean, microphone?: boolean, files?: string, 'file-max'?: number} | undefined} options.policy
  * @param {import('./desktop.js').DesktopState} options.first
  * @param {(state: 'connected' | 'reconnecting') => void} options.setState
  * @param {() => void} options.onConnect the first picture is there
@@ -79,8 +80,9 @@ export function createViewer(options) {
 	const watched = createWatched({ box: notes.box, desktop: id, gone: gone.signal, onDone: () => screen?.focus() });
 	const snapshots = createSnapshots({ desktop: id, gone: gone.signal });
 	const sound = createSound({ desktop: id, policy, gone: gone.signal });
+	const files = createFilesPanel({ stage, box: notes.box, desktop: id, policy, gone: gone.signal, onDone: () => screen?.focus() });
 	const toolbar = createToolbar({
-		title, clipboard, stage, snapshots, sound,
+		title, clipboard, stage, snapshots, sound, sendFiles: files.button,
 		press(keys) {
 			screen?.press(keys);
 			screen?.focus();
@@ -154,6 +156,7 @@ export function createViewer(options) {
 			screen?.focus();
 		clipboard.report();
 		clipboard.onFocus();
+		files.connected();
 		watch();
 	}
 
@@ -164,6 +167,7 @@ export function createViewer(options) {
 	async function onLost(code, wasConnected) {
 		clearTimeout(watchTimer);
 		sound.follow(false);
+		files.lost();
 		const found = verdict(code);
 		if (wasConnected) {
 			keepPicture();
