@@ -84,7 +84,7 @@ const commands = {
 			};
 		});
 		await commands.click({ button: /^Save/ });
-		await commands.wait({ text: 'is saved', seconds });
+		await commands.wait({ text: `${await page.evaluate(() => globalThis.pickedName)} is saved`, seconds });
 		return page.evaluate(async () => {
 			const file = await (await (await navigator.storage.getDirectory()).getFileHandle('picked')).getFile();
 			const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', await file.arrayBuffer()));
