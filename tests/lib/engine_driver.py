@@ -1,4 +1,4 @@
-"""tests/system/engine-driver, the pool engine in a process of its own, as a test holds it: commands, answers, deaths."""
+"""tests/lib/engine-driver, the pool engine in a process of its own, as a test holds it: commands, answers, deaths."""
 # SPDX-License-Identifier: GPL-2.0-or-later
 import os
 import re
@@ -22,7 +22,7 @@ class Driver:
         names = {f"CARREL_TEST_{name.upper()}": str(value) for name, value in variables.items() if value}
         self.log = open(log, "ab")
         self.log_start = self.log.tell()
-        self.process = subprocess.Popen([os.path.join(BUILD, "tests/system/engine-driver"), config], env={**os.environ, **names},
+        self.process = subprocess.Popen([os.path.join(BUILD, "tests/lib/engine-driver"), config], env={**os.environ, **names},
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log)
         self.lines, self.ended = [], False
         self.begun = set()  # desktops that were said to be more than waited for

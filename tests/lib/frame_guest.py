@@ -54,7 +54,7 @@ def make_image(images):
         os.mkdir(os.path.join(root, "dev"))
         subprocess.run(["qemu-img", "convert", "-O", "raw", os.path.join(os.path.dirname(golden), "disk.qcow2"), raw], check=True, timeout=120)
         _modules(raw, os.path.join(root, "modules"))
-        subprocess.run(["cc", "-O2", "-static", "-o", os.path.join(root, "init"), os.path.join(TOP, "tests/system/frame-guest.c")], check=True,
+        subprocess.run(["cc", "-O2", "-static", "-o", os.path.join(root, "init"), os.path.join(TOP, "tests/lib/frame-guest.c")], check=True,
                        timeout=120)
         subprocess.run(f"cd '{root}' && find . | cpio -o -H newc --quiet >'{folder}/initrd'", shell=True, check=True, timeout=60)
     subprocess.run(["cp", golden, os.path.join(folder, "vmlinux")], check=True)

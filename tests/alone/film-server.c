@@ -1,4 +1,4 @@
-/* A desktop that shows a film, for tests/system/film: the VNC side of a screen, in its sandbox, with one viewer on file descriptor 3.
+/* A desktop that shows a film, for tests/alone/film: the VNC side of a screen, in its sandbox, with one viewer on file descriptor 3.
  * Words on its standard input: "play" and "rest". It answers with what the viewer should have: "mean R G B" of the film, and "hash N" of
  * the whole picture once it rests. Its status is 77 where there is no H.264. SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The page of a recording in Chromium, for tests/system/recording and recording-screen: reads from standard input who signs in, which recording, and which
+// The page of a recording in Chromium, for tests/system/recording and tests/alone/recording-screen: reads from standard input who signs in, which recording, and which
 // colour was on the screen when. Its status is 0, or 77 when it cannot run here.
 import { readFileSync } from 'node:fs';
-import { check, launch, person, runSteps, shot, visit, waitFor, waitState } from '../lib/browser.mjs';
+import { check, launch, person, runSteps, shot, visit, waitFor, waitState } from './browser.mjs';
 
 const { file, changedFile, id, changed, places, came, ...given } = JSON.parse(readFileSync(0, 'utf8'));
 let { portal, user, password } = given;
 if (file) {
 	// No instance: two files, and a portal of straw.
-	const { startFakePortal } = await import('../lib/fake-portal.mjs');
-	const { readRecording } = await import('../lib/recording-file.mjs');
+	const { startFakePortal } = await import('./fake-portal.mjs');
+	const { readRecording } = await import('./recording-file.mjs');
 	const fake = await startFakePortal();
 	fake.recordings.set(id, readRecording(readFileSync(file)));
 	fake.recordings.set(changed, readRecording(readFileSync(changedFile)));

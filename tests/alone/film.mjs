@@ -10,7 +10,7 @@ import { check, launch, picture, runSteps, shot, skip, waitFor } from '../lib/br
 
 const top = process.env.CARREL_TOP ?? join(dirname(fileURLToPath(import.meta.url)), '../..');
 const novnc = join(top, 'web-client/vendor/novnc');
-const program = join(process.env.CARREL_BUILD ?? join(top, '_build'), 'tests/system/film-server');
+const program = join(process.env.CARREL_BUILD ?? join(top, '_build'), 'tests/alone/film-server');
 const { WebSocketServer } = await import('ws').catch(() => skip('the npm packages are not installed: run npm ci in tests/'));
 const BYTES_PER_MS = 300;
 const FILM = { x: 300, y: 152, width: 640, height: 360 };
