@@ -10,11 +10,12 @@
 #include "display/agent-port.h"
 #include "display/capture.h"
 #include "display/console.h"
+#include "display/files-spice.h"
+#include "display/files-web.h"
+#include "display/mark.h"
 #include "display/marks.h"
 #include "display/overlay.h"
 #include "display/pointer.h"
-#include "display/files-spice.h"
-#include "display/files-web.h"
 #include "display/qemu-connection.h"
 #include "display/recorder.h"
 #include "display/sound-streams.h"
@@ -55,6 +56,7 @@ struct Screen {
 	Overlay *overlay; /* between the capture and the servers */
 	Marks *marks;
 	Watch *watch;
+	gboolean displacing; /* a word to a SPICE client stands where the watch draws */
 	Thumbnails *thumbnails;
 	RecorderHost recorder_host;
 	Recorder *recorder; /* NULL: nothing is recorded */
@@ -249,7 +251,10 @@ on_resize_wish(const Heads *wish, void *data)
 static void
 on_plate(const char *text, gboolean large, void *data)
 {
-	overlay_set_plate(((Screen *)data)->overlay, text, large);
+	Screen *screen = data;
+
+	if (!screen->displacing)
+		overlay_set_plate(screen->overlay, text, large);
 }
 
 static void
@@ -263,6 +268,9 @@ static const WatchEvents watch_events = {on_plate, on_watch_end};
 static void
 note_joined(Screen *screen, const Client *client)
 {
+	screen->lookers++;
+	if (client->files_from_desktop)
+		screen->fetch++;
 	marks_joined(screen->marks, client);
 	recorder_joined(screen->recorder, client);
 	if (*client->watcher != '\0')
@@ -275,6 +283,9 @@ note_joined(Screen *screen, const Client *client)
 static void
 note_left(Screen *screen, const Client *client, const char *why)
 {
+	screen->lookers--;
+	if (client->files_from_desktop)
+		screen->fetch--;
 	marks_left(screen->marks, client);
 	recorder_left(screen->recorder, client->name, why);
 	if (*client->watcher != '\0')
@@ -284,26 +295,15 @@ note_left(Screen *screen, const Client *client, const char *why)
 	screen->events->on_left(client->name, why, screen->data);
 }
 
-/* Of those who look on. A browser's connection for files is beside one of these. */
-static void
-count(Screen *screen, const Client *client, guint change)
-{
-	screen->lookers += change;
-	if (client->files_from_desktop)
-		screen->fetch += change;
-}
-
 static void
 on_vnc_joined(const Client *client, void *data)
 {
-	count(data, client, 1);
 	note_joined(data, client);
 }
 
 static void
 on_vnc_left(const Client *client, const char *why, void *data)
 {
-	count(data, client, (guint)-1);
 	note_left(data, client, why);
 }
 
@@ -348,7 +348,6 @@ on_spice_joined(const Client *client, void *data)
 	agent_mux_set_spice_rights(screen->mux, client->clipboard_to_desktop, client->clipboard_from_desktop);
 	agent_mux_set_spice_files(screen->mux, client->files_to_desktop);
 	screen->files_spice = files_spice_new(screen->files, client, &files_spice_sink, screen);
-	count(screen, client, 1);
 	note_joined(screen, client);
 }
 
@@ -358,7 +357,6 @@ on_spice_left(const Client *client, const char *why, void *data)
 	Screen *screen = data;
 
 	g_clear_pointer(&screen->files_spice, files_spice_free);
-	count(screen, client, (guint)-1);
 	usb_set_rules(screen->usb, NULL);
 	agent_mux_spice_left(screen->mux);
 	note_left(screen, client, why);
@@ -373,7 +371,32 @@ on_spice_agent(guint32 type, const guint8 *bytes, gsize size, void *data)
 		agent_mux_from_spice(screen->mux, type, bytes, size);
 }
 
-static const SpiceEvents spice_events = {on_spice_joined, on_spice_left, on_resize_wish, on_spice_agent};
+static void
+on_spice_displace(const Client *next, void *data)
+{
+	Screen *screen = data;
+	GString *text;
+
+	screen->displacing = next != NULL;
+	if (next == NULL) {
+		watch_draw(screen->watch);
+		return;
+	}
+	text = g_string_new("This window ends now: ");
+	mark_append_printable(text, next->user);
+	g_string_append(text, " opens the desktop at ");
+	mark_append_printable(text, next->address);
+	overlay_set_plate(screen->overlay, text->str, TRUE);
+	g_string_free(text, TRUE);
+}
+
+static const SpiceEvents spice_events = {
+	.on_joined = on_spice_joined,
+	.on_left = on_spice_left,
+	.on_displace = on_spice_displace,
+	.on_resize = on_resize_wish,
+	.on_agent = on_spice_agent,
+};
 
 static void
 on_usb(const char *event, const char *device, void *data)

@@ -5,6 +5,7 @@
 #include <glib-unix.h>
 #include <spice/enums.h>
 #include <spice/protocol.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -43,6 +44,8 @@ struct Spice {
 	Client *active;	  /* who is connected; NULL: nobody */
 	int active_id;	  /* the library's number of that client */
 	Input *input;	  /* of the active client, unless it may only look */
+	char *next;	  /* name of who is to take its place, which it is told or has been told; NULL: nobody */
+	guint notice_id;  /* the word is still to be read */
 };
 
 /* A connection that the library has not been given. */
@@ -76,6 +79,43 @@ drop(Link *link)
 	link_free(link);
 }
 
+/* It took the place, or does not any more. */
+static void
+end_notice(Spice *spice)
+{
+	if (spice->next == NULL)
+		return;
+	g_clear_handle_id(&spice->notice_id, g_source_remove);
+	g_clear_pointer(&spice->next, g_free);
+	spice->events->on_displace(NULL, spice->data);
+}
+
+static gboolean
+on_notice_read(gpointer data)
+{
+	Spice *spice = data;
+
+	spice->notice_id = 0;
+	advance(spice);
+	if (spice->linking == 0)
+		end_notice(spice); /* it has gone meanwhile */
+	return G_SOURCE_REMOVE;
+}
+
+/* Whether @client's connection has to wait while who is connected is told that the place will be another's. */
+static gboolean
+must_wait_for_notice(Spice *spice, const Client *client)
+{
+	if (spice->active == NULL || strcmp(client->name, spice->active->name) == 0)
+		return FALSE;
+	if (spice->next == NULL) {
+		spice->next = g_strdup(client->name);
+		spice->notice_id = g_timeout_add(SPICE_NOTICE_MS, on_notice_read, spice);
+		spice->events->on_displace(client, spice->data);
+	}
+	return spice->notice_id != 0 || strcmp(client->name, spice->next) != 0;
+}
+
 /* No hand-shake goes on, or none that is worth to wait for: the library need not know a secret. */
 static void
 clear_linking(Spice *spice)
@@ -85,6 +125,8 @@ clear_linking(Spice *spice)
 	spice_server_set_ticket(spice->server, NULL, 0, 0, 0);
 	if (spice->ticket)
 		g_clear_pointer(&spice->ticket->secret, secret_free);
+	if (spice->notice_id == 0)
+		end_notice(spice);
 }
 
 /* One that stops in the middle of its hand-shake may not keep others with another secret out: its own secret is simply
@@ -162,6 +204,8 @@ advance(Spice *spice)
 			continue;
 		if (spice->linking > 0 && !secret_equal(link->client->secret, spice->ticket->secret))
 			continue;
+		if (must_wait_for_notice(spice, link->client))
+			continue;
 		give(spice, link);
 		next = spice->waiting;
 	}
@@ -196,6 +240,7 @@ leave(Spice *spice, const char *why)
 
 	if (client == NULL)
 		return;
+	end_notice(spice);
 	spice_input_set_target(spice->devices, NULL);
 	spice_sound_set_client(spice->sound, NULL);
 	g_clear_pointer(&spice->input, input_free);
@@ -224,8 +269,10 @@ on_channel_event(int event, const SpiceChannelEventInfo *info, void *data)
 	if (event == SPICE_CHANNEL_EVENT_INITIALIZED && info->type == SPICE_CHANNEL_MAIN && spice->ticket)
 		join(spice, info->connection_id);
 	else if (event == SPICE_CHANNEL_EVENT_DISCONNECTED && info->type == SPICE_CHANNEL_MAIN && spice->active &&
-		 info->connection_id == spice->active_id)
+		 info->connection_id == spice->active_id) {
 		leave(spice, "it closed");
+		advance(spice);
+	}
 	if (event == SPICE_CHANNEL_EVENT_INITIALIZED || event == SPICE_CHANNEL_EVENT_DISCONNECTED)
 		spice_sound_channel(spice->sound, info->type, event == SPICE_CHANNEL_EVENT_INITIALIZED);
 	/* A channel that was let in; or a connection that never got so far, whose type is 0. */

@@ -1,5 +1,5 @@
 /* The SPICE side of a desktop, by libspice-server, which is fed as QEMU feeds it from a QXL device. It serves one client
- * at a time, over a connection a channel; a second client takes the first one's place.
+ * at a time, over a connection a channel; a second client takes the first one's place, once that one has been told.
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
@@ -10,11 +10,16 @@
 #include "display/input.h"
 #include "display/sound.h"
 
+/* So long the place is kept for a word to who has it: to be read, and not to be in the way. */
+#define SPICE_NOTICE_MS 1500
+
 typedef struct Spice Spice;
 
 typedef struct {
 	void (*on_joined)(const Client *client, void *data);
 	void (*on_left)(const Client *client, const char *why, void *data);
+	/* @next is about to take the place of who is connected, who can be told so for SPICE_NOTICE_MS. NULL: it has, or does not after all. */
+	void (*on_displace)(const Client *next, void *data);
 	void (*on_resize)(const Heads *wish, void *data);
 	/* A message (VD_AGENT_*) that the client sent for the guest's agent. */
 	void (*on_agent)(guint32 type, const guint8 *bytes, gsize size, void *data);

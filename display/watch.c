@@ -50,8 +50,8 @@ draw_question(Watch *watch)
 	g_string_free(text, TRUE);
 }
 
-static void
-draw(Watch *watch)
+void
+watch_draw(Watch *watch)
 {
 	GString *text;
 
@@ -83,7 +83,7 @@ finish(Watch *watch, WatchAnswer answer)
 	g_clear_handle_id(&watch->deadline_id, g_source_remove);
 	g_clear_pointer(&watch->asking, g_free);
 	watch->on_answer = NULL;
-	draw(watch);
+	watch_draw(watch);
 	on_answer(answer, watch->answer_data);
 }
 
@@ -138,7 +138,7 @@ watch_ask(Watch *watch, const char *who, WatchAnswered on_answer, void *data, GE
 	watch->on_answer = on_answer;
 	watch->answer_data = data;
 	watch->deadline_id = g_timeout_add(watch->ask_ms, on_deadline, watch);
-	draw(watch);
+	watch_draw(watch);
 	return TRUE;
 }
 
@@ -201,7 +201,7 @@ void
 watch_watcher_joined(Watch *watch, const char *who)
 {
 	g_ptr_array_add(watch->watchers, g_strdup(who));
-	draw(watch);
+	watch_draw(watch);
 }
 
 void
@@ -212,5 +212,5 @@ watch_watcher_left(Watch *watch, const char *who)
 	if (!g_ptr_array_find_with_equal_func(watch->watchers, who, g_str_equal, &i))
 		return;
 	g_ptr_array_remove_index(watch->watchers, i);
-	draw(watch);
+	watch_draw(watch);
 }

@@ -41,6 +41,8 @@ typedef void (*WatchAnswered)(WatchAnswer answer, void *data);
 gboolean watch_ask(Watch *watch, const char *who, WatchAnswered on_answer, void *data, GError **error);
 /* The person has answered elsewhere, or has had enough: yes is for a question alone; no ends the watching, too, when there is none. */
 void watch_answer(Watch *watch, gboolean yes);
+/* Draws once more: something else stood in its place. */
+void watch_draw(Watch *watch);
 /* A key on its way into the guest. TRUE: it was for us, and goes no further. */
 gboolean watch_key(Watch *watch, guint qnum, gboolean down);
 

@@ -131,7 +131,12 @@ on_agent(guint32 type, const guint8 *bytes, gsize size, void *data)
 {
 }
 
-static const SpiceEvents events = {on_joined, on_left, on_resize, on_agent};
+static void
+on_displace(const Client *next, void *data)
+{
+}
+
+static const SpiceEvents events = {on_joined, on_left, on_displace, on_resize, on_agent};
 
 static void
 on_key(void *data, guint qnum, gboolean down)

@@ -192,7 +192,12 @@ spice_must_wait(void *data)
 	return peer->files_spice && files_spice_must_wait(peer->files_spice);
 }
 
-static const SpiceEvents spice_events = {on_spice_joined, on_spice_left, on_spice_resize, on_spice_agent};
+static void
+on_spice_displace(const Client *next, void *data)
+{
+}
+
+static const SpiceEvents spice_events = {on_spice_joined, on_spice_left, on_spice_displace, on_spice_resize, on_spice_agent};
 
 /* --- the guest --- */
 
