@@ -8,14 +8,18 @@
 /* QEMU_CAPS_LOCK_LED in QEMU's ui/input.h: what Keyboard.Modifiers is made of. */
 #define CAPS_LOCK_LED (1u << 2)
 #define RESIZE_DELAY_MS 100
+/* A guest that does not follow is told once more after so long, then after twice that, ...; no guest has to follow. */
+#define REMIND_MS 1000
+#define REMINDERS_MAX 4
 /* Tells the guest about 96 dots an inch. */
 #define MM_OF_PIXELS(n) ((guint16)((n)*254 / 960))
 
 struct Console {
 	GDBusConnection *qemu;
-	Heads wish;
+	Heads wish, seen;
 	guint max;
 	guint resize_id, leds_id;
+	guint remind_id, reminders; /* how many there were since the wish */
 	GCancellable *ended;
 	guint leds;
 	void (*on_leds)(guint leds, void *data);
@@ -96,6 +100,7 @@ console_free(Console *console)
 	if (console == NULL)
 		return;
 	g_clear_handle_id(&console->resize_id, g_source_remove);
+	g_clear_handle_id(&console->remind_id, g_source_remove);
 	g_cancellable_cancel(console->ended);
 	g_object_unref(console->ended);
 	g_dbus_connection_signal_unsubscribe(console->qemu, console->leds_id);
@@ -132,10 +137,45 @@ static void
 set_monitor(Console *console, guint head, const Rect *rect)
 {
 	g_autofree char *path = g_strdup_printf(CONSOLE_PATH_FORMAT, head);
+	/* QEMU says nothing to the guest where nothing differs from before. */
+	guint width_mm = MM_OF_PIXELS(rect->width) + console->reminders % 2;
 
 	call(console, path, "org.qemu.Display1.Console", "SetUIInfo",
-	        g_variant_new("(qqiiuu)", MM_OF_PIXELS(rect->width), MM_OF_PIXELS(rect->height), rect->x, rect->y, (guint)rect->width,
+	        g_variant_new("(qqiiuu)", (guint16)width_mm, MM_OF_PIXELS(rect->height), rect->x, rect->y, (guint)rect->width,
 	                (guint)rect->height));
+}
+
+static void
+set_monitors(Console *console)
+{
+	for (guint i = 0; i < console->max; i++)
+		set_monitor(console, i, &console->wish.rects[i]);
+}
+
+static gboolean
+is_followed(const Console *console)
+{
+	for (guint i = 0; i < console->max; i++) {
+		if (console->wish.rects[i].width != console->seen.rects[i].width ||
+			console->wish.rects[i].height != console->seen.rects[i].height)
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean
+on_remind(gpointer data)
+{
+	Console *console = data;
+
+	console->remind_id = 0;
+	if (is_followed(console))
+		return G_SOURCE_REMOVE;
+	console->reminders++;
+	set_monitors(console);
+	if (console->reminders < REMINDERS_MAX)
+		console->remind_id = g_timeout_add(REMIND_MS << console->reminders, on_remind, console);
+	return G_SOURCE_REMOVE;
 }
 
 static gboolean
@@ -144,8 +184,10 @@ on_resize(gpointer data)
 	Console *console = data;
 
 	console->resize_id = 0;
-	for (guint i = 0; i < console->max; i++)
-		set_monitor(console, i, &console->wish.rects[i]);
+	console->reminders = 0;
+	set_monitors(console);
+	g_clear_handle_id(&console->remind_id, g_source_remove);
+	console->remind_id = g_timeout_add(REMIND_MS, on_remind, console);
 	return G_SOURCE_REMOVE;
 }
 
@@ -156,6 +198,14 @@ console_arrange(Console *console, const Heads *wish, guint max)
 	console->max = MIN(max, HEADS_MAX);
 	if (console->resize_id == 0)
 		console->resize_id = g_timeout_add(RESIZE_DELAY_MS, on_resize, console);
+}
+
+void
+console_saw(Console *console, const Heads *heads)
+{
+	console->seen = *heads;
+	if (is_followed(console))
+		g_clear_handle_id(&console->remind_id, g_source_remove);
 }
 
 void

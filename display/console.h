@@ -37,7 +37,10 @@ void console_button(Console *console, Button button, gboolean down);
 gboolean console_caps_lock(const Console *console);
 
 /* The guest is told of monitors of these sizes (EDID) and places, and that the others are not there, within 100 ms; of several
- * wishes in that time, of the last. @max: how many heads it has. */
+ * wishes in that time, of the last. @max: how many heads it has. It is told again, a few times, while console_saw has other sizes: of
+ * two quick changes Linux's virtio-gpu can lose the second, since it clears the event after it has asked what there is. */
 void console_arrange(Console *console, const Heads *wish, guint max);
+/* What the guest shows now. */
+void console_saw(Console *console, const Heads *heads);
 /* The guest is told at once that no monitor but the first is there. */
 void console_unplug(Console *console, guint max);

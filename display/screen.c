@@ -89,6 +89,7 @@ on_resized(const Frame *frame, const Heads *heads, void *data)
 	Screen *screen = data;
 
 	pointer_set_heads(screen->pointer, heads);
+	console_saw(screen->console, heads);
 	overlay_set_source(screen->overlay, frame);
 	if (screen->first_frame_id == 0)
 		say_state(screen);
@@ -582,6 +583,7 @@ screen_new(int console, const char *title, gboolean pixel_copy, const ScreenEven
 	screen->sounds = sound_streams_new(screen->sound);
 	screen->capture = capture_new(qemu, pixel_copy, &capture_events, screen);
 	pointer_set_heads(screen->pointer, capture_heads(screen->capture));
+	console_saw(screen->console, capture_heads(screen->capture));
 	screen->overlay = overlay_new(capture_frame(screen->capture), &overlay_events, screen);
 	screen->marks = marks_new(title, screen->overlay);
 	screen->watch = watch_new(WATCH_ASK_MS, &watch_events, screen);
