@@ -49,8 +49,8 @@ export async function openChunk(mount, init, label) {
 	rfb.scaleViewport = true;
 	rfb.background = 'transparent';
 	const joined = new Promise((resolve, reject) => {
-		rfb.addEventListener('connect', () => resolve(undefined), { once: true });
-		rfb.addEventListener('disconnect', () => reject(new Error('this part of the recording cannot be shown')), { once: true });
+		rfb.addEventListener('connect', () => resolve(undefined));
+		rfb.addEventListener('disconnect', () => reject(new Error('this part of the recording cannot be shown')));
 	});
 	channel.readyState = 'open';
 	channel.onopen({});

@@ -69,7 +69,7 @@ class FollowingRFB extends RFB {
 			return;
 		const since = Date.now() - this._lastResize;
 		if (this._pendingRemoteResize || since < 100) {
-			clearTimeout(this._resizeTimeout);
+			clearTimeout(this._resizeTimeout ?? undefined);
 			this._resizeTimeout = setTimeout(() => this._requestRemoteResize(), this._pendingRemoteResize ? RESIZE_ANSWER_MS + 100 : 100 - since);
 			return;
 		}

@@ -159,7 +159,7 @@ export function createSecondMonitor({ title, pixelRatio, screen, onState, onBloc
 		}, { signal, passive: false });
 
 		const keyboard = new Keyboard(canvas);
-		keyboard.onkeyevent = (keysym, code, down, numlock, capslock) => screen()?.key(keysym, code, down, numlock, capslock);
+		keyboard.onkeyevent = /** @param {any[]} key as RFB's own listener has it */ (...key) => screen()?.key(...key);
 		keyboard.grab();
 		// It lets go of what is held when the page's own window is left; this is another.
 		win.addEventListener('blur', () => {

@@ -26,6 +26,9 @@ export function fillVncWay(way, me, pool, said, getPass) {
 	const box = el('div', { class: 'way', hidden: true });
 	let timer = 0;
 
+	if (!me.vnc)
+		return;
+
 	/**
 	 * @param {string} label
 	 * @param {string} text
