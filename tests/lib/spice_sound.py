@@ -46,15 +46,20 @@ def on_record_stop(channel):
     state["recording"] = False
 
 
-def speak(channel, tone, at=[0]):
-    if state["recording"]:
+def speak(channel, tone, begun=[0.0], at=[0]):
+    """What is due by now, as a microphone has it: on a busy machine this is called late."""
+    if not state["recording"]:
+        begun[0], at[0] = time.monotonic(), 0
+    else:
         part = array.array("h")
-        for i in range(RATE // 50):
+        due = int((time.monotonic() - begun[0]) * RATE) - at[0]
+        for i in range(due):
             sample = tone[(at[0] + i) % len(tone)]
             part.extend((sample, sample))
-        at[0] += RATE // 50
+        at[0] += due
         raw = part.tobytes()
-        spice.spice_record_send_data(ctypes.c_void_p(hash(channel)), raw, ctypes.c_size_t(len(raw)), ctypes.c_uint32(0))
+        if raw:
+            spice.spice_record_send_data(ctypes.c_void_p(hash(channel)), raw, ctypes.c_size_t(len(raw)), ctypes.c_uint32(0))
     return True
 
 
