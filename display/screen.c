@@ -6,12 +6,9 @@
 
 #include "broker/common/error.h"
 #include "display/activity.h"
-#include "display/agent-mux.h"
-#include "display/agent-port.h"
 #include "display/capture.h"
 #include "display/console.h"
-#include "display/files-spice.h"
-#include "display/files-web.h"
+#include "display/guest-agent.h"
 #include "display/mark.h"
 #include "display/marks.h"
 #include "display/overlay.h"
@@ -44,12 +41,7 @@ struct Screen {
 	Spice *spice; /* NULL until the first SPICE client: it has a thread and a frame of its own */
 	Sound *sound;
 	SoundStreams *sounds; /* of browsers */
-	AgentMux *mux;
-	AgentPort *port;
-	Files *files;
-	FilesWeb *files_web;
-	FilesSpice *files_spice; /* of the SPICE client that is connected; NULL: none is */
-	guint lookers, fetch;	 /* clients that look on, and those of them who may have files of the desktop */
+	GuestAgent *agent;
 	Activity *activity;
 	Usb *usb;
 	char *usb_client; /* who is connected by SPICE */
@@ -69,7 +61,7 @@ say_state(Screen *screen)
 	const Frame *frame = capture_frame(screen->capture);
 
 	screen->events->on_state(frame->width, frame->height, capture_is_shared(screen->capture),
-		agent_mux_has_agent(screen->mux), screen->data);
+		agent_mux_has_agent(guest_agent_mux(screen->agent)), screen->data);
 }
 
 static void
@@ -245,7 +237,7 @@ on_resize_wish(const Heads *wish, void *data)
 	Screen *screen = data;
 
 	console_arrange(screen->console, wish, screen->heads_max);
-	agent_mux_arrange(screen->mux, wish);
+	agent_mux_arrange(guest_agent_mux(screen->agent), wish);
 	capture_wish(screen->capture, wish);
 }
 
@@ -269,9 +261,7 @@ static const WatchEvents watch_events = {on_plate, on_watch_end};
 static void
 note_joined(Screen *screen, const Client *client)
 {
-	screen->lookers++;
-	if (client->files_from_desktop)
-		screen->fetch++;
+	guest_agent_joined(screen->agent, client);
 	marks_joined(screen->marks, client);
 	recorder_joined(screen->recorder, client);
 	if (*client->watcher != '\0')
@@ -284,9 +274,7 @@ note_joined(Screen *screen, const Client *client)
 static void
 note_left(Screen *screen, const Client *client, const char *why)
 {
-	screen->lookers--;
-	if (client->files_from_desktop)
-		screen->fetch--;
+	guest_agent_left(screen->agent, client);
 	marks_left(screen->marks, client);
 	recorder_left(screen->recorder, client->name, why);
 	if (*client->watcher != '\0')
@@ -311,31 +299,17 @@ on_vnc_left(const Client *client, const char *why, void *data)
 static void
 on_vnc_text(const char *text, gsize size, void *data)
 {
-	agent_mux_from_vnc(((Screen *)data)->mux, text, size);
+	agent_mux_from_vnc(guest_agent_mux(((Screen *)data)->agent), text, size);
 }
 
 static const VncEvents vnc_events = {on_vnc_joined, on_vnc_left, on_resize_wish, on_vnc_text};
-
-static void
-files_to_spice(guint32 type, const void *bytes, gsize size, void *data)
-{
-	spice_send_agent(((Screen *)data)->spice, type, bytes, size);
-}
-
-static void
-files_spice_room(void *data)
-{
-	spice_wake_agent(((Screen *)data)->spice);
-}
-
-static const FilesSpiceSink files_spice_sink = {files_to_spice, files_spice_room};
 
 static gboolean
 spice_must_wait(void *data)
 {
 	Screen *screen = data;
 
-	return screen->files_spice && files_spice_must_wait(screen->files_spice);
+	return guest_agent_spice_must_wait(screen->agent);
 }
 
 static void
@@ -346,9 +320,6 @@ on_spice_joined(const Client *client, void *data)
 	g_free(screen->usb_client);
 	screen->usb_client = g_strdup(client->name);
 	usb_set_rules(screen->usb, client->usb);
-	agent_mux_set_spice_rights(screen->mux, client->clipboard_to_desktop, client->clipboard_from_desktop);
-	agent_mux_set_spice_files(screen->mux, client->files_to_desktop);
-	screen->files_spice = files_spice_new(screen->files, client, &files_spice_sink, screen);
 	note_joined(screen, client);
 }
 
@@ -357,19 +328,14 @@ on_spice_left(const Client *client, const char *why, void *data)
 {
 	Screen *screen = data;
 
-	g_clear_pointer(&screen->files_spice, files_spice_free);
 	usb_set_rules(screen->usb, NULL);
-	agent_mux_spice_left(screen->mux);
 	note_left(screen, client, why);
 }
 
 static void
 on_spice_agent(guint32 type, const guint8 *bytes, gsize size, void *data)
 {
-	Screen *screen = data;
-
-	if (screen->files_spice == NULL || !files_spice_take(screen->files_spice, type, bytes, size))
-		agent_mux_from_spice(screen->mux, type, bytes, size);
+	guest_agent_from_spice(((Screen *)data)->agent, type, bytes, size);
 }
 
 static void
@@ -409,16 +375,7 @@ on_usb(const char *event, const char *device, void *data)
 }
 
 static void
-mux_to_guest(guint32 type, const void *bytes, gsize size, void *data)
-{
-	Screen *screen = data;
-
-	if (screen->port)
-		agent_port_send(screen->port, type, bytes, size);
-}
-
-static void
-mux_to_spice(guint32 type, const void *bytes, gsize size, void *data)
+agent_to_spice(guint32 type, const void *bytes, gsize size, void *data)
 {
 	Screen *screen = data;
 
@@ -427,75 +384,37 @@ mux_to_spice(guint32 type, const void *bytes, gsize size, void *data)
 }
 
 static void
-mux_to_vnc(const char *text, gsize size, void *data)
+spice_may_go_on(void *data)
+{
+	spice_wake_agent(((Screen *)data)->spice);
+}
+
+static void
+agent_to_vnc(const char *text, gsize size, void *data)
 {
 	vnc_offer_text(((Screen *)data)->vnc, text, size);
 }
 
 static gboolean
-mux_vnc_wants_text(void *data)
+vnc_wants(void *data)
 {
 	return vnc_wants_text(((Screen *)data)->vnc);
 }
 
 static void
-mux_on_agent(void *data)
+on_agent(void *data)
 {
 	g_message("the guest's agent is here");
 	say_state(data);
 }
 
-static const AgentMuxSink mux_sink = {mux_to_guest, mux_to_spice, mux_to_vnc, mux_vnc_wants_text, mux_on_agent};
-
-static void
-on_guest_message(guint32 port, guint32 type, const guint8 *bytes, gsize size, void *data)
-{
-	Screen *screen = data;
-
-	if (!files_from_guest(screen->files, type, bytes, size))
-		agent_mux_from_guest(screen->mux, type, bytes, size);
-}
-
-static void
-on_port_open(void *data)
-{
-	agent_mux_start(((Screen *)data)->mux);
-}
-
-static void
-on_port_read(void *data)
-{
-	files_guest_reads(((Screen *)data)->files);
-}
-
-static void
-on_port_close(void *data)
-{
-	Screen *screen = data;
-
-	agent_mux_stop(screen->mux);
-	files_guest_lost(screen->files);
-}
-
-static const AgentPortEvents port_events = {on_guest_message, on_port_open, on_port_close, on_port_read};
-
-static gsize
-files_unread(void *data)
-{
-	const Screen *screen = data;
-
-	return screen->port ? agent_port_unread(screen->port) : 0;
-}
-
-static FilesAudience
-files_audience(void *data)
-{
-	const Screen *screen = data;
-
-	return screen->fetch > 0 ? FILES_ALLOWED : screen->lookers > 0 ? FILES_NOT_ALLOWED : FILES_NOBODY;
-}
-
-static const FilesSink files_sink = {mux_to_guest, files_unread, files_audience};
+static const GuestAgentSink agent_sink = {
+	.to_vnc = agent_to_vnc,
+	.vnc_wants_text = vnc_wants,
+	.on_agent = on_agent,
+	.to_spice = agent_to_spice,
+	.spice_may_go_on = spice_may_go_on,
+};
 
 static void
 on_closed(GDBusConnection *qemu, gboolean vanished, GError *error, gpointer data)
@@ -573,12 +492,10 @@ screen_new(int console, const char *title, gboolean pixel_copy, const ScreenEven
 	g_dbus_connection_start_message_processing(qemu);
 	screen->first_frame_id = g_timeout_add(FIRST_FRAME_MS, on_no_first_frame, screen);
 	screen->activity = activity_new(INPUT_PERIOD_MS, say_input, screen);
-	screen->mux = agent_mux_new(&mux_sink, screen);
-	screen->files = files_new(&files_sink, NULL, screen);
-	screen->files_web = files_web_new(screen->files);
+	screen->agent = guest_agent_new(qemu, &agent_sink, screen);
 	screen->console = console_new(qemu, on_leds, screen);
 	screen->heads_max = 1;
-	screen->pointer = pointer_new(screen->console, screen->mux);
+	screen->pointer = pointer_new(screen->console, guest_agent_mux(screen->agent));
 	screen->sound = sound_new(qemu);
 	screen->sounds = sound_streams_new(screen->sound);
 	screen->capture = capture_new(qemu, pixel_copy, &capture_events, screen);
@@ -590,7 +507,6 @@ screen_new(int console, const char *title, gboolean pixel_copy, const ScreenEven
 	screen->thumbnails = thumbnails_new(g_get_monotonic_time);
 	screen->vnc = vnc_new(title, capture_frame(screen->capture), capture_heads(screen->capture), &input_sink, screen, &vnc_events, screen);
 	screen->usb = usb_new(qemu, on_usb, screen);
-	screen->port = agent_port_new(qemu, &port_events, screen);
 	return screen;
 }
 
@@ -609,11 +525,8 @@ screen_free(Screen *screen)
 	vnc_free(screen->vnc);
 	sound_streams_free(screen->sounds);
 	sound_free(screen->sound);
-	files_web_free(screen->files_web);
-	files_free(screen->files);
-	agent_port_free(screen->port);
 	pointer_free(screen->pointer);
-	agent_mux_free(screen->mux);
+	guest_agent_free(screen->agent);
 	watch_free(screen->watch);
 	marks_free(screen->marks);
 	overlay_free(screen->overlay);
@@ -633,14 +546,14 @@ screen_add_client(Screen *screen, int fd, Client *client, GError **error)
 {
 	marks_admit(screen->marks, client);
 	if (*client->watcher == '\0')
-		agent_mux_set_limits(screen->mux, client->clipboard_images, client->clipboard_max);
+		agent_mux_set_limits(guest_agent_mux(screen->agent), client->clipboard_images, client->clipboard_max);
 	if (client->protocol == CLIENT_VNC)
 		return vnc_add_client(screen->vnc, fd, client, error);
 	/* Nobody is told of these: each is a part of a client that is there or comes, and without that it is not worth a screen. */
 	if (client->protocol == CLIENT_SOUND)
 		return sound_streams_add(screen->sounds, fd, client, error);
 	if (client->protocol == CLIENT_FILES)
-		return files_web_add_client(screen->files_web, fd, client, error);
+		return guest_agent_add_files_client(screen->agent, fd, client, error);
 	if (screen->spice == NULL) {
 		const Cursor *cursor = capture_cursor(screen->capture);
 
