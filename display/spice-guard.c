@@ -11,6 +11,8 @@
 #define AT_CAPS 14
 #define LINK_MIN 18
 #define TICKET 128 /* RSA of 1024 bits */
+#define DISPLAY_INIT_SIZE 14
+#define CHANNEL_MESSAGES 101 /* below are those that all channels have */
 
 static guint32
 u32(const guint8 *at)
@@ -18,20 +20,20 @@ u32(const guint8 *at)
 	return at[0] | (guint32)at[1] << 8 | (guint32)at[2] << 16 | (guint32)at[3] << 24;
 }
 
-gboolean
-spice_guard_is_needed(const guint8 *bytes, gsize size)
+SpiceCare
+spice_guard_care(const guint8 *bytes, gsize size)
 {
 	if (size < SPICE_GUARD_PEEK)
-		return TRUE;
+		return SPICE_CARE_GUARD;
 	switch (bytes[sizeof(SpiceLinkHeader) + AT_TYPE]) {
-	case SPICE_CHANNEL_DISPLAY:
-	case SPICE_CHANNEL_INPUTS:
 	case SPICE_CHANNEL_CURSOR:
+		return SPICE_CARE_WORKER;
+	case SPICE_CHANNEL_INPUTS:
 	case SPICE_CHANNEL_PLAYBACK:
 	case SPICE_CHANNEL_RECORD:
-		return FALSE;
+		return SPICE_CARE_NONE;
 	default:
-		return TRUE;
+		return SPICE_CARE_GUARD;
 	}
 }
 
@@ -79,6 +81,7 @@ take_link(SpiceGuard *guard)
 	if (words > 0)
 		caps = u32(guard->held + at);
 	guard->is_main = guard->held[AT_TYPE] == SPICE_CHANNEL_MAIN;
+	guard->is_display = guard->held[AT_TYPE] == SPICE_CHANNEL_DISPLAY;
 	guard->mini_header = (caps & (1u << SPICE_COMMON_CAP_MINI_HEADER)) != 0;
 	if (caps & (1u << SPICE_COMMON_CAP_PROTOCOL_AUTH_SELECTION))
 		go_on(guard, SPICE_GUARD_AUTH, 4);
@@ -96,17 +99,29 @@ take_auth(SpiceGuard *guard)
 	return NULL;
 }
 
+/* FALSE: a display may not begin with such a message. */
+static gboolean
+begin_display(SpiceGuard *guard, guint type)
+{
+	if (guard->is_display && type == SPICE_MSGC_DISPLAY_INIT && guard->size == DISPLAY_INIT_SIZE)
+		guard->initialised = TRUE;
+	return !guard->is_display || guard->initialised || type < CHANNEL_MESSAGES;
+}
+
 static const char *
 take_header(SpiceGuard *guard)
 {
-	const guint8 *type = guard->held + (guard->mini_header ? 0 : 8);
+	const guint8 *at = guard->held + (guard->mini_header ? 0 : 8);
+	guint type = at[0] | (guint)at[1] << 8;
 
-	guard->size = u32(type + 2);
-	if (guard->size > (guard->is_main ? SPICE_GUARD_MAIN_MAX : SPICE_GUARD_DEVICE_MAX))
+	guard->size = u32(at + 2);
+	if (guard->size > (guard->is_main || guard->is_display ? SPICE_GUARD_MAIN_MAX : SPICE_GUARD_DEVICE_MAX))
 		return "a message that is too long";
+	if (!begin_display(guard, type))
+		return "something else than how a display begins";
 	if (!guard->mini_header && u32(guard->held + 14) != 0)
 		return "a list of messages";
-	if (!guard->is_main && (type[0] | type[1] << 8) == SPICE_MSGC_SPICEVMC_COMPRESSED_DATA)
+	if (!guard->is_main && !guard->is_display && type == SPICE_MSGC_SPICEVMC_COMPRESSED_DATA)
 		go_on(guard, SPICE_GUARD_COMPRESSED, 5);
 	else
 		await_message(guard, guard->size);
@@ -147,6 +162,7 @@ spice_guard_check(SpiceGuard *guard, const guint8 *bytes, gsize size, const char
 
 		if (guard->skip > 0) {
 			guard->skip -= n;
+			guard->signed_in |= guard->skip == 0;
 		} else {
 			memcpy(guard->held + guard->have, bytes, n);
 			guard->have += n;

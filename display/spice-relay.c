@@ -4,16 +4,21 @@
 
 #include <errno.h>
 #include <glib-unix.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "display/spice-guard.h"
 
+/* The library tries a blocked channel again each 10 ms. */
+#define QUIET_MS 100
+#define LINK_HEADER 16 /* SpiceLinkHeader, whose last word is the size of what follows */
+
 /* One direction. What was read is written before more is read. */
 typedef struct {
 	SpiceRelay *relay;
 	int from, to;
-	SpiceGuard *guard; /* NULL: what the library says */
+	SpiceGuard *guard; /* NULL: anything may pass */
 	guint8 bytes[65536];
 	gsize at, size;
 	guint id; /* reads, or writes while something is left */
@@ -25,13 +30,60 @@ struct SpiceRelay {
 	int client, library;
 	SpiceGuard guard;
 	Way in, out;
+	gboolean retired, told; /* the library that its client is gone */
+	guint8 link[LINK_HEADER]; /* of what the library said */
+	guint64 said;             /* bytes */
+	guint quiet_id;
 };
 
 static void await(Way *way);
 
 static void
+note_said(SpiceRelay *relay, const guint8 *bytes, gsize size)
+{
+	if (relay->said < LINK_HEADER)
+		memcpy(relay->link + relay->said, bytes, MIN(size, LINK_HEADER - relay->said));
+	relay->said += size;
+}
+
+/* The worker has begun to serve it: something came behind the link's answer and the password's. */
+static gboolean
+is_served(const SpiceRelay *relay)
+{
+	const guint8 *size = relay->link + 12;
+
+	return relay->said > LINK_HEADER &&
+	        relay->said > LINK_HEADER + 4 + (size[0] | (guint64)size[1] << 8 | (guint64)size[2] << 16 | (guint64)size[3] << 24);
+}
+
+/* Where the library waits, it uses a channel that ended meanwhile after it was freed: so not while it has something to say, nor while a
+ * display's INIT has not been taken (see spice-guard.h), for which it gives up by itself after half a minute. */
+static gboolean
+on_quiet(gpointer data)
+{
+	SpiceRelay *relay = data;
+
+	if (relay->guard.is_display && relay->guard.signed_in && !is_served(relay))
+		return G_SOURCE_CONTINUE;
+	relay->quiet_id = 0;
+	relay->told = TRUE;
+	shutdown(relay->library, SHUT_WR);
+	return G_SOURCE_REMOVE;
+}
+
+static void
+await_quiet(SpiceRelay *relay)
+{
+	g_clear_handle_id(&relay->quiet_id, g_source_remove);
+	if (!relay->told)
+		relay->quiet_id = g_timeout_add(QUIET_MS, on_quiet, relay);
+}
+
+static void
 end(SpiceRelay *relay)
 {
+	g_clear_handle_id(&relay->in.id, g_source_remove);
+	g_clear_handle_id(&relay->out.id, g_source_remove);
 	relay->on_end(relay, relay->data);
 }
 
@@ -67,7 +119,13 @@ read_in(Way *way)
 		return errno == EAGAIN || errno == EINTR;
 	way->at = 0;
 	way->size = (gsize)n;
-	return n > 0 && is_allowed(way) && write_out(way);
+	if (n > 0 && way == &way->relay->out)
+		note_said(way->relay, way->bytes, way->size);
+	if (way->relay->retired) {
+		way->size = 0;
+		await_quiet(way->relay);
+	}
+	return n > 0 && (way->relay->retired || (is_allowed(way) && write_out(way)));
 }
 
 static gboolean
@@ -94,8 +152,10 @@ await(Way *way)
 }
 
 SpiceRelay *
-spice_relay_new(int fd, int *library, SpiceRelayEnd on_end, void *data)
+spice_relay_new(int fd, gboolean guarded, int *library, SpiceRelayEnd on_end, void *data)
 {
+	/* Little waits here: what is behind is the past by the time that it comes out. */
+	const int buffer = 32 * 1024;
 	SpiceRelay *relay;
 	int ends[2];
 
@@ -103,6 +163,7 @@ spice_relay_new(int fd, int *library, SpiceRelayEnd on_end, void *data)
 		g_warning("socketpair: %s", g_strerror(errno));
 		return NULL;
 	}
+	setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
 	relay = g_new0(SpiceRelay, 1);
 	relay->on_end = on_end;
 	relay->data = data;
@@ -112,7 +173,7 @@ spice_relay_new(int fd, int *library, SpiceRelayEnd on_end, void *data)
 	relay->in.relay = relay->out.relay = relay;
 	relay->in.from = relay->out.to = fd;
 	relay->in.to = relay->out.from = ends[0];
-	relay->in.guard = &relay->guard;
+	relay->in.guard = guarded ? &relay->guard : NULL;
 	await(&relay->in);
 	await(&relay->out);
 	*library = ends[1];
@@ -120,10 +181,37 @@ spice_relay_new(int fd, int *library, SpiceRelayEnd on_end, void *data)
 }
 
 void
+spice_relay_retire(SpiceRelay *relay)
+{
+	if (relay->retired)
+		return;
+	relay->retired = TRUE;
+	g_clear_handle_id(&relay->in.id, g_source_remove);
+	g_clear_handle_id(&relay->out.id, g_source_remove);
+	shutdown(relay->client, SHUT_RDWR);
+	await_quiet(relay);
+	relay->out.at = relay->out.size = 0;
+	await(&relay->out);
+}
+
+gboolean
+spice_relay_is_main(const SpiceRelay *relay)
+{
+	return relay->guard.is_main;
+}
+
+gboolean
+spice_relay_is_retired(const SpiceRelay *relay)
+{
+	return relay->retired;
+}
+
+void
 spice_relay_free(SpiceRelay *relay)
 {
 	g_clear_handle_id(&relay->in.id, g_source_remove);
 	g_clear_handle_id(&relay->out.id, g_source_remove);
+	g_clear_handle_id(&relay->quiet_id, g_source_remove);
 	close(relay->client);
 	close(relay->library);
 	g_free(relay);

@@ -23,6 +23,8 @@
 /* From a connection's first byte to the end of its hand-shake; and how long it may take to send that byte. */
 #define LINK_TIMEOUT_S	  10
 #define TICKET_LIFETIME_S 15
+/* For the library to close the channels of a client that is let go: what takes it longest is to wait for a display's INIT. */
+#define RETIRE_MS	  35000
 
 struct Spice {
 	SpiceServer *server;
@@ -36,7 +38,8 @@ struct Spice {
 	const SpiceEvents *events;
 	gboolean (*must_wait)(void *data);
 	void *data;
-	GPtrArray *relays; /* SpiceRelay, of connections that the library has */
+	GPtrArray *passages; /* Passage */
+	guint retire_id;     /* that some have to end by */
 	GList *waiting;	  /* Link, in the order of their coming */
 	Client *ticket;	  /* whose secret the library knows now */
 	guint linking;	  /* connections with that ticket whose hand-shake goes on */
@@ -56,6 +59,14 @@ typedef struct {
 	gboolean ready; /* has sent something */
 	guint read_id, deadline_id;
 } Link;
+
+/* A connection that the library has, but those of channels that our own thread serves and that it bounds by itself. */
+typedef struct {
+	Spice *spice;
+	SpiceRelay *relay;
+	char *client;  /* its name */
+	gboolean over; /* one end is closed */
+} Passage;
 
 static void advance(Spice *spice);
 
@@ -79,6 +90,120 @@ drop(Link *link)
 	link_free(link);
 }
 
+static void
+passage_free(void *data)
+{
+	Passage *passage = data;
+
+	spice_relay_free(passage->relay);
+	g_free(passage->client);
+	g_free(passage);
+}
+
+/* The library has still to say something on another of the client's channels. */
+static gboolean
+has_others(const Spice *spice, const char *client)
+{
+	for (guint i = 0; i < spice->passages->len; i++) {
+		const Passage *passage = spice->passages->pdata[i];
+
+		if (!spice_relay_is_main(passage->relay) && strcmp(passage->client, client) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* A main channel ends last: with it the library's main thread waits for the worker's, which may wait for one of the others. */
+static void
+close_mains(Spice *spice)
+{
+	for (guint i = spice->passages->len; i > 0; i--) {
+		const Passage *passage = spice->passages->pdata[i - 1];
+
+		if (passage->over && !has_others(spice, passage->client))
+			g_ptr_array_remove_index_fast(spice->passages, i - 1);
+	}
+}
+
+static gboolean
+on_retire_deadline(gpointer data)
+{
+	Spice *spice = data;
+
+	spice->retire_id = 0;
+	for (guint i = spice->passages->len; i > 0; i--) {
+		Passage *passage = spice->passages->pdata[i - 1];
+
+		if (spice_relay_is_retired(passage->relay))
+			g_ptr_array_remove_index_fast(spice->passages, i - 1);
+	}
+	close_mains(spice);
+	advance(spice);
+	return G_SOURCE_REMOVE;
+}
+
+static void
+retire(Passage *passage)
+{
+	spice_relay_retire(passage->relay);
+	if (passage->spice->retire_id == 0)
+		passage->spice->retire_id = g_timeout_add(RETIRE_MS, on_retire_deadline, passage->spice);
+}
+
+static void
+retire_others(Spice *spice, const char *client)
+{
+	for (guint i = 0; i < spice->passages->len; i++) {
+		Passage *passage = spice->passages->pdata[i];
+
+		if (!spice_relay_is_main(passage->relay) && strcmp(passage->client, client) == 0)
+			retire(passage);
+	}
+}
+
+static void
+on_relay_end(SpiceRelay *relay, void *data)
+{
+	Passage *passage = data;
+	Spice *spice = passage->spice;
+
+	if (spice_relay_is_main(relay)) {
+		passage->over = TRUE;
+		retire_others(spice, passage->client);
+	} else if (spice_relay_is_retired(relay)) {
+		g_ptr_array_remove_fast(spice->passages, passage);
+	} else {
+		retire(passage);
+	}
+	close_mains(spice);
+	advance(spice);
+}
+
+/* What the library is given of this connection, whose first bytes are there. */
+static int
+passed(Spice *spice, const Client *client, int fd)
+{
+	guint8 bytes[SPICE_GUARD_PEEK];
+	ssize_t n = recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+	SpiceCare care = spice_guard_care(bytes, n > 0 ? (gsize)n : 0);
+	Passage *passage;
+	int library = fd;
+
+	if (care == SPICE_CARE_NONE)
+		return fd;
+	passage = g_new0(Passage, 1);
+	passage->relay = spice_relay_new(fd, care == SPICE_CARE_GUARD, &library, on_relay_end, passage);
+	if (passage->relay == NULL) {
+		g_free(passage);
+		close(fd);
+		return -1;
+	}
+	passage->spice = spice;
+	passage->client = g_strdup(client->name);
+	g_ptr_array_add(spice->passages, passage);
+	return library;
+}
+
 /* It took the place, or does not any more. */
 static void
 end_notice(Spice *spice)
@@ -91,20 +216,30 @@ end_notice(Spice *spice)
 }
 
 static gboolean
+is_waiting(const Spice *spice, const char *client)
+{
+	for (const GList *item = spice->waiting; item && client; item = item->next) {
+		if (strcmp(((const Link *)item->data)->client->name, client) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static gboolean
 on_notice_read(gpointer data)
 {
 	Spice *spice = data;
 
 	spice->notice_id = 0;
 	advance(spice);
-	if (spice->linking == 0)
+	if (spice->linking == 0 && !is_waiting(spice, spice->next))
 		end_notice(spice); /* it has gone meanwhile */
 	return G_SOURCE_REMOVE;
 }
 
-/* Whether @client's connection has to wait while who is connected is told that the place will be another's. */
+/* Whether @client's connection has to wait until who is connected has been told that the place will be another's, and been let go. */
 static gboolean
-must_wait_for_notice(Spice *spice, const Client *client)
+must_wait_for_place(Spice *spice, const Client *client)
 {
 	if (spice->active == NULL || strcmp(client->name, spice->active->name) == 0)
 		return FALSE;
@@ -113,7 +248,10 @@ must_wait_for_notice(Spice *spice, const Client *client)
 		spice->notice_id = g_timeout_add(SPICE_NOTICE_MS, on_notice_read, spice);
 		spice->events->on_displace(client, spice->data);
 	}
-	return spice->notice_id != 0 || strcmp(client->name, spice->next) != 0;
+	if (spice->notice_id != 0 || strcmp(client->name, spice->next) != 0)
+		return TRUE;
+	retire_others(spice, spice->active->name);
+	return has_others(spice, spice->active->name);
 }
 
 /* No hand-shake goes on, or none that is worth to wait for: the library need not know a secret. */
@@ -125,7 +263,7 @@ clear_linking(Spice *spice)
 	spice_server_set_ticket(spice->server, NULL, 0, 0, 0);
 	if (spice->ticket)
 		g_clear_pointer(&spice->ticket->secret, secret_free);
-	if (spice->notice_id == 0)
+	if (spice->notice_id == 0 && !is_waiting(spice, spice->next))
 		end_notice(spice);
 }
 
@@ -143,35 +281,9 @@ on_link_deadline(gpointer data)
 }
 
 static void
-on_relay_end(SpiceRelay *relay, void *data)
-{
-	g_ptr_array_remove_fast(((Spice *)data)->relays, relay);
-}
-
-/* What the library is given of this connection, whose first bytes are there. */
-static int
-guarded(Spice *spice, int fd)
-{
-	guint8 bytes[SPICE_GUARD_PEEK];
-	ssize_t n = recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
-	SpiceRelay *relay = NULL;
-	int library = fd;
-
-	if (!spice_guard_is_needed(bytes, n > 0 ? (gsize)n : 0))
-		return fd;
-	relay = spice_relay_new(fd, &library, on_relay_end, spice);
-	if (relay == NULL) {
-		close(fd);
-		return -1;
-	}
-	g_ptr_array_add(spice->relays, relay);
-	return library;
-}
-
-static void
 give(Spice *spice, Link *link)
 {
-	int fd = guarded(spice, link->fd);
+	int fd = passed(spice, link->client, link->fd);
 
 	spice_server_set_ticket(spice->server, secret_text(link->client->secret), TICKET_LIFETIME_S, 0, 0);
 	client_free(spice->ticket);
@@ -204,7 +316,7 @@ advance(Spice *spice)
 			continue;
 		if (spice->linking > 0 && !secret_equal(link->client->secret, spice->ticket->secret))
 			continue;
-		if (must_wait_for_notice(spice, link->client))
+		if (must_wait_for_place(spice, link->client))
 			continue;
 		give(spice, link);
 		next = spice->waiting;
@@ -338,7 +450,7 @@ spice_new(const char *title, const Frame *frame, const Heads *heads, guint heads
 	spice->events = events;
 	spice->data = data;
 	spice->heads = heads;
-	spice->relays = g_ptr_array_new_with_free_func((GDestroyNotify)spice_relay_free);
+	spice->passages = g_ptr_array_new_with_free_func(passage_free);
 	spice->server = spice_server_new();
 	spice_server_set_name(spice->server, title);
 	spice_server_set_image_compression(spice->server, SPICE_IMAGE_COMPRESSION_AUTO_GLZ);
@@ -372,7 +484,8 @@ spice_free(Spice *spice)
 	clear_linking(spice);
 	spice_core_interface(NULL, NULL);
 	spice_server_destroy(spice->server);
-	g_ptr_array_unref(spice->relays);
+	g_clear_handle_id(&spice->retire_id, g_source_remove);
+	g_ptr_array_unref(spice->passages);
 	spice_qxl_device_free(spice->qxl);
 	spice_agent_free(spice->agent);
 	spice_sound_free(spice->sound);
