@@ -11,6 +11,7 @@
 #include "broker/common/error.h"
 #include "display/rfb-clipboard.h"
 #include "display/rfb-message.h"
+#include "display/soon.h"
 #include "display/vnc-pace.h"
 
 #define HANDSHAKE_S 10
@@ -47,7 +48,8 @@ struct VncClient {
 	VncUpdate *update; /* NULL until it has joined */
 	VncPace pace;
 	Input *input;
-	guint read_id, write_id, send_id, sharpen_id, deadline_id;
+	Soon *send;
+	guint read_id, write_id, sharpen_id, deadline_id;
 	gboolean extended_clipboard, extended_mouse, fence, continuous_known;
 	gboolean continuous;
 	guint32 clipboard_caps;
@@ -57,7 +59,7 @@ struct VncClient {
 };
 
 static void kick(VncClient *vnc);
-static gboolean on_send(gpointer data);
+static void on_send(void *data);
 
 static void
 leave(VncClient *vnc, const char *why)
@@ -545,15 +547,14 @@ wants_update(VncClient *vnc)
 	return vnc->update && (vnc_update_is_due(vnc->update) || sharpen_is_due(vnc)) && may_encode(vnc);
 }
 
-static gboolean
-on_send(gpointer data)
+static void
+on_send(void *data)
 {
 	VncClient *vnc = data;
 	gboolean fruitless = FALSE;
 
-	vnc->send_id = 0;
 	if (vnc->state == STATE_GONE)
-		return G_SOURCE_REMOVE;
+		return;
 	if (wants_update(vnc)) {
 		encode(vnc);
 		fruitless = vnc->state != STATE_GONE && outbox_pending(vnc->outbox) == 0;
@@ -561,7 +562,7 @@ on_send(gpointer data)
 	if (vnc->state != STATE_GONE && !outbox_flush(vnc->outbox, vnc->fd))
 		leave(vnc, "its connection broke");
 	if (vnc->state == STATE_GONE)
-		return G_SOURCE_REMOVE;
+		return;
 	if (outbox_pending(vnc->outbox) > 0) {
 		vnc_pace_held_up(&vnc->pace);
 		vnc->write_id = g_unix_fd_add(vnc->fd, G_IO_OUT, on_writable, vnc);
@@ -571,14 +572,13 @@ on_send(gpointer data)
 		/* Not after a round that gave nothing: the next change or request will tell. */
 		kick(vnc);
 	}
-	return G_SOURCE_REMOVE;
 }
 
 static void
 kick(VncClient *vnc)
 {
-	if (vnc->send_id == 0 && vnc->write_id == 0 && vnc->state != STATE_GONE)
-		vnc->send_id = g_idle_add_full(G_PRIORITY_DEFAULT + 20, on_send, vnc, NULL);
+	if (vnc->write_id == 0 && vnc->state != STATE_GONE)
+		soon_ask(vnc->send);
 }
 
 void
@@ -667,6 +667,7 @@ vnc_client_new(const VncHost *host, int fd, Client *client)
 	vnc->in = g_byte_array_new();
 	vnc->input = input_new(host->input, host->input_data);
 	vnc->outbox = outbox_new();
+	vnc->send = soon_new(G_PRIORITY_DEFAULT + 20, on_send, vnc);
 	vnc->read_id = g_unix_fd_add(fd, G_IO_IN, on_readable, vnc);
 	vnc->deadline_id = g_timeout_add_seconds(HANDSHAKE_S, on_stalled, vnc);
 	put(vnc, "RFB 003.008\n", 12);
@@ -681,7 +682,7 @@ vnc_client_free(VncClient *vnc)
 	vnc->state = STATE_GONE;
 	g_clear_handle_id(&vnc->read_id, g_source_remove);
 	g_clear_handle_id(&vnc->write_id, g_source_remove);
-	g_clear_handle_id(&vnc->send_id, g_source_remove);
+	soon_free(vnc->send);
 	g_clear_handle_id(&vnc->sharpen_id, g_source_remove);
 	g_clear_handle_id(&vnc->deadline_id, g_source_remove);
 	vnc_update_free(vnc->update);
