@@ -553,7 +553,8 @@ on_send(void *data)
 	VncClient *vnc = data;
 	gboolean fruitless = FALSE;
 
-	if (vnc->state == STATE_GONE)
+	/* What is put into the outbox below asks for another round, which is not due before the socket has room again. */
+	if (vnc->state == STATE_GONE || vnc->write_id != 0)
 		return;
 	if (wants_update(vnc)) {
 		encode(vnc);
