@@ -18,8 +18,8 @@
 #define READ_MAX (64 * 1024)
 /* A client whose socket takes nothing for so long is gone: its network has died without a word. */
 #define STALLED_S 60
-/* What may wait for a slow client. Pictures are made one at a time, so this is clipboard text, of which the newest is dropped
- * then, and answers to what the client asked for: one that asks and asks and reads nothing has to go. */
+/* What may wait for a slow client. Pictures are made one at a time, and so are offers of the clipboard's text: this is answers to what the
+ * client asked for. One that asks and asks and reads nothing has to go. */
 #define OUTBOX_MAX (64 * 1024 * 1024)
 #define FENCE_REQUEST (1u << 31)
 #define FENCE_BLOCK 3u
@@ -54,8 +54,9 @@ struct VncClient {
 	gboolean continuous;
 	guint32 clipboard_caps;
 	guint32 unsolicited_max; /* bytes of text that the client takes unasked */
-	char *text;              /* the guest's, announced and not yet asked for */
+	char *text;              /* the guest's last */
 	gsize text_size;
+	gboolean text_due; /* it is to be offered */
 };
 
 static void kick(VncClient *vnc);
@@ -515,6 +516,23 @@ encode(VncClient *vnc)
 	}
 }
 
+static void
+offer_text(VncClient *vnc)
+{
+	g_autoptr(GByteArray) out = g_byte_array_new();
+
+	vnc->text_due = FALSE;
+	if (!vnc->extended_clipboard || !(vnc->clipboard_caps & RFB_CLIPBOARD_TEXT)) {
+		rfb_clipboard_append_latin1(out, vnc->text, vnc->text_size);
+		put_array(vnc, out);
+	} else if ((vnc->clipboard_caps & RFB_CLIPBOARD_PROVIDE) && vnc->text_size < vnc->unsolicited_max) {
+		provide_text(vnc);
+	} else if (vnc->clipboard_caps & RFB_CLIPBOARD_NOTIFY) {
+		rfb_clipboard_append_flags(out, RFB_CLIPBOARD_NOTIFY | RFB_CLIPBOARD_TEXT);
+		put_array(vnc, out);
+	}
+}
+
 static gboolean
 on_sharpen(gpointer data)
 {
@@ -551,7 +569,7 @@ static void
 on_send(void *data)
 {
 	VncClient *vnc = data;
-	gboolean fruitless = FALSE;
+	gboolean fruitless = FALSE, idle = outbox_pending(vnc->outbox) == 0;
 
 	/* What is put into the outbox below asks for another round, which is not due before the socket has room again. */
 	if (vnc->state == STATE_GONE || vnc->write_id != 0)
@@ -560,6 +578,9 @@ on_send(void *data)
 		encode(vnc);
 		fruitless = vnc->state != STATE_GONE && outbox_pending(vnc->outbox) == 0;
 	}
+	/* Behind a picture: a guest that has a new text all the time would leave no room for one. */
+	if (vnc->text_due && idle)
+		offer_text(vnc);
 	if (vnc->state != STATE_GONE && !outbox_flush(vnc->outbox, vnc->fd))
 		leave(vnc, "its connection broke");
 	if (vnc->state == STATE_GONE)
@@ -569,7 +590,7 @@ on_send(void *data)
 		vnc->write_id = g_unix_fd_add(vnc->fd, G_IO_OUT, on_writable, vnc);
 		if (vnc->deadline_id == 0)
 			vnc->deadline_id = g_timeout_add_seconds(STALLED_S, on_stalled, vnc);
-	} else if (!fruitless && wants_update(vnc)) {
+	} else if (vnc->text_due || (!fruitless && wants_update(vnc))) {
 		/* Not after a round that gave nothing: the next change or request will tell. */
 		kick(vnc);
 	}
@@ -637,24 +658,13 @@ vnc_client_title(VncClient *vnc)
 void
 vnc_client_offer_text(VncClient *vnc, const char *text, gsize size)
 {
-	g_autoptr(GByteArray) out = g_byte_array_new();
-
-	if (vnc->state != STATE_NORMAL || !vnc->who->clipboard_from_desktop || outbox_pending(vnc->outbox) + size > OUTBOX_MAX)
+	if (vnc->state != STATE_NORMAL || !vnc->who->clipboard_from_desktop)
 		return;
-	if (!vnc->extended_clipboard || !(vnc->clipboard_caps & RFB_CLIPBOARD_TEXT)) {
-		rfb_clipboard_append_latin1(out, text, size);
-		put_array(vnc, out);
-		return;
-	}
 	g_free(vnc->text);
 	vnc->text = g_strndup(text, size);
 	vnc->text_size = size;
-	if ((vnc->clipboard_caps & RFB_CLIPBOARD_PROVIDE) && size < vnc->unsolicited_max) {
-		provide_text(vnc);
-	} else if (vnc->clipboard_caps & RFB_CLIPBOARD_NOTIFY) {
-		rfb_clipboard_append_flags(out, RFB_CLIPBOARD_NOTIFY | RFB_CLIPBOARD_TEXT);
-		put_array(vnc, out);
-	}
+	vnc->text_due = TRUE;
+	kick(vnc);
 }
 
 VncClient *

@@ -497,6 +497,26 @@ START_TEST(who_wished_for_a_size_is_told_so)
 }
 END_TEST
 
+START_TEST(texts_that_come_one_after_the_other_do_not_wait_in_a_row)
+{
+	g_autofree char *text = g_malloc(1 << 20);
+
+	join(&viewers[0], -1, FALSE);
+	viewers[0].reads = FALSE;
+	for (int i = 0; i < 20; i++) {
+		memset(text, 'a' + i, 1 << 20);
+		vnc_offer_text(vnc, text, 1 << 20);
+		turn();
+	}
+	paint(&(Rect){0, 0, WIDTH, HEIGHT}, 1);
+	viewers[0].reads = TRUE;
+	turn();
+	ck_assert_uint_le(viewers[0].texts, 2);
+	ck_assert_uint_eq(viewers[0].text, 'a' + 19);
+	check_picture(&viewers[0]);
+}
+END_TEST
+
 /* Nor does the main loop know anything of its socket. */
 START_TEST(nothing_is_left_of_a_client_for_which_much_waited)
 {
@@ -535,6 +555,7 @@ main(void)
 	tcase_add_test(tcase, what_went_out_as_jpeg_becomes_exact_once_it_is_still);
 	tcase_add_test(tcase, a_copy_is_sent_as_one);
 	tcase_add_test(tcase, who_wished_for_a_size_is_told_so);
+	tcase_add_test(tcase, texts_that_come_one_after_the_other_do_not_wait_in_a_row);
 	tcase_add_test(tcase, nothing_is_left_of_a_client_for_which_much_waited);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
