@@ -20,6 +20,8 @@
 #define MAP_LISTENER "org.qemu.Display1.Listener.Unix.Map"
 #define PROPERTIES "org.freedesktop.DBus.Properties"
 #define REGISTER_TIMEOUT_MS 5000
+/* A guest can bring about what is complained of with each of its frames. */
+#define COMPLAIN_US (10 * G_USEC_PER_SEC)
 
 struct CaptureHead {
 	const CaptureHeadEvents *events;
@@ -34,6 +36,7 @@ struct CaptureHead {
 	GuestMemory *memory; /* NULL: pixels come in messages */
 	PixelSource source;  /* in memory */
 	Damage reported;     /* by UpdateMap, not yet read from memory */
+	gint64 complained_us;
 };
 
 void
@@ -41,6 +44,29 @@ capture_head_drop_memory(CaptureHead *head)
 {
 	g_clear_pointer(&head->memory, guest_memory_free);
 	damage_clear(&head->reported);
+}
+
+void
+capture_head_complain(CaptureHead *head, const char *format, ...)
+{
+	gint64 now = g_get_monotonic_time();
+	g_autofree char *text = NULL;
+	va_list args;
+
+	if (head->complained_us != 0 && now - head->complained_us < COMPLAIN_US)
+		return;
+	head->complained_us = now;
+	va_start(args, format);
+	text = g_strdup_vprintf(format, args);
+	va_end(args);
+	g_warning("head %u: %s", head->index, text);
+}
+
+static void
+complain_of_frame(CaptureHead *head, guint width, guint height, guint stride, guint format, const char *why)
+{
+	capture_head_complain(
+	        head, "a frame of %ux%u, stride %u, format %#x is not shown: %s", width, height, stride, format, why);
 }
 
 static gboolean
@@ -90,8 +116,7 @@ scanout_map(CaptureHead *head, GVariant *args, GUnixFDList *fds)
 	if (fd >= 0)
 		close(fd);
 	if (why) {
-		g_warning("head %u: a frame of %ux%u, stride %u, format %#x is not shown: %s", head->index, width, height, stride, format,
-		        why);
+		complain_of_frame(head, width, height, stride, format, why);
 		capture_head_drop_memory(head);
 	}
 }
@@ -126,8 +151,7 @@ scanout(CaptureHead *head, GVariant *args, GUnixFDList *fds)
 	if (why == NULL && !take_picture(head, &source, (int)width, (int)height))
 		why = "memory is short";
 	if (why)
-		g_warning("head %u: a frame of %ux%u, stride %u, format %#x is not shown: %s", head->index, width, height, stride, format,
-		        why);
+		complain_of_frame(head, width, height, stride, format, why);
 }
 
 static void

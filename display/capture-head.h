@@ -40,3 +40,5 @@ void capture_head_drop_memory(CaptureHead *head);
 Damage capture_head_take_damage(CaptureHead *head);
 /* NULL before the guest has defined one. */
 const Cursor *capture_head_cursor(const CaptureHead *head);
+/* A warning of what the guest brought about; no more than one line of a head in ten seconds. */
+void capture_head_complain(CaptureHead *head, const char *format, ...) G_GNUC_PRINTF(2, 3);

@@ -83,7 +83,7 @@ read_memory(Capture *capture, guint head, gboolean whole)
 		read_head(capture, head, memory, &damage);
 	if (capture_head_memory_is_whole(captured))
 		return;
-	g_warning("QEMU's shared frame has shrunk under us: it is not read any more");
+	capture_head_complain(captured, "QEMU's shared frame has shrunk under us: it is not read any more");
 	capture_head_drop_memory(captured);
 }
 
@@ -119,7 +119,7 @@ arrange(Capture *capture)
 	homeless = heads_place(&heads, &capture->wish);
 	for (guint i = 0; i < capture->n_captured; i++) {
 		if (homeless & ~capture->homeless & 1u << i)
-			g_warning("head %u of %dx%d is not shown: the frame has no room for it", i,
+			capture_head_complain(capture->captured[i], "%dx%d is not shown: the frame has no room for it",
 			        capture_head_width(capture->captured[i]), capture_head_height(capture->captured[i]));
 	}
 	capture->homeless = homeless;
