@@ -211,6 +211,9 @@ take_all(BusPeer *peer)
 
 	while (more && peer->state != STATE_CLOSED && peer->at < peer->in->len)
 		more = peer->state == STATE_MESSAGES ? take_message(peer) : take_line(peer);
+	/* Or a later message would be given them. */
+	if (peer->at == peer->in->len && peer->n_fds > 0)
+		fail(peer, "it sends descriptors that no message told of");
 	g_byte_array_remove_range(peer->in, 0, (guint)peer->at);
 	peer->at = 0;
 }

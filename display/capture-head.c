@@ -20,20 +20,26 @@
 #define MAP_LISTENER "org.qemu.Display1.Listener.Unix.Map"
 #define PROPERTIES "org.freedesktop.DBus.Properties"
 #define REGISTER_TIMEOUT_MS 5000
+#define AGAIN_MS 1000
+/* A guest can bring about what is complained of with each of its frames. */
+#define COMPLAIN_US (10 * G_USEC_PER_SEC)
 
 struct CaptureHead {
 	const CaptureHeadEvents *events;
 	void *data;
 	guint index;
 	gboolean pixel_copy;
+	GDBusConnection *qemu; /* the capture's */
 	GCancellable *cancellable;
-	BusPeer *peer; /* QEMU calls us on it */
-	guint failed_id;
+	BusPeer *peer;       /* QEMU calls us on it */
+	gboolean registered; /* at least once */
+	guint failed_id, again_id;
 	int width, height;
 	Cursor cursor;
 	GuestMemory *memory; /* NULL: pixels come in messages */
 	PixelSource source;  /* in memory */
 	Damage reported;     /* by UpdateMap, not yet read from memory */
+	gint64 complained_us;
 };
 
 void
@@ -41,6 +47,28 @@ capture_head_drop_memory(CaptureHead *head)
 {
 	g_clear_pointer(&head->memory, guest_memory_free);
 	damage_clear(&head->reported);
+}
+
+void
+capture_head_complain(CaptureHead *head, const char *format, ...)
+{
+	gint64 now = g_get_monotonic_time();
+	g_autofree char *text = NULL;
+	va_list args;
+
+	if (head->complained_us != 0 && now - head->complained_us < COMPLAIN_US)
+		return;
+	head->complained_us = now;
+	va_start(args, format);
+	text = g_strdup_vprintf(format, args);
+	va_end(args);
+	g_warning("head %u: %s", head->index, text);
+}
+
+static void
+complain_of_frame(CaptureHead *head, guint width, guint height, guint stride, guint format, const char *why)
+{
+	capture_head_complain(head, "a frame of %ux%u, stride %u, format %#x is not shown: %s", width, height, stride, format, why);
 }
 
 static gboolean
@@ -90,8 +118,7 @@ scanout_map(CaptureHead *head, GVariant *args, GUnixFDList *fds)
 	if (fd >= 0)
 		close(fd);
 	if (why) {
-		g_warning("head %u: a frame of %ux%u, stride %u, format %#x is not shown: %s", head->index, width, height, stride, format,
-		        why);
+		complain_of_frame(head, width, height, stride, format, why);
 		capture_head_drop_memory(head);
 	}
 }
@@ -126,8 +153,7 @@ scanout(CaptureHead *head, GVariant *args, GUnixFDList *fds)
 	if (why == NULL && !take_picture(head, &source, (int)width, (int)height))
 		why = "memory is short";
 	if (why)
-		g_warning("head %u: a frame of %ux%u, stride %u, format %#x is not shown: %s", head->index, width, height, stride, format,
-		        why);
+		complain_of_frame(head, width, height, stride, format, why);
 }
 
 static void
@@ -252,14 +278,28 @@ on_call(const char *interface, const char *method, GVariant *args, GUnixFDList *
 	return NULL;
 }
 
-/* A VM that ends is told of by its other connection, too. */
+static gboolean on_again(gpointer data);
+
+/* One that has shown pictures is asked for them again. That a VM has ended is told by its other connection. */
+static void
+lose(CaptureHead *head, const GError *error)
+{
+	if (!head->registered) {
+		head->events->on_failed(head->index, error, head->data);
+		return;
+	}
+	capture_head_complain(head, "%s; it is asked again", error->message);
+	if (head->again_id == 0)
+		head->again_id = g_timeout_add(AGAIN_MS, on_again, head);
+}
+
 static void
 on_closed(const GError *error, void *data)
 {
 	CaptureHead *head = data;
 
 	capture_head_drop_memory(head);
-	head->events->on_failed(head->index, error, head->data);
+	lose(head, error);
 }
 
 static const BusPeerEvents peer_events = {on_call, on_closed};
@@ -269,17 +309,17 @@ on_registered(GObject *source, GAsyncResult *result, gpointer data)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GVariant) answer = g_dbus_connection_call_with_unix_fd_list_finish(G_DBUS_CONNECTION(source), NULL, result, &error);
+	CaptureHead *head = data;
 
-	if (answer == NULL && !g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
-		CaptureHead *head = data;
-
-		head->events->on_failed(head->index, error, head->data);
-	}
+	if (answer)
+		head->registered = TRUE;
+	else if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+		lose(head, error);
 }
 
 /* QEMU authenticates on the new connection while it answers the call: both must be under way at once. */
 static gboolean
-register_listener(CaptureHead *head, GDBusConnection *qemu, GError **error)
+register_listener(CaptureHead *head, GError **error)
 {
 	g_autofree char *path = g_strdup_printf(CONSOLE_PATH_FORMAT, head->index);
 	int ends[2];
@@ -290,10 +330,23 @@ register_listener(CaptureHead *head, GDBusConnection *qemu, GError **error)
 	}
 	g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&ends[1], 1);
 
-	g_dbus_connection_call_with_unix_fd_list(qemu, NULL, path, "org.qemu.Display1.Console", "RegisterListener", g_variant_new("(h)", 0),
-	        NULL, G_DBUS_CALL_FLAGS_NONE, REGISTER_TIMEOUT_MS, fds, head->cancellable, on_registered, head);
+	g_dbus_connection_call_with_unix_fd_list(head->qemu, NULL, path, "org.qemu.Display1.Console", "RegisterListener",
+	        g_variant_new("(h)", 0), NULL, G_DBUS_CALL_FLAGS_NONE, REGISTER_TIMEOUT_MS, fds, head->cancellable, on_registered, head);
 	head->peer = bus_peer_new(ends[0], &peer_events, head);
 	return TRUE;
+}
+
+static gboolean
+on_again(gpointer data)
+{
+	CaptureHead *head = data;
+	g_autoptr(GError) error = NULL;
+
+	head->again_id = 0;
+	g_clear_pointer(&head->peer, bus_peer_free);
+	if (!register_listener(head, &error))
+		lose(head, error);
+	return G_SOURCE_REMOVE;
 }
 
 /* Not from within capture_head_new: its owner does not have it yet. */
@@ -316,10 +369,11 @@ capture_head_new(GDBusConnection *qemu, guint index, gboolean pixel_copy, const 
 
 	head->events = events;
 	head->data = data;
+	head->qemu = qemu;
 	head->index = index;
 	head->pixel_copy = pixel_copy;
 	head->cancellable = g_cancellable_new();
-	if (!register_listener(head, qemu, &error)) {
+	if (!register_listener(head, &error)) {
 		g_warning("%s", error->message);
 		head->failed_id = g_idle_add(on_not_registered, head);
 	}
@@ -334,6 +388,7 @@ capture_head_free(CaptureHead *head)
 	g_cancellable_cancel(head->cancellable);
 	g_object_unref(head->cancellable);
 	g_clear_handle_id(&head->failed_id, g_source_remove);
+	g_clear_handle_id(&head->again_id, g_source_remove);
 	bus_peer_free(head->peer);
 	capture_head_drop_memory(head);
 	g_free(head->cursor.pixels);

@@ -19,11 +19,11 @@ typedef struct {
 	void (*on_disabled)(guint head, void *data);
 	void (*on_cursor)(guint head, const Cursor *cursor, void *data);
 	void (*on_pointer)(guint head, int x, int y, gboolean visible, void *data);
-	/* It could not be registered, or its connection not be made. */
+	/* It could not be registered the first time, or its connection not be made. */
 	void (*on_failed)(guint head, const GError *error, void *data);
 } CaptureHeadEvents;
 
-/* Registers without blocking. */
+/* Registers without blocking, and anew when a connection ends that was made; @qemu outlives it. */
 CaptureHead *capture_head_new(GDBusConnection *qemu, guint head, gboolean pixel_copy, const CaptureHeadEvents *events, void *data);
 void capture_head_free(CaptureHead *head);
 
@@ -40,3 +40,5 @@ void capture_head_drop_memory(CaptureHead *head);
 Damage capture_head_take_damage(CaptureHead *head);
 /* NULL before the guest has defined one. */
 const Cursor *capture_head_cursor(const CaptureHead *head);
+/* A warning of what the guest brought about; no more than one line of a head in ten seconds. */
+void capture_head_complain(CaptureHead *head, const char *format, ...) G_GNUC_PRINTF(2, 3);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "display/capture-head.h"
+#include "display/soon.h"
 
 #define VM_PATH "/org/qemu/Display1/VM"
 #define VM_INTERFACE "org.qemu.Display1.VM"
@@ -25,7 +26,8 @@ struct Capture {
 	Frame *frame;
 	Change changed; /* in the frame, not yet told */
 	guint pointer_head;
-	guint flush_id, rearrange_id;
+	Soon *flush;
+	guint rearrange_id;
 	gboolean started;
 };
 
@@ -81,32 +83,23 @@ read_memory(Capture *capture, guint head, gboolean whole)
 		read_head(capture, head, memory, &damage);
 	if (capture_head_memory_is_whole(captured))
 		return;
-	g_warning("QEMU's shared frame has shrunk under us: it is not read any more");
+	capture_head_complain(captured, "QEMU's shared frame has shrunk under us: it is not read any more");
 	capture_head_drop_memory(captured);
 }
 
 /* All messages that have come are read before the memory is: one reading then serves several of them. */
-static gboolean
-on_flush(gpointer data)
+static void
+on_flush(void *data)
 {
 	Capture *capture = data;
 	Change changed;
 
-	capture->flush_id = 0;
 	for (guint i = 0; i < capture->n_captured; i++)
 		read_memory(capture, i, FALSE);
 	changed = capture->changed;
 	change_clear(&capture->changed);
 	if (!change_is_empty(&changed))
 		capture->events->on_change(capture->frame, &changed, capture->data);
-	return G_SOURCE_REMOVE;
-}
-
-static void
-schedule_flush(Capture *capture)
-{
-	if (capture->flush_id == 0)
-		capture->flush_id = g_idle_add_full(G_PRIORITY_DEFAULT + 10, on_flush, capture, NULL);
 }
 
 /* ---- the layout ---- */
@@ -126,7 +119,7 @@ arrange(Capture *capture)
 	homeless = heads_place(&heads, &capture->wish);
 	for (guint i = 0; i < capture->n_captured; i++) {
 		if (homeless & ~capture->homeless & 1u << i)
-			g_warning("head %u of %dx%d is not shown: the frame has no room for it", i,
+			capture_head_complain(capture->captured[i], "%dx%d is not shown: the frame has no room for it",
 			        capture_head_width(capture->captured[i]), capture_head_height(capture->captured[i]));
 	}
 	capture->homeless = homeless;
@@ -235,7 +228,7 @@ on_scanout(guint head, const PixelSource *source, int width, int height, void *d
 			return FALSE;
 	} else if (!rect_is_empty(&heads.rects[head])) {
 		read_whole_head(capture, head, source);
-		schedule_flush(capture);
+		soon_ask(capture->flush);
 	}
 	if (head == 0)
 		say_started(capture, NULL);
@@ -250,7 +243,7 @@ on_reported(guint head, void *data)
 	if (comes_to_light(capture, head))
 		schedule_rearrange(capture);
 	if (capture->shown & 1u << head)
-		schedule_flush(capture);
+		soon_ask(capture->flush);
 }
 
 static void
@@ -263,7 +256,7 @@ on_pixels(guint head, const PixelSource *source, const Rect *rect, void *data)
 	if (rect->x + rect->width > place->width || rect->y + rect->height > place->height)
 		return; /* it has no place, or another size there */
 	read_head(capture, head, source, &damage);
-	schedule_flush(capture);
+	soon_ask(capture->flush);
 }
 
 static void
@@ -275,7 +268,7 @@ on_disabled(guint head, void *data)
 	for (int y = 0; y < place.height; y++)
 		memset(frame_at(capture->frame, place.x, place.y + y), 0, (gsize)place.width * 4);
 	change_add_damage(&capture->changed, &place);
-	schedule_flush(capture);
+	soon_ask(capture->flush);
 	if (head == 0)
 		say_started(capture, NULL);
 }
@@ -362,6 +355,7 @@ capture_new(GDBusConnection *qemu, gboolean pixel_copy, const CaptureEvents *eve
 
 	capture->events = events;
 	capture->data = data;
+	capture->flush = soon_new(G_PRIORITY_DEFAULT + 10, on_flush, capture);
 	capture->qemu = g_object_ref(qemu);
 	capture->pixel_copy = pixel_copy;
 	capture->frame = frame_new(640, 480);
@@ -384,7 +378,7 @@ capture_free(Capture *capture)
 	g_object_unref(capture->cancellable);
 	for (guint i = 0; i < capture->n_captured; i++)
 		capture_head_free(capture->captured[i]);
-	g_clear_handle_id(&capture->flush_id, g_source_remove);
+	soon_free(capture->flush);
 	g_clear_handle_id(&capture->rearrange_id, g_source_remove);
 	g_object_unref(capture->qemu);
 	frame_free(capture->frame);

@@ -118,9 +118,10 @@ end_band(Comparison *comparison, int y)
 	const Rect *rect = comparison->rect;
 	const Band *band = &comparison->band;
 	Rect rows = {rect->x, comparison->band_y, rect->width, y - comparison->band_y};
-	Rect box = {rect->x + band->from, rows.y, band->to - band->from, rows.height};
 
 	if (!rect_is_empty(&rows) && band->to > band->from) {
+		Rect box = {rect->x + band->from, rows.y, band->to - band->from, rows.height};
+
 		comparison->area += add_band(&rows, band, &comparison->damage);
 		comparison->box = rect_is_empty(&comparison->box) ? box : rect_union(&comparison->box, &box);
 	}

@@ -212,7 +212,7 @@ on_gone(SoundClient *client, const char *why, void *data)
 	g_ptr_array_steal_index(streams->clients, i);
 	g_ptr_array_add(streams->gone, client);
 	if (streams->reap_id == 0)
-		streams->reap_id = g_idle_add(on_reap, streams);
+		streams->reap_id = g_idle_add_full(G_PRIORITY_DEFAULT, on_reap, streams, NULL);
 	g_message("sound client %s of %s left: %s", sound_client_who(client)->name, sound_client_who(client)->address, why);
 }
 

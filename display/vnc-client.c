@@ -11,14 +11,15 @@
 #include "broker/common/error.h"
 #include "display/rfb-clipboard.h"
 #include "display/rfb-message.h"
+#include "display/soon.h"
 #include "display/vnc-pace.h"
 
 #define HANDSHAKE_S 10
 #define READ_MAX (64 * 1024)
 /* A client whose socket takes nothing for so long is gone: its network has died without a word. */
 #define STALLED_S 60
-/* What may wait for a slow client. Pictures are made one at a time, so this is clipboard text, of which the newest is dropped
- * then, and answers to what the client asked for: one that asks and asks and reads nothing has to go. */
+/* What may wait for a slow client. Pictures are made one at a time, and so are offers of the clipboard's text: this is answers to what the
+ * client asked for. One that asks and asks and reads nothing has to go. */
 #define OUTBOX_MAX (64 * 1024 * 1024)
 #define FENCE_REQUEST (1u << 31)
 #define FENCE_BLOCK 3u
@@ -47,17 +48,19 @@ struct VncClient {
 	VncUpdate *update; /* NULL until it has joined */
 	VncPace pace;
 	Input *input;
-	guint read_id, write_id, send_id, sharpen_id, deadline_id;
+	Soon *send;
+	guint read_id, write_id, sharpen_id, deadline_id;
 	gboolean extended_clipboard, extended_mouse, fence, continuous_known;
 	gboolean continuous;
 	guint32 clipboard_caps;
 	guint32 unsolicited_max; /* bytes of text that the client takes unasked */
-	char *text;              /* the guest's, announced and not yet asked for */
+	char *text;              /* the guest's last */
 	gsize text_size;
+	gboolean text_due; /* it is to be offered */
 };
 
 static void kick(VncClient *vnc);
-static gboolean on_send(gpointer data);
+static void on_send(void *data);
 
 static void
 leave(VncClient *vnc, const char *why)
@@ -513,6 +516,23 @@ encode(VncClient *vnc)
 	}
 }
 
+static void
+offer_text(VncClient *vnc)
+{
+	g_autoptr(GByteArray) out = g_byte_array_new();
+
+	vnc->text_due = FALSE;
+	if (!vnc->extended_clipboard || !(vnc->clipboard_caps & RFB_CLIPBOARD_TEXT)) {
+		rfb_clipboard_append_latin1(out, vnc->text, vnc->text_size);
+		put_array(vnc, out);
+	} else if ((vnc->clipboard_caps & RFB_CLIPBOARD_PROVIDE) && vnc->text_size < vnc->unsolicited_max) {
+		provide_text(vnc);
+	} else if (vnc->clipboard_caps & RFB_CLIPBOARD_NOTIFY) {
+		rfb_clipboard_append_flags(out, RFB_CLIPBOARD_NOTIFY | RFB_CLIPBOARD_TEXT);
+		put_array(vnc, out);
+	}
+}
+
 static gboolean
 on_sharpen(gpointer data)
 {
@@ -545,40 +565,42 @@ wants_update(VncClient *vnc)
 	return vnc->update && (vnc_update_is_due(vnc->update) || sharpen_is_due(vnc)) && may_encode(vnc);
 }
 
-static gboolean
-on_send(gpointer data)
+static void
+on_send(void *data)
 {
 	VncClient *vnc = data;
-	gboolean fruitless = FALSE;
+	gboolean fruitless = FALSE, idle = outbox_pending(vnc->outbox) == 0;
 
-	vnc->send_id = 0;
-	if (vnc->state == STATE_GONE)
-		return G_SOURCE_REMOVE;
+	/* What is put into the outbox below asks for another round, which is not due before the socket has room again. */
+	if (vnc->state == STATE_GONE || vnc->write_id != 0)
+		return;
 	if (wants_update(vnc)) {
 		encode(vnc);
 		fruitless = vnc->state != STATE_GONE && outbox_pending(vnc->outbox) == 0;
 	}
+	/* Behind a picture: a guest that has a new text all the time would leave no room for one. */
+	if (vnc->text_due && idle)
+		offer_text(vnc);
 	if (vnc->state != STATE_GONE && !outbox_flush(vnc->outbox, vnc->fd))
 		leave(vnc, "its connection broke");
 	if (vnc->state == STATE_GONE)
-		return G_SOURCE_REMOVE;
+		return;
 	if (outbox_pending(vnc->outbox) > 0) {
 		vnc_pace_held_up(&vnc->pace);
 		vnc->write_id = g_unix_fd_add(vnc->fd, G_IO_OUT, on_writable, vnc);
 		if (vnc->deadline_id == 0)
 			vnc->deadline_id = g_timeout_add_seconds(STALLED_S, on_stalled, vnc);
-	} else if (!fruitless && wants_update(vnc)) {
+	} else if (vnc->text_due || (!fruitless && wants_update(vnc))) {
 		/* Not after a round that gave nothing: the next change or request will tell. */
 		kick(vnc);
 	}
-	return G_SOURCE_REMOVE;
 }
 
 static void
 kick(VncClient *vnc)
 {
-	if (vnc->send_id == 0 && vnc->write_id == 0 && vnc->state != STATE_GONE)
-		vnc->send_id = g_idle_add_full(G_PRIORITY_DEFAULT + 20, on_send, vnc, NULL);
+	if (vnc->write_id == 0 && vnc->state != STATE_GONE)
+		soon_ask(vnc->send);
 }
 
 void
@@ -636,24 +658,13 @@ vnc_client_title(VncClient *vnc)
 void
 vnc_client_offer_text(VncClient *vnc, const char *text, gsize size)
 {
-	g_autoptr(GByteArray) out = g_byte_array_new();
-
-	if (vnc->state != STATE_NORMAL || !vnc->who->clipboard_from_desktop || outbox_pending(vnc->outbox) + size > OUTBOX_MAX)
+	if (vnc->state != STATE_NORMAL || !vnc->who->clipboard_from_desktop)
 		return;
-	if (!vnc->extended_clipboard || !(vnc->clipboard_caps & RFB_CLIPBOARD_TEXT)) {
-		rfb_clipboard_append_latin1(out, text, size);
-		put_array(vnc, out);
-		return;
-	}
 	g_free(vnc->text);
 	vnc->text = g_strndup(text, size);
 	vnc->text_size = size;
-	if ((vnc->clipboard_caps & RFB_CLIPBOARD_PROVIDE) && size < vnc->unsolicited_max) {
-		provide_text(vnc);
-	} else if (vnc->clipboard_caps & RFB_CLIPBOARD_NOTIFY) {
-		rfb_clipboard_append_flags(out, RFB_CLIPBOARD_NOTIFY | RFB_CLIPBOARD_TEXT);
-		put_array(vnc, out);
-	}
+	vnc->text_due = TRUE;
+	kick(vnc);
 }
 
 VncClient *
@@ -667,6 +678,7 @@ vnc_client_new(const VncHost *host, int fd, Client *client)
 	vnc->in = g_byte_array_new();
 	vnc->input = input_new(host->input, host->input_data);
 	vnc->outbox = outbox_new();
+	vnc->send = soon_new(G_PRIORITY_DEFAULT + 20, on_send, vnc);
 	vnc->read_id = g_unix_fd_add(fd, G_IO_IN, on_readable, vnc);
 	vnc->deadline_id = g_timeout_add_seconds(HANDSHAKE_S, on_stalled, vnc);
 	put(vnc, "RFB 003.008\n", 12);
@@ -681,7 +693,7 @@ vnc_client_free(VncClient *vnc)
 	vnc->state = STATE_GONE;
 	g_clear_handle_id(&vnc->read_id, g_source_remove);
 	g_clear_handle_id(&vnc->write_id, g_source_remove);
-	g_clear_handle_id(&vnc->send_id, g_source_remove);
+	soon_free(vnc->send);
 	g_clear_handle_id(&vnc->sharpen_id, g_source_remove);
 	g_clear_handle_id(&vnc->deadline_id, g_source_remove);
 	vnc_update_free(vnc->update);

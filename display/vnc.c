@@ -54,7 +54,7 @@ on_gone(VncClient *client, const char *why, void *data)
 	if (vnc->wisher == client)
 		vnc->wisher = NULL;
 	if (vnc->reap_id == 0)
-		vnc->reap_id = g_idle_add(on_reap, vnc);
+		vnc->reap_id = g_idle_add_full(G_PRIORITY_DEFAULT, on_reap, vnc, NULL);
 	if (vnc_client_is_joined(client))
 		vnc->events->on_left(vnc_client_who(client), why, vnc->data);
 	else

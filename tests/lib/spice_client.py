@@ -1,5 +1,6 @@
 """spice-client-glib on a desktop: what virt-viewer is made of, without its windows. Each channel comes through a tunnel of its own."""
 # SPDX-License-Identifier: GPL-2.0-or-later
+import ctypes
 import time
 
 from instance import Failure, Skip
@@ -21,17 +22,22 @@ def listen(thing, signal, handler):
 
 
 class SpiceClient:
-    def __init__(self, portal, desktop):
-        self.portal, self.ticket = portal, Ticket(portal, desktop)
+    def __init__(self, portal, desktop, ticket=None):
+        """@ticket: instead of a desktop's, of whatever has .secret and .stream(), a plain socket for a channel."""
+        self.portal, self.ticket = portal, ticket or Ticket(portal, desktop)
         self.session = SpiceClientGLib.Session()
         self.session.props.password = self.ticket.secret
         self.main = self.inputs = self.display = None
         self.surface = None  # (width, height)
+        self.pixels = None  # (address, stride) of them
+        self.cursor = None  # (width, height, hot x, hot y)
         self.said = []
         listen(self.session, "channel-new", self._on_channel)
         self.session.open_fd(self._stream())
 
     def _stream(self):
+        if self.portal is None:
+            return self.ticket.stream().detach()
         return plain_socket(TlsSocket(tunnel(self.ticket), self.portal.tls, self.portal.host)).detach()
 
     def _on_channel(self, _session, channel):
@@ -43,13 +49,30 @@ class SpiceClient:
         elif kind == "InputsChannel":
             self.inputs = channel
             SpiceClientGLib.Channel.connect(channel)
+        elif kind == "CursorChannel":
+            listen(channel, "cursor-set", self._on_cursor)
+            SpiceClientGLib.Channel.connect(channel)
         elif kind == "DisplayChannel":
             self.display = channel
             listen(channel, "display-primary-create", self._on_surface)
+            listen(channel, "display-primary-destroy", self._on_surface_gone)
             SpiceClientGLib.Channel.connect(channel)
 
-    def _on_surface(self, _channel, _form, width, height, *_rest):
-        self.surface = (width, height)
+    def _on_surface(self, _channel, _form, width, height, stride, _shared, pixels):
+        self.surface, self.pixels = (width, height), (pixels, stride)
+
+    def _on_cursor(self, _channel, width, height, hot_x, hot_y, _pixels):
+        self.cursor = (width, height, hot_x, hot_y)
+
+    def _on_surface_gone(self, _channel):
+        self.pixels = None
+
+    def row(self, y):
+        """Blue, green, red and a byte for each pixel; nothing while there is no picture."""
+        if self.pixels is None or y >= self.surface[1]:
+            return b""
+        address, stride = self.pixels
+        return ctypes.string_at(address + y * stride, self.surface[0] * 4)
 
     def wait(self, what, condition, timeout=30):
         deadline = time.monotonic() + timeout

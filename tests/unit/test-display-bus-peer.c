@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <check.h>
+#include <gio/gunixfdmessage.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -191,6 +192,21 @@ START_TEST(garbage_ends_the_connection)
 }
 END_TEST
 
+/* A message that comes later would be given it. */
+START_TEST(a_descriptor_without_a_message_ends_the_connection)
+{
+	g_autoptr(GSocket) socket = g_socket_new_from_fd(ends[0], NULL);
+	g_autoptr(GSocketControlMessage) control = g_unix_fd_message_new();
+	GOutputVector vector = {"OK 1234\r\nAGREE_UNIX_FD\r\n", 24};
+
+	ck_assert(g_unix_fd_message_append_fd(G_UNIX_FD_MESSAGE(control), STDOUT_FILENO, NULL));
+	ck_assert_int_eq(g_socket_send_message(socket, NULL, &vector, 1, &control, 1, 0, NULL, NULL), 24);
+	while (closed == NULL)
+		g_main_context_iteration(NULL, TRUE);
+	ck_assert_ptr_nonnull(strstr(closed, "descriptors"));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -204,6 +220,7 @@ main(void)
 	tcase_add_test(tcase, messages_of_any_size_arrive_in_their_order);
 	tcase_add_test(tcase, a_descriptor_comes_with_its_message);
 	tcase_add_test(tcase, an_end_is_told_once);
+	tcase_add_test(tcase, a_descriptor_without_a_message_ends_the_connection);
 	tcase_add_loop_test(tcase, garbage_ends_the_connection, 0, 6);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);

@@ -379,6 +379,19 @@ START_TEST(pixels_that_come_in_messages_are_put_in_their_heads_place)
 }
 END_TEST
 
+START_TEST(a_listener_that_ends_is_asked_for_again)
+{
+	begin_with_two();
+	g_dbus_connection_close_sync(listeners[0], NULL, NULL);
+	g_clear_object(&listeners[0]);
+	WAIT(listeners[0]);
+	ck_assert_uint_eq(at(0, 0), RED);
+	close(show(0, 0, 64, 48, 100, BLUE));
+	WAIT(at(0, 0) == BLUE);
+	ck_assert_uint_eq(at(64, 0), GREEN);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -394,6 +407,7 @@ main(void)
 	tcase_add_test(tcase, a_head_that_no_frame_has_room_for_is_left_out);
 	tcase_add_test(tcase, the_pointer_is_where_its_head_is_with_the_cursor_of_that_head);
 	tcase_add_test(tcase, pixels_that_come_in_messages_are_put_in_their_heads_place);
+	tcase_add_test(tcase, a_listener_that_ends_is_asked_for_again);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

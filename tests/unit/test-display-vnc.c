@@ -23,7 +23,8 @@ typedef struct {
 	GByteArray *in;
 	TightDecoder *decoder;
 	Frame *picture;
-	guint updates, copies, lossy, sizes, size_reason, size_status;
+	guint updates, copies, lossy, sizes, size_reason, size_status, texts;
+	guint8 text; /* the first letter of the last */
 } Viewer;
 
 static Frame *frame;
@@ -216,6 +217,16 @@ take_fence(Viewer *viewer, const guint8 *p, gsize size)
 	return 9 + (gsize)p[8];
 }
 
+static gsize
+take_text(Viewer *viewer, const guint8 *p, gsize size)
+{
+	if (size < 9 || size < 8 + (gsize)rfb_read_u32(p + 4))
+		return 0;
+	viewer->texts++;
+	viewer->text = p[8];
+	return 8 + (gsize)rfb_read_u32(p + 4);
+}
+
 static void
 take_messages(Viewer *viewer)
 {
@@ -229,6 +240,9 @@ take_messages(Viewer *viewer)
 			used = measure_update(p, viewer->in->len - at);
 			if (used > 0)
 				take_update(viewer, p, used);
+			break;
+		case 3:
+			used = take_text(viewer, p, viewer->in->len - at);
 			break;
 		case 150:
 			used = 1;
@@ -483,6 +497,49 @@ START_TEST(who_wished_for_a_size_is_told_so)
 }
 END_TEST
 
+START_TEST(texts_that_come_one_after_the_other_do_not_wait_in_a_row)
+{
+	g_autofree char *text = g_malloc(1 << 20);
+
+	join(&viewers[0], -1, FALSE);
+	viewers[0].reads = FALSE;
+	for (int i = 0; i < 20; i++) {
+		memset(text, 'a' + i, 1 << 20);
+		vnc_offer_text(vnc, text, 1 << 20);
+		turn();
+	}
+	paint(&(Rect){0, 0, WIDTH, HEIGHT}, 1);
+	viewers[0].reads = TRUE;
+	turn();
+	ck_assert_uint_le(viewers[0].texts, 2);
+	ck_assert_uint_eq(viewers[0].text, 'a' + 19);
+	check_picture(&viewers[0]);
+}
+END_TEST
+
+/* Nor does the main loop know anything of its socket. */
+START_TEST(nothing_is_left_of_a_client_for_which_much_waited)
+{
+	Rect all = {0, 0, WIDTH, HEIGHT};
+	Change change = {.n_copies = 0};
+	g_autofree char *text = g_strnfill(1 << 20, 'a');
+
+	join(&viewers[0], -1, FALSE);
+	viewers[0].reads = FALSE;
+	/* A picture and its fence, of which the socket takes a part; then a text. */
+	g_random_set_seed(1);
+	for (int i = 0; i < WIDTH * HEIGHT; i++)
+		frame->pixels[i] = g_random_int() & 0xffffff;
+	change_add_damage(&change, &all);
+	vnc_change(vnc, &change);
+	turn();
+	vnc_offer_text(vnc, text, 1 << 20);
+	turn();
+	g_clear_pointer(&vnc, vnc_free);
+	ck_assert(!g_main_context_pending(NULL));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -498,6 +555,8 @@ main(void)
 	tcase_add_test(tcase, what_went_out_as_jpeg_becomes_exact_once_it_is_still);
 	tcase_add_test(tcase, a_copy_is_sent_as_one);
 	tcase_add_test(tcase, who_wished_for_a_size_is_told_so);
+	tcase_add_test(tcase, texts_that_come_one_after_the_other_do_not_wait_in_a_row);
+	tcase_add_test(tcase, nothing_is_left_of_a_client_for_which_much_waited);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
