@@ -66,7 +66,10 @@ class Child:
         theirs.close()
 
     def tell(self, line):
-        self.pipe.sendall(line.encode() + b"\n")
+        try:
+            self.pipe.sendall(line.encode() + b"\n")
+        except ConnectionError as error:
+            raise RuntimeError(f"{self.name} has ended") from error
 
     def line(self, seconds):
         """The next line; None: none came in time."""
@@ -127,7 +130,8 @@ class Server:
         return self.children[-1]
 
     def stimulate(self, load, *how, env=None):
-        self.stimulus = Child(program("display-stimulus"), "--board", self.board, *how, *["--keys"] * self.keys, load, env=env, log=self.log)
+        keys = ["--keys"] * self.keys
+        self.stimulus = Child(program("display-stimulus"), "--board", self.board, *how, *keys, load, env=env, log=self.log)
         self.stimulus.expect()
 
     def start(self, load, lossy):
