@@ -2,7 +2,8 @@
 // The browser of input-to-pixel: a Chromium, whose pages get keys and tell when the answer is on their canvas. Obeys lines:
 //   open portal HOST PORT   the portal's own page, with the VNC server there behind a portal of straw
 //   open novnc URL          noVNC as it comes, on that WebSocket
-//   keys N                  presses N keys, the next when the one before was answered; says when each was pressed and seen
+//   keys N                  presses N keys, the next when the one before was answered; says when each was pressed, when the first
+//                           bytes after it came and when it was seen, and how many came in all
 //   close                   the page
 // and answers each with a line of JSON. Times are milliseconds since 1970. The end of input ends it.
 import { createReadStream, existsSync } from 'node:fs';
@@ -25,7 +26,7 @@ const PAGE = `<!DOCTYPE html><style>body { margin: 0 }</style><body><div id="scr
 function watch() {
 	const CELL = 16, CELLS = 24;
 	const now = () => performance.timeOrigin + performance.now();
-	const bench = { painted: false, tick: 0, pressed: [], seen: [] };
+	const bench = { painted: false, tick: 0, bytes: 0, pressed: [], came: [], seen: [] };
 	Object.assign(window, { bench });
 
 	const readTick = (context) => {
@@ -48,6 +49,18 @@ function watch() {
 		for (; bench.tick < tick; bench.tick++)
 			bench.seen.push(now());
 	};
+	// Before noVNC's own listener, which is set later.
+	window.WebSocket = new Proxy(WebSocket, {
+		construct(kind, words) {
+			const socket = Reflect.construct(kind, words);
+			socket.addEventListener('message', ({ data }) => {
+				bench.bytes += data.byteLength ?? data.size;
+				if (bench.came.length < bench.pressed.length)
+					bench.came.push(now());
+			});
+			return socket;
+		},
+	});
 	addEventListener('keydown', (event) => bench.pressed.push(performance.timeOrigin + event.timeStamp), true);
 }
 
@@ -87,22 +100,23 @@ async function open(kind, ...where) {
 	}
 	await page.waitForFunction(() => /** @type {any} */ (window).bench.painted);
 	await page.waitForTimeout(1000); // for what follows the first picture
-	await page.evaluate(() => (/** @type {any} */ (window).bench.pressed = []));
+	await page.evaluate(() => Object.assign(/** @type {any} */ (window).bench, { pressed: [], came: [] }));
 	return {};
 }
 
 async function keys(count) {
-	const first = await page.evaluate(() => /** @type {any} */ (window).bench.pressed.length);
+	const { first, before } = await page.evaluate(() => {
+		const { pressed, bytes } = /** @type {any} */ (window).bench;
+		return { first: pressed.length, before: bytes };
+	});
 	for (let i = first + 1; i <= first + count; i++) {
 		await page.keyboard.down('a');
 		await page.waitForFunction((tick) => /** @type {any} */ (window).bench.tick >= tick, i);
 		await page.keyboard.up('a');
 		await page.waitForTimeout(80 + Math.random() * 100); // as somebody types, and not in step with anybody's timer
 	}
-	return page.evaluate((from) => {
-		const { pressed, seen } = /** @type {any} */ (window).bench;
-		return { pressed: pressed.slice(from), seen: seen.slice(from), first: from + 1 };
-	}, first);
+	const { pressed, came, seen, bytes } = await page.evaluate(() => /** @type {any} */ (window).bench);
+	return { pressed: pressed.slice(first), came: came.slice(first), seen: seen.slice(first), first: first + 1, bytes: bytes - before };
 }
 
 async function close() {
