@@ -2,8 +2,8 @@
 // The browser of input-to-pixel: a Chromium, whose pages get keys and tell when the answer is on their canvas. Obeys lines:
 //   open portal HOST PORT   the portal's own page, with the VNC server there behind a portal of straw
 //   open novnc URL          noVNC as it comes, on that WebSocket
-//   keys N                  presses N keys, the next when the one before was answered; says when each was pressed, when the first
-//                           bytes after it came and when it was seen, and how many came in all
+//   keys N MS               presses N keys, the next MS or up to 100 more after the one before was answered; says when each was
+//                           pressed, when the first bytes after it came and when it was seen, and how many came in all
 //   close                   the page
 // and answers each with a line of JSON. Times are milliseconds since 1970. The end of input ends it.
 import { createReadStream, existsSync } from 'node:fs';
@@ -104,7 +104,7 @@ async function open(kind, ...where) {
 	return {};
 }
 
-async function keys(count) {
+async function keys(count, pause) {
 	const { first, before } = await page.evaluate(() => {
 		const { pressed, bytes } = /** @type {any} */ (window).bench;
 		return { first: pressed.length, before: bytes };
@@ -113,7 +113,7 @@ async function keys(count) {
 		await page.keyboard.down('a');
 		await page.waitForFunction((tick) => /** @type {any} */ (window).bench.tick >= tick, i);
 		await page.keyboard.up('a');
-		await page.waitForTimeout(80 + Math.random() * 100); // as somebody types, and not in step with anybody's timer
+		await page.waitForTimeout(pause + Math.random() * 100); // not in step with anybody's timer
 	}
 	const { pressed, came, seen, bytes } = await page.evaluate(() => /** @type {any} */ (window).bench);
 	return { pressed: pressed.slice(first), came: came.slice(first), seen: seen.slice(first), first: first + 1, bytes: bytes - before };
@@ -129,7 +129,7 @@ async function close() {
 try {
 	for await (const line of createInterface({ input: process.stdin })) {
 		const [verb, ...rest] = line.split(' ');
-		const done = verb === 'open' ? open(...rest) : verb === 'keys' ? keys(Number(rest[0])) : close();
+		const done = verb === 'open' ? open(...rest) : verb === 'keys' ? keys(...rest.map(Number)) : close();
 		console.log(JSON.stringify(await done.catch((error) => ({ error: String(error.message).split('\n')[0] }))));
 	}
 } finally {
