@@ -1,11 +1,13 @@
 /* A SPICE client of tests/bench/display, without a window.
  *
- *   display-spice --board FILE --port PORT --password PASSWORD --load LOAD
+ *   display-spice [--board FILE --load LOAD] --port PORT --password PASSWORD
  *
- * Prints "connected" after the first picture. SPDX-License-Identifier: GPL-2.0-or-later */
+ * Without --board it is display-guest's, and the server may be any. Prints "connected" after the first picture. SPDX-License-Identifier:
+ * GPL-2.0-or-later */
 #include "config.h"
 
 #include "tests/bench/display-measure.h"
+#include "tests/bench/display-watch.h"
 
 #include <err.h>
 #include <glib-unix.h>
@@ -16,10 +18,12 @@
 
 static char *board, *load = "", *port, *password;
 static gboolean connected;
-static Measure *measure;
+static Measure *measure; /* or the other */
+static Watch *watch;
+static SpiceInputsChannel *inputs;
 static GPtrArray *channels;
 static const guint8 *pixels;
-static int stride;
+static int stride, picture_width, picture_height;
 static const GOptionEntry options[] = {{"board", 0, 0, G_OPTION_ARG_FILENAME, &board, "", NULL},
         {"load", 0, 0, G_OPTION_ARG_STRING, &load, "", NULL}, {"port", 0, 0, G_OPTION_ARG_STRING, &port, "", NULL},
         {"password", 0, 0, G_OPTION_ARG_STRING, &password, "", NULL}, {NULL}};
@@ -34,22 +38,40 @@ on_invalidate(SpiceChannel *channel, int x, int y, int width, int height, gpoint
 		puts("connected");
 		fflush(stdout);
 	}
-	measure_picture(measure, pixels, stride);
+	if (watch) {
+		watch_part(watch, pixels, stride, picture_width, picture_height, x, y, width, height);
+		watch_shown(watch);
+	} else {
+		measure_picture(measure, pixels, stride);
+	}
 }
 
 static void
 on_primary(SpiceChannel *channel, int format, int width, int height, int new_stride, int shm, gpointer new_pixels, gpointer data)
 {
-	if (width != BOARD_WIDTH || height != BOARD_HEIGHT)
+	if (measure && (width != BOARD_WIDTH || height != BOARD_HEIGHT))
 		return; /* QEMU's own first surface */
 	pixels = new_pixels;
 	stride = new_stride;
+	picture_width = width;
+	picture_height = height;
 }
 
 static void
 on_primary_gone(SpiceChannel *channel, gpointer data)
 {
 	pixels = NULL;
+}
+
+static void
+press(guint32 scancode, gboolean down)
+{
+	if (inputs == NULL)
+		return;
+	if (down)
+		spice_inputs_channel_key_press(inputs, scancode);
+	else
+		spice_inputs_channel_key_release(inputs, scancode);
 }
 
 static void
@@ -69,6 +91,9 @@ on_channel(SpiceSession *session, SpiceChannel *channel, gpointer data)
 		g_signal_connect(channel, "display-invalidate", G_CALLBACK(on_invalidate), NULL);
 		g_signal_connect(channel, "display-primary-create", G_CALLBACK(on_primary), NULL);
 		g_signal_connect(channel, "display-primary-destroy", G_CALLBACK(on_primary_gone), NULL);
+		spice_channel_connect(channel);
+	} else if (watch && SPICE_IS_INPUTS_CHANNEL(channel)) {
+		inputs = SPICE_INPUTS_CHANNEL(channel);
 		spice_channel_connect(channel);
 	}
 }
@@ -90,7 +115,7 @@ received(void)
 static gboolean
 on_command(gint fd, GIOCondition condition, gpointer loop)
 {
-	if (!measure_obey(measure, received()))
+	if (!(watch ? watch_obey(watch, received()) : measure_obey(measure, received())))
 		g_main_loop_quit(loop);
 	return G_SOURCE_CONTINUE;
 }
@@ -105,7 +130,10 @@ main(int argc, char **argv)
 	g_option_context_add_main_entries(context, options, NULL);
 	if (!g_option_context_parse(context, &argc, &argv, NULL) || argc != 1)
 		errx(EXIT_FAILURE, "see the head of display-spice.c");
-	measure = measure_new(board, load);
+	if (board)
+		measure = measure_new(board, load);
+	else
+		watch = watch_new(press);
 	channels = g_ptr_array_new();
 	session = spice_session_new();
 	g_object_set(session, "host", "127.0.0.1", "port", port, "password", password, "enable-audio", FALSE, "enable-usbredir", FALSE,

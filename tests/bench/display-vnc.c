@@ -1,11 +1,13 @@
 /* A VNC client of tests/bench/display, without a window: libvncclient, taught what it lacks, ContinuousUpdates and Fence.
  *
- *   display-vnc --board FILE --port PORT --load LOAD [--quality 0-9] [--continuous]
+ *   display-vnc [--board FILE --load LOAD] --port PORT [--quality 0-9] [--continuous]
  *
- * Without --quality it takes no JPEG. Prints "connected" after the first picture. SPDX-License-Identifier: GPL-2.0-or-later */
+ * Without --board it is display-guest's, and the server may be any. Without --quality it takes no JPEG. Prints "connected" after the first
+ * picture. SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
 #include "tests/bench/display-measure.h"
+#include "tests/bench/display-watch.h"
 
 #include <err.h>
 #include <errno.h>
@@ -29,7 +31,9 @@
 static char *board, *load = "";
 static int port, quality = -1;
 static gboolean continuous, enabled, connected;
-static Measure *measure;
+static Measure *measure; /* or the other */
+static Watch *watch;
+static rfbClient *server; /* whom press speaks to */
 static const GOptionEntry options[] = {{"board", 0, 0, G_OPTION_ARG_FILENAME, &board, "", NULL},
         {"load", 0, 0, G_OPTION_ARG_STRING, &load, "", NULL}, {"port", 0, 0, G_OPTION_ARG_INT, &port, "", NULL},
         {"quality", 0, 0, G_OPTION_ARG_INT, &quality, "", NULL}, {"continuous", 0, 0, G_OPTION_ARG_NONE, &continuous, "", NULL}, {NULL}};
@@ -75,6 +79,19 @@ on_message(rfbClient *client, rfbServerToClientMsg *message)
 }
 
 static void
+on_part(rfbClient *client, int x, int y, int width, int height)
+{
+	watch_part(watch, client->frameBuffer, client->width * 4, client->width, client->height, x, y, width, height);
+}
+
+static void
+press(guint32 keysym, gboolean down)
+{
+	if (!SendKeyEvent(server, keysym, down))
+		errx(EXIT_FAILURE, "the server is gone");
+}
+
+static void
 on_finished(rfbClient *client)
 {
 	if (!connected) {
@@ -82,7 +99,10 @@ on_finished(rfbClient *client)
 		puts("connected");
 		fflush(stdout);
 	}
-	measure_picture(measure, client->frameBuffer, client->width * 4);
+	if (watch)
+		watch_shown(watch);
+	else
+		measure_picture(measure, client->frameBuffer, client->width * 4);
 }
 
 static guint64
@@ -112,14 +132,16 @@ connect_server(void)
 	client->appData.enableJPEG = quality >= 0;
 	client->appData.qualityLevel = MAX(quality, 0);
 	client->appData.useRemoteCursor = TRUE;
-	client->canHandleNewFBSize = FALSE;
+	client->canHandleNewFBSize = watch != NULL;
 	client->format.redShift = 16;
 	client->format.greenShift = 8;
 	client->format.blueShift = 0;
 	client->FinishedFrameBufferUpdate = on_finished;
+	if (watch)
+		client->GotFrameBufferUpdate = on_part;
 	if (!rfbInitClient(client, NULL, NULL))
 		errx(EXIT_FAILURE, "no VNC server at port %d", port);
-	if (client->width != BOARD_WIDTH || client->height != BOARD_HEIGHT)
+	if (measure && (client->width != BOARD_WIDTH || client->height != BOARD_HEIGHT))
 		errx(EXIT_FAILURE, "the screen is %dx%d", client->width, client->height);
 	return client;
 }
@@ -133,14 +155,17 @@ main(int argc, char **argv)
 	g_option_context_add_main_entries(context, options, NULL);
 	if (!g_option_context_parse(context, &argc, &argv, NULL) || argc != 1)
 		errx(EXIT_FAILURE, "see the head of display-vnc.c");
-	measure = measure_new(board, load);
-	client = connect_server();
+	if (board)
+		measure = measure_new(board, load);
+	else
+		watch = watch_new(press);
+	client = server = connect_server();
 	for (;;) {
 		struct pollfd polled[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = client->sock, .events = POLLIN}};
 
 		if (client->buffered == 0 && poll(polled, G_N_ELEMENTS(polled), -1) < 0 && errno != EINTR)
 			err(EXIT_FAILURE, "poll");
-		if (polled[0].revents && !measure_obey(measure, received(client)))
+		if (polled[0].revents && !(watch ? watch_obey(watch, received(client)) : measure_obey(measure, received(client))))
 			return EXIT_SUCCESS;
 		if ((client->buffered > 0 || polled[1].revents) && !HandleRFBServerMessage(client))
 			errx(EXIT_FAILURE, "the server is gone");

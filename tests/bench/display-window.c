@@ -26,7 +26,7 @@ void
 window_open(const Board *board)
 {
 	const BoardDamage all = {.n = 1, .rects = {{0, 0, BOARD_WIDTH, BOARD_HEIGHT}}};
-	const guint32 override = 1;
+	const guint32 values[] = {1, XCB_EVENT_MASK_KEY_PRESS}; /* override-redirect */
 	xcb_screen_t *screen;
 	xcb_generic_error_t *error;
 
@@ -38,13 +38,14 @@ window_open(const Board *board)
 	context = xcb_generate_id(x);
 	segment = xcb_generate_id(x);
 	xcb_create_window(x, XCB_COPY_FROM_PARENT, window, screen->root, 0, 0, BOARD_WIDTH, BOARD_HEIGHT, 0, XCB_WINDOW_CLASS_INPUT_OUTPUT,
-	        XCB_COPY_FROM_PARENT, XCB_CW_OVERRIDE_REDIRECT, &override);
+	        XCB_COPY_FROM_PARENT, XCB_CW_OVERRIDE_REDIRECT | XCB_CW_EVENT_MASK, values);
 	xcb_create_gc(x, context, window, 0, NULL);
 	/* xcb closes the descriptor that it sends. */
 	error = xcb_request_check(x, xcb_shm_attach_fd_checked(x, segment, fcntl(board->fd, F_DUPFD_CLOEXEC, 3), 0));
 	if (error)
 		errx(EXIT_FAILURE, "the X server does not take shared memory");
 	xcb_map_window(x, window);
+	xcb_set_input_focus(x, XCB_INPUT_FOCUS_PARENT, window, XCB_CURRENT_TIME);
 	sync_server();
 	window_flush(&all);
 }
@@ -60,4 +61,22 @@ window_flush(const BoardDamage *damage)
 		        segment, BOARD_PIXELS_AT);
 	}
 	sync_server();
+}
+
+int
+window_fd(void)
+{
+	return xcb_get_file_descriptor(x);
+}
+
+gboolean
+window_key_pressed(void)
+{
+	gboolean pressed = FALSE;
+
+	for (xcb_generic_event_t *event; (event = xcb_poll_for_event(x)) != NULL; free(event))
+		pressed |= (event->response_type & 127) == XCB_KEY_PRESS;
+	if (xcb_connection_has_error(x))
+		errx(EXIT_FAILURE, "the X server is gone");
+	return pressed;
 }

@@ -7,3 +7,7 @@
 void window_open(const Board *board);
 /* Puts what has changed there, from shared memory, and waits until the server has done it. */
 void window_flush(const BoardDamage *damage);
+/* To be read from when something has come. */
+int window_fd(void);
+/* Was a key pressed since it was asked last? */
+gboolean window_key_pressed(void);

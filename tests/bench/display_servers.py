@@ -40,6 +40,12 @@ def until(what, condition, seconds=10):
         time.sleep(0.02)
 
 
+def is_open(port):
+    """Somebody listens: by the kernel's list, since a connection would be a client."""
+    with open("/proc/net/tcp") as file:
+        return any(line.split()[1] == f"0100007F:{port:04X}" and line.split()[3] == "0A" for line in file)
+
+
 def answers(path):
     with socket.socket(socket.AF_UNIX) as one:
         return one.connect_ex(path) == 0
@@ -60,7 +66,10 @@ class Child:
         theirs.close()
 
     def tell(self, line):
-        self.pipe.sendall(line.encode() + b"\n")
+        try:
+            self.pipe.sendall(line.encode() + b"\n")
+        except ConnectionError as error:
+            raise RuntimeError(f"{self.name} has ended") from error
 
     def line(self, seconds):
         """The next line; None: none came in time."""
@@ -99,6 +108,7 @@ class Child:
 
 class Server:
     protocol, continuous, ours = "vnc", False, False
+    keys = False  # a tick is drawn for each key that it is given
     levels = range(10)  # of quality, that a VNC client can ask for
     packages = []  # [(what is looked for, Debian's package that has it)]
 
@@ -120,7 +130,8 @@ class Server:
         return self.children[-1]
 
     def stimulate(self, load, *how, env=None):
-        self.stimulus = Child(program("display-stimulus"), "--board", self.board, *how, load, env=env, log=self.log)
+        keys = ["--keys"] * self.keys
+        self.stimulus = Child(program("display-stimulus"), "--board", self.board, *how, *keys, load, env=env, log=self.log)
         self.stimulus.expect()
 
     def start(self, load, lossy):
@@ -150,8 +161,8 @@ class Qemu(Server):
         self.qemu = self.child(
             "qemu-system-x86_64", "-bios", firmware, "-machine", "microvm,memory-backend=ram", "-m", str(BOARD_SIZE >> 20), "-object",
             f"memory-backend-file,id=ram,size={BOARD_SIZE},mem-path={self.board},share=on", "-accel", "tcg", "-nodefaults", "-device",
-            "virtio-gpu-device,xres=1920,yres=1080", "-global", "virtio-mmio.force-legacy=false", "-qtest",
-            f"unix:{qtest},server=on,wait=off", "-qtest-log", "/dev/null", *display)
+            "virtio-gpu-device,xres=1920,yres=1080", *["-device", "virtio-keyboard-device"] * self.keys, "-global",
+            "virtio-mmio.force-legacy=false", "-qtest", f"unix:{qtest},server=on,wait=off", "-qtest-log", "/dev/null", *display)
         until("QEMU", lambda: os.path.exists(qtest))
         self.stimulate(load, "--qtest", qtest)
 
