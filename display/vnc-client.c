@@ -543,13 +543,14 @@ on_sharpen(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* What went out as JPEG is sent again once it is still, when nothing else is to be sent. */
+/* What went out as JPEG is sent again once it is still, when nothing else is to be sent, and a piece only when the client has read the one
+ * before: what changes next waits for no more than that, though a fast path would hold them all. */
 static gboolean
 sharpen_is_due(VncClient *vnc)
 {
 	gint64 due = vnc_update_sharpen_at(vnc->update), now = g_get_monotonic_time();
 
-	if (due == 0)
+	if (due == 0 || (vnc->continuous && vnc->fence && vnc_pace_is_under_way(&vnc->pace)))
 		return FALSE;
 	if (due <= now)
 		return TRUE;

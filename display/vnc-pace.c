@@ -30,6 +30,12 @@ vnc_pace_may_send(VncPace *pace)
 	return FALSE;
 }
 
+gboolean
+vnc_pace_is_under_way(const VncPace *pace)
+{
+	return pace->n > 0;
+}
+
 void
 vnc_pace_held_up(VncPace *pace)
 {

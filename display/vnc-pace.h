@@ -45,6 +45,8 @@ void vnc_pace_init(VncPace *pace);
 
 /* There is room for an update. Where there is none, the pace remembers that somebody waits. */
 gboolean vnc_pace_may_send(VncPace *pace);
+/* The client has not read all that it was sent. */
+gboolean vnc_pace_is_under_way(const VncPace *pace);
 /* What holds up is not the window but the client's connection, which takes no more just now. */
 void vnc_pace_held_up(VncPace *pace);
 /* An update of @bytes goes out, with a mark (a fence) behind it. More marks than there may be are not followed. */

@@ -17,7 +17,7 @@
 /* Of them, so many a FramebufferUpdate, which can count 65535 rectangles. */
 #define MESSAGE_AREA_MAX (1024 * 1024)
 /* What is made sharp at a time: what changes meanwhile has to wait for it. */
-#define SHARPEN_AREA (512 * 1024)
+#define SHARPEN_AREA (256 * 1024)
 /* Quality below which text in pictures cannot be read. */
 #define QUALITY_MIN 25
 
