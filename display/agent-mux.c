@@ -103,7 +103,7 @@ agent_mux_start(AgentMux *mux)
 void
 agent_mux_stop(AgentMux *mux)
 {
-	mux->has_agent = mux->guest_takes_pointer = FALSE;
+	mux->guest_takes_pointer = FALSE;
 }
 
 static gboolean

@@ -20,20 +20,19 @@ u32(const guint8 *at)
 	return at[0] | (guint32)at[1] << 8 | (guint32)at[2] << 16 | (guint32)at[3] << 24;
 }
 
-SpiceCare
-spice_guard_care(const guint8 *bytes, gsize size)
+static gboolean
+is_device(guint8 type)
 {
-	if (size < SPICE_GUARD_PEEK)
-		return SPICE_CARE_GUARD;
-	switch (bytes[sizeof(SpiceLinkHeader) + AT_TYPE]) {
-	case SPICE_CHANNEL_CURSOR:
-		return SPICE_CARE_WORKER;
+	switch (type) {
+	case SPICE_CHANNEL_MAIN:
+	case SPICE_CHANNEL_DISPLAY:
 	case SPICE_CHANNEL_INPUTS:
+	case SPICE_CHANNEL_CURSOR:
 	case SPICE_CHANNEL_PLAYBACK:
 	case SPICE_CHANNEL_RECORD:
-		return SPICE_CARE_NONE;
+		return FALSE;
 	default:
-		return SPICE_CARE_GUARD;
+		return TRUE;
 	}
 }
 
@@ -82,6 +81,9 @@ take_link(SpiceGuard *guard)
 		caps = u32(guard->held + at);
 	guard->is_main = guard->held[AT_TYPE] == SPICE_CHANNEL_MAIN;
 	guard->is_display = guard->held[AT_TYPE] == SPICE_CHANNEL_DISPLAY;
+	guard->is_device = is_device(guard->held[AT_TYPE]);
+	if (guard->is_main && u32(guard->held) != 0)
+		return "a link of a migration";
 	guard->mini_header = (caps & (1u << SPICE_COMMON_CAP_MINI_HEADER)) != 0;
 	if (caps & (1u << SPICE_COMMON_CAP_PROTOCOL_AUTH_SELECTION))
 		go_on(guard, SPICE_GUARD_AUTH, 4);
@@ -99,13 +101,43 @@ take_auth(SpiceGuard *guard)
 	return NULL;
 }
 
-/* FALSE: a display may not begin with such a message. */
-static gboolean
-begin_display(SpiceGuard *guard, guint type)
+static const char *
+check_main(SpiceGuard *guard, guint type)
 {
-	if (guard->is_display && type == SPICE_MSGC_DISPLAY_INIT && guard->size == DISPLAY_INIT_SIZE)
-		guard->initialised = TRUE;
-	return !guard->is_display || guard->initialised || type < CHANNEL_MESSAGES;
+	switch (type) {
+	case SPICE_MSGC_MAIN_MIGRATE_CONNECTED:
+	case SPICE_MSGC_MAIN_MIGRATE_CONNECT_ERROR:
+	case SPICE_MSGC_MAIN_MIGRATE_END:
+	case SPICE_MSGC_MAIN_MIGRATE_DST_DO_SEAMLESS:
+	case SPICE_MSGC_MAIN_MIGRATE_CONNECTED_SEAMLESS:
+		return "a word of a migration";
+	case SPICE_MSGC_MAIN_AGENT_START:
+		guard->agent_started = TRUE;
+		return NULL;
+	case SPICE_MSGC_MAIN_AGENT_TOKEN:
+		return guard->agent_started ? NULL : "tokens for an agent that it has not started";
+	default:
+		return NULL;
+	}
+}
+
+static const char *
+check_display(SpiceGuard *guard, guint type)
+{
+	gboolean is_init = type == SPICE_MSGC_DISPLAY_INIT;
+
+	if (guard->initialised ? is_init : type >= CHANNEL_MESSAGES && (!is_init || guard->size != DISPLAY_INIT_SIZE))
+		return "something else than how a display begins";
+	guard->initialised |= is_init;
+	return NULL;
+}
+
+static const char *
+check_type(SpiceGuard *guard, guint type)
+{
+	if (type == SPICE_MSGC_MIGRATE_FLUSH_MARK || type == SPICE_MSGC_MIGRATE_DATA)
+		return "a word of a migration";
+	return guard->is_main ? check_main(guard, type) : guard->is_display ? check_display(guard, type) : NULL;
 }
 
 static const char *
@@ -113,15 +145,17 @@ take_header(SpiceGuard *guard)
 {
 	const guint8 *at = guard->held + (guard->mini_header ? 0 : 8);
 	guint type = at[0] | (guint)at[1] << 8;
+	const char *why;
 
 	guard->size = u32(at + 2);
 	if (guard->size > (guard->is_main || guard->is_display ? SPICE_GUARD_MAIN_MAX : SPICE_GUARD_DEVICE_MAX))
 		return "a message that is too long";
-	if (!begin_display(guard, type))
-		return "something else than how a display begins";
+	why = check_type(guard, type);
+	if (why)
+		return why;
 	if (!guard->mini_header && u32(guard->held + 14) != 0)
 		return "a list of messages";
-	if (!guard->is_main && !guard->is_display && type == SPICE_MSGC_SPICEVMC_COMPRESSED_DATA)
+	if (guard->is_device && type == SPICE_MSGC_SPICEVMC_COMPRESSED_DATA)
 		go_on(guard, SPICE_GUARD_COMPRESSED, 5);
 	else
 		await_message(guard, guard->size);
@@ -173,4 +207,11 @@ spice_guard_check(SpiceGuard *guard, const guint8 *bytes, gsize size, const char
 		size -= n;
 	}
 	return TRUE;
+}
+
+gboolean
+spice_guard_awaits_init(const SpiceGuard *guard)
+{
+	return guard->is_display && guard->signed_in && !guard->initialised && guard->skip == 0 && guard->have == 0 &&
+	        guard->stage == SPICE_GUARD_HEADER;
 }

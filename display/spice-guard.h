@@ -1,8 +1,11 @@
-/* What a SPICE client sends on a channel whose messages libspice-server would read into memory of the length that the client tells: 0.15.1
- * computes that as an int, and writes behind a buffer that came out too small (char-device.cpp, red_char_device_write_buffer_get). That is
- * the main channel, by AGENT_DATA, and those of character devices. So the lengths are read first, here. A display that ends, or says
- * anything wrong, before the library's worker has taken its INIT is used after it was freed (dcc.cpp, display_channel_client_wait_for_init):
- * what comes before INIT is looked at as well. Pure.
+/* What a SPICE client may say: it is read here before libspice-server 0.15.1 reads it, which ends the whole process, or worse, on some of it
+ * (tests/fuzz/FINDINGS.md):
+ * - lengths: it reckons with them as int, and writes behind a buffer that came out too small (char-device.cpp,
+ *   red_char_device_write_buffer_get), on the main channel by AGENT_DATA and on those of character devices;
+ * - a display that says anything wrong before its INIT was taken, and a second INIT;
+ * - what belongs to a migration: there is none here;
+ * - tokens for the agent before it was started.
+ * Pure.
  *
  * Format: the SPICE protocol's link stage, RSA ticket and messages with a mini or a full header (spice/protocol.h, spice.proto).
  * SPDX-License-Identifier: GPL-2.0-or-later */
@@ -24,21 +27,14 @@ typedef struct {
 	gsize have, want;
 	gsize skip; /* bytes that come before the next stage */
 	gsize size; /* of the message at hand */
-	gboolean is_main, is_display, mini_header;
+	gboolean is_main, is_display, is_device, mini_header;
 	gboolean signed_in;   /* its password has passed */
 	gboolean initialised; /* a display has begun as it must */
+	gboolean agent_started;
 } SpiceGuard;
 
-/* What is to be done with a channel. */
-typedef enum {
-	SPICE_CARE_GUARD,  /* what it says is to be read, or too little of it is there to tell */
-	SPICE_CARE_WORKER, /* the library's own thread serves it, and nothing in it needs to be read */
-	SPICE_CARE_NONE,   /* nothing needs to be read, and our thread serves it */
-} SpiceCare;
-
-/* Of one that begins with @bytes, which may be cut anywhere. */
-SpiceCare spice_guard_care(const guint8 *bytes, gsize size);
-#define SPICE_GUARD_PEEK 21
+/* A display whose password has passed, that has said nothing yet of which more is to come, and not its INIT. */
+gboolean spice_guard_awaits_init(const SpiceGuard *guard);
 
 void spice_guard_init(SpiceGuard *guard);
 /* The next bytes of the stream, all of them, in any pieces. FALSE, with a static @why: none of these may be handed on. */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <glib-unix.h>
+#include <spice/enums.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,10 +19,11 @@
 typedef struct {
 	SpiceRelay *relay;
 	int from, to;
-	SpiceGuard *guard; /* NULL: anything may pass */
+	SpiceGuard *guard; /* NULL: what the library says */
 	guint8 bytes[65536];
 	gsize at, size;
-	guint id; /* reads, or writes while something is left */
+	guint id;     /* reads, or writes while something is left */
+	guint hup_id; /* meanwhile: who has gone is not read from */
 } Way;
 
 struct SpiceRelay {
@@ -80,10 +82,17 @@ await_quiet(SpiceRelay *relay)
 }
 
 static void
+forget(Way *way)
+{
+	g_clear_handle_id(&way->id, g_source_remove);
+	g_clear_handle_id(&way->hup_id, g_source_remove);
+}
+
+static void
 end(SpiceRelay *relay)
 {
-	g_clear_handle_id(&relay->in.id, g_source_remove);
-	g_clear_handle_id(&relay->out.id, g_source_remove);
+	forget(&relay->in);
+	forget(&relay->out);
 	relay->on_end(relay, relay->data);
 }
 
@@ -135,6 +144,7 @@ on_ready(gint fd, GIOCondition condition, gpointer data)
 	gboolean good = way->at < way->size ? write_out(way) : read_in(way);
 
 	way->id = 0;
+	forget(way);
 	if (good)
 		await(way);
 	else
@@ -142,17 +152,29 @@ on_ready(gint fd, GIOCondition condition, gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+static gboolean
+on_hup(gint fd, GIOCondition condition, gpointer data)
+{
+	Way *way = data;
+
+	way->hup_id = 0;
+	end(way->relay);
+	return G_SOURCE_REMOVE;
+}
+
 static void
 await(Way *way)
 {
-	if (way->at < way->size)
+	if (way->at < way->size) {
 		way->id = g_unix_fd_add(way->to, G_IO_OUT, on_ready, way);
-	else
+		way->hup_id = g_unix_fd_add(way->from, G_IO_HUP, on_hup, way);
+	} else {
 		way->id = g_unix_fd_add(way->from, G_IO_IN, on_ready, way);
+	}
 }
 
 SpiceRelay *
-spice_relay_new(int fd, gboolean guarded, int *library, SpiceRelayEnd on_end, void *data)
+spice_relay_new(int fd, int *library, SpiceRelayEnd on_end, void *data)
 {
 	/* Little waits here: what is behind is the past by the time that it comes out. */
 	const int buffer = 32 * 1024;
@@ -173,11 +195,26 @@ spice_relay_new(int fd, gboolean guarded, int *library, SpiceRelayEnd on_end, vo
 	relay->in.relay = relay->out.relay = relay;
 	relay->in.from = relay->out.to = fd;
 	relay->in.to = relay->out.from = ends[0];
-	relay->in.guard = guarded ? &relay->guard : NULL;
+	relay->in.guard = &relay->guard;
 	await(&relay->in);
 	await(&relay->out);
 	*library = ends[1];
 	return relay;
+}
+
+/* A display that left without its INIT has one from us, so that the library need not wait for it. */
+static void
+begin_display(SpiceRelay *relay)
+{
+	/* DISPLAY_INIT (spice.proto): a cache of pixels and a dictionary, each with an id and a size. */
+	static const guint8 mini[] = {SPICE_MSGC_DISPLAY_INIT, 0, 14, 0, 0, 0}, whole[18] = {[8] = SPICE_MSGC_DISPLAY_INIT, [10] = 14},
+			    body[14] = {1, 0, 0, 16, 0, 0, 0, 0, 0, 1, 0, 0, 16, 0};
+
+	if (!spice_guard_awaits_init(&relay->guard) || relay->in.at < relay->in.size)
+		return;
+	relay->guard.initialised = send(relay->library, relay->guard.mini_header ? mini : whole, relay->guard.mini_header ? sizeof mini : sizeof whole,
+	                                   MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE) > 0 &&
+	        send(relay->library, body, sizeof body, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
 }
 
 void
@@ -186,8 +223,9 @@ spice_relay_retire(SpiceRelay *relay)
 	if (relay->retired)
 		return;
 	relay->retired = TRUE;
-	g_clear_handle_id(&relay->in.id, g_source_remove);
-	g_clear_handle_id(&relay->out.id, g_source_remove);
+	begin_display(relay);
+	forget(&relay->in);
+	forget(&relay->out);
 	shutdown(relay->client, SHUT_RDWR);
 	await_quiet(relay);
 	relay->out.at = relay->out.size = 0;
@@ -209,8 +247,8 @@ spice_relay_is_retired(const SpiceRelay *relay)
 void
 spice_relay_free(SpiceRelay *relay)
 {
-	g_clear_handle_id(&relay->in.id, g_source_remove);
-	g_clear_handle_id(&relay->out.id, g_source_remove);
+	forget(&relay->in);
+	forget(&relay->out);
 	g_clear_handle_id(&relay->quiet_id, g_source_remove);
 	close(relay->client);
 	close(relay->library);

@@ -12,12 +12,11 @@ typedef struct SpiceRelay SpiceRelay;
  * library's end. */
 typedef void (*SpiceRelayEnd)(SpiceRelay *relay, void *data);
 
-/* Consumes @fd, the client's connection, on success. @guarded: what the client says is looked at. *@library: the end for the library,
- * the caller's. NULL: there is no socket. */
-SpiceRelay *spice_relay_new(int fd, gboolean guarded, int *library, SpiceRelayEnd on_end, void *data);
+/* Consumes @fd, the client's connection, on success. *@library: the end for the library, the caller's. NULL: there is no socket. */
+SpiceRelay *spice_relay_new(int fd, int *library, SpiceRelayEnd on_end, void *data);
 /* Cuts the client off, tells the library so, and takes what that still says until it has closed its end, which is told then. */
 void spice_relay_retire(SpiceRelay *relay);
-/* Of a guarded one whose link message has come. */
+/* Known once its link message has come. */
 gboolean spice_relay_is_main(const SpiceRelay *relay);
 gboolean spice_relay_is_retired(const SpiceRelay *relay);
 /* Closes both ends. */

@@ -60,7 +60,7 @@ typedef struct {
 	guint read_id, deadline_id;
 } Link;
 
-/* A connection that the library has, but those of channels that our own thread serves and that it bounds by itself. */
+/* A connection that the library has. */
 typedef struct {
 	Spice *spice;
 	SpiceRelay *relay;
@@ -69,6 +69,7 @@ typedef struct {
 } Passage;
 
 static void advance(Spice *spice);
+static void leave(Spice *spice, const char *why);
 
 static void
 link_free(void *data)
@@ -108,6 +109,19 @@ has_others(const Spice *spice, const char *client)
 		const Passage *passage = spice->passages->pdata[i];
 
 		if (!spice_relay_is_main(passage->relay) && strcmp(passage->client, client) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* Somebody else is gone, and the library has not closed all that was theirs. */
+static gboolean
+is_letting_go(const Spice *spice, const char *client)
+{
+	for (guint i = 0; i < spice->passages->len; i++) {
+		const Passage *passage = spice->passages->pdata[i];
+
+		if ((passage->over || spice_relay_is_retired(passage->relay)) && strcmp(passage->client, client) != 0)
 			return TRUE;
 	}
 	return FALSE;
@@ -169,6 +183,9 @@ on_relay_end(SpiceRelay *relay, void *data)
 
 	if (spice_relay_is_main(relay)) {
 		passage->over = TRUE;
+		/* The library learns it later. */
+		if (spice->active && strcmp(passage->client, spice->active->name) == 0)
+			leave(spice, "it closed");
 		retire_others(spice, passage->client);
 	} else if (spice_relay_is_retired(relay)) {
 		g_ptr_array_remove_fast(spice->passages, passage);
@@ -179,20 +196,14 @@ on_relay_end(SpiceRelay *relay, void *data)
 	advance(spice);
 }
 
-/* What the library is given of this connection, whose first bytes are there. */
+/* What the library is given of this connection. */
 static int
 passed(Spice *spice, const Client *client, int fd)
 {
-	guint8 bytes[SPICE_GUARD_PEEK];
-	ssize_t n = recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
-	SpiceCare care = spice_guard_care(bytes, n > 0 ? (gsize)n : 0);
-	Passage *passage;
-	int library = fd;
+	Passage *passage = g_new0(Passage, 1);
+	int library;
 
-	if (care == SPICE_CARE_NONE)
-		return fd;
-	passage = g_new0(Passage, 1);
-	passage->relay = spice_relay_new(fd, care == SPICE_CARE_GUARD, &library, on_relay_end, passage);
+	passage->relay = spice_relay_new(fd, &library, on_relay_end, passage);
 	if (passage->relay == NULL) {
 		g_free(passage);
 		close(fd);
@@ -241,6 +252,8 @@ on_notice_read(gpointer data)
 static gboolean
 must_wait_for_place(Spice *spice, const Client *client)
 {
+	if (is_letting_go(spice, client->name))
+		return TRUE;
 	if (spice->active == NULL || strcmp(client->name, spice->active->name) == 0)
 		return FALSE;
 	if (spice->next == NULL) {

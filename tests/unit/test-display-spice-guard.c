@@ -141,15 +141,50 @@ START_TEST(a_link_that_is_none_does_not_pass)
 }
 END_TEST
 
-START_TEST(only_channels_that_bound_their_messages_go_without)
-{
-	g_autoptr(GByteArray) display = link_of(SPICE_CHANNEL_DISPLAY, 0), device = link_of(USBREDIR, 0),
-			      first = link_of(SPICE_CHANNEL_MAIN, 0);
+static const guint8 init[14];
 
-	ck_assert_int_eq(spice_guard_care(display->data, display->len), SPICE_CARE_GUARD);
-	ck_assert_int_eq(spice_guard_care(display->data, SPICE_GUARD_PEEK - 1), SPICE_CARE_GUARD);
-	ck_assert_int_eq(spice_guard_care(device->data, device->len), SPICE_CARE_GUARD);
-	ck_assert_int_eq(spice_guard_care(first->data, first->len), SPICE_CARE_GUARD);
+START_TEST(a_display_begins_with_one_init)
+{
+	g_autoptr(GByteArray) bytes = link_of(SPICE_CHANNEL_DISPLAY, MINI | SELECT), early = link_of(SPICE_CHANNEL_DISPLAY, MINI | SELECT),
+			      cut = link_of(SPICE_CHANNEL_DISPLAY, MINI | SELECT);
+
+	add_message(bytes, TRUE, SPICE_MSGC_ACK_SYNC, 4, init, 4);
+	add_message(bytes, TRUE, SPICE_MSGC_DISPLAY_INIT, sizeof init, init, sizeof init);
+	/* What is compressed data where a device is. */
+	add_message(bytes, TRUE, SPICE_MSGC_DISPLAY_STREAM_REPORT, 3, init, 3);
+	ck_assert(passes_anyhow(bytes));
+	add_message(bytes, TRUE, SPICE_MSGC_DISPLAY_INIT, sizeof init, init, sizeof init);
+	ck_assert(!passes_anyhow(bytes));
+	add_message(early, TRUE, SPICE_MSGC_DISPLAY_STREAM_REPORT, 3, init, 3);
+	ck_assert(!passes_anyhow(early));
+	add_message(cut, TRUE, SPICE_MSGC_DISPLAY_INIT, 13, init, 13);
+	ck_assert(!passes_anyhow(cut));
+}
+END_TEST
+
+static const struct {
+	guint8 channel;
+	guint16 type;
+} ends_all[] = {{SPICE_CHANNEL_INPUTS, SPICE_MSGC_MIGRATE_FLUSH_MARK}, {SPICE_CHANNEL_MAIN, SPICE_MSGC_MIGRATE_FLUSH_MARK},
+	{SPICE_CHANNEL_CURSOR, SPICE_MSGC_MIGRATE_DATA}, {SPICE_CHANNEL_MAIN, SPICE_MSGC_MAIN_MIGRATE_END},
+	{SPICE_CHANNEL_MAIN, SPICE_MSGC_MAIN_MIGRATE_DST_DO_SEAMLESS}, {SPICE_CHANNEL_MAIN, SPICE_MSGC_MAIN_AGENT_TOKEN}};
+
+START_TEST(what_would_end_the_process_does_not_pass)
+{
+	g_autoptr(GByteArray) bytes = link_of(ends_all[_i].channel, MINI);
+
+	add_message(bytes, TRUE, ends_all[_i].type, 4, init, 4);
+	ck_assert(!passes_anyhow(bytes));
+}
+END_TEST
+
+START_TEST(an_agent_that_was_started_is_given_tokens)
+{
+	g_autoptr(GByteArray) bytes = link_of(SPICE_CHANNEL_MAIN, MINI);
+
+	add_message(bytes, TRUE, SPICE_MSGC_MAIN_AGENT_START, 4, init, 4);
+	add_message(bytes, TRUE, SPICE_MSGC_MAIN_AGENT_TOKEN, 4, init, 4);
+	ck_assert(passes_anyhow(bytes));
 }
 END_TEST
 
@@ -192,7 +227,7 @@ START_TEST(a_relay_carries_both_ways_until_it_hears_a_lie)
 	int ends[2], library;
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-	ck_assert_ptr_nonnull(spice_relay_new(ends[0], TRUE, &library, on_end, NULL));
+	ck_assert_ptr_nonnull(spice_relay_new(ends[0], &library, on_end, NULL));
 	ck_assert_int_eq(send(ends[1], bytes->data, bytes->len, 0), bytes->len);
 	assert_comes(library, bytes->data, bytes->len);
 	ck_assert_int_eq(send(library, "answer", 6, 0), 6);
@@ -216,7 +251,7 @@ START_TEST(a_relay_whose_client_does_not_read_keeps_no_more_than_a_buffer)
 	ssize_t n = 1;
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-	SpiceRelay *relay = spice_relay_new(ends[0], TRUE, &library, on_end, NULL);
+	SpiceRelay *relay = spice_relay_new(ends[0], &library, on_end, NULL);
 
 	while (n > 0) {
 		n = send(library, much, sizeof much, MSG_DONTWAIT);
@@ -226,6 +261,50 @@ START_TEST(a_relay_whose_client_does_not_read_keeps_no_more_than_a_buffer)
 	ck_assert_uint_lt(sent, 4 * 1024 * 1024);
 	spice_relay_free(relay);
 	close(library);
+	close(ends[1]);
+}
+END_TEST
+
+/* The library is told that it is gone when it has been quiet for a while; and as long as it waits for a display, it is not. */
+START_TEST(what_is_said_to_a_client_that_is_gone_is_taken)
+{
+	g_autoptr(GByteArray) bytes = link_of(SPICE_CHANNEL_DISPLAY, MINI);
+	static const guint8 begin[] = {101, 0, 14, 0, 0, 0, 1, 0, 0, 16, 0, 0, 0, 0, 0, 1, 0, 0, 16, 0};
+	static const guint8 much[65536], reply[16 + 4 + 4] = {'R', 'E', 'D', 'Q', 2, 0, 0, 0, 2, 0, 0, 0, 4};
+	guint8 byte;
+	int ends[2], library;
+	gsize sent = 0;
+
+	ended = FALSE;
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	SpiceRelay *relay = spice_relay_new(ends[0], &library, on_end, NULL);
+
+	ck_assert_int_eq(send(ends[1], bytes->data, bytes->len, 0), bytes->len);
+	assert_comes(library, bytes->data, bytes->len);
+	ck_assert_int_eq(send(library, reply, sizeof reply, 0), sizeof reply);
+	pump();
+	spice_relay_retire(relay);
+	/* It need not wait for what did not come. */
+	assert_comes(library, begin, sizeof begin);
+	for (int i = 0; i < 40; i++) {
+		g_usleep(10000);
+		pump();
+	}
+	ck_assert_int_lt(recv(library, &byte, 1, MSG_DONTWAIT), 0); /* it has not ended */
+	while (sent < 32 * sizeof much) {
+		ssize_t n = send(library, much, sizeof much, MSG_DONTWAIT);
+
+		sent += n > 0 ? (gsize)n : 0;
+		pump();
+	}
+	while (recv(library, &byte, 1, MSG_DONTWAIT) != 0) {
+		g_usleep(1000);
+		pump();
+	}
+	ck_assert(!ended);
+	close(library);
+	pump();
+	ck_assert(ended);
 	close(ends[1]);
 }
 END_TEST
@@ -241,7 +320,10 @@ main(void)
 	tcase_add_loop_test(tcase, messages_pass_whatever_their_header_and_link, 0, G_N_ELEMENTS(caps));
 	tcase_add_loop_test(tcase, a_length_that_the_library_would_reckon_wrong_with_does_not_pass, 0, G_N_ELEMENTS(lies));
 	tcase_add_loop_test(tcase, a_link_that_is_none_does_not_pass, 0, G_N_ELEMENTS(bad_links));
-	tcase_add_test(tcase, only_channels_that_bound_their_messages_go_without);
+	tcase_add_test(tcase, a_display_begins_with_one_init);
+	tcase_add_loop_test(tcase, what_would_end_the_process_does_not_pass, 0, G_N_ELEMENTS(ends_all));
+	tcase_add_test(tcase, an_agent_that_was_started_is_given_tokens);
+	tcase_add_test(tcase, what_is_said_to_a_client_that_is_gone_is_taken);
 	tcase_add_test(tcase, a_relay_carries_both_ways_until_it_hears_a_lie);
 	tcase_add_test(tcase, a_relay_whose_client_does_not_read_keeps_no_more_than_a_buffer);
 	suite_add_tcase(suite, tcase);
