@@ -3,6 +3,7 @@
 #include "display/spice-core.h"
 
 #include <glib-unix.h>
+#include <sys/socket.h>
 
 struct SpiceTimer {
 	SpiceTimerFunc func;
@@ -104,6 +105,10 @@ watch_remove(SpiceWatch *watch)
 static void
 channel_event(int event, SpiceChannelEventInfo *info)
 {
+	/* It takes who comes by a unix socket for somebody on the same machine, and compresses no picture (dcc-send.cpp, fill_bits). Ours come
+	 * from afar, by the gateway. What is said here is what it goes by. */
+	if (event == SPICE_CHANNEL_EVENT_CONNECTED)
+		info->laddr_ext.ss_family = AF_UNSPEC;
 	if (receiver)
 		receiver(event, info, receiver_data);
 }
