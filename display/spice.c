@@ -39,7 +39,6 @@ struct Spice {
 	gboolean (*must_wait)(void *data);
 	void *data;
 	GPtrArray *passages; /* Passage */
-	guint retire_id;     /* that some have to end by */
 	GList *waiting;	  /* Link, in the order of their coming */
 	Client *ticket;	  /* whose secret the library knows now */
 	guint linking;	  /* connections with that ticket whose hand-shake goes on */
@@ -66,6 +65,7 @@ typedef struct {
 	SpiceRelay *relay;
 	char *client;  /* its name */
 	gboolean over; /* one end is closed */
+	guint deadline_id; /* of one that is retired */
 } Passage;
 
 static void advance(Spice *spice);
@@ -96,6 +96,7 @@ passage_free(void *data)
 {
 	Passage *passage = data;
 
+	g_clear_handle_id(&passage->deadline_id, g_source_remove);
 	spice_relay_free(passage->relay);
 	g_free(passage->client);
 	g_free(passage);
@@ -142,15 +143,11 @@ close_mains(Spice *spice)
 static gboolean
 on_retire_deadline(gpointer data)
 {
-	Spice *spice = data;
+	Passage *passage = data;
+	Spice *spice = passage->spice;
 
-	spice->retire_id = 0;
-	for (guint i = spice->passages->len; i > 0; i--) {
-		Passage *passage = spice->passages->pdata[i - 1];
-
-		if (spice_relay_is_retired(passage->relay))
-			g_ptr_array_remove_index_fast(spice->passages, i - 1);
-	}
+	passage->deadline_id = 0;
+	g_ptr_array_remove_fast(spice->passages, passage);
 	close_mains(spice);
 	advance(spice);
 	return G_SOURCE_REMOVE;
@@ -160,8 +157,8 @@ static void
 retire(Passage *passage)
 {
 	spice_relay_retire(passage->relay);
-	if (passage->spice->retire_id == 0)
-		passage->spice->retire_id = g_timeout_add(RETIRE_MS, on_retire_deadline, passage->spice);
+	if (passage->deadline_id == 0)
+		passage->deadline_id = g_timeout_add(RETIRE_MS, on_retire_deadline, passage);
 }
 
 static void
@@ -497,7 +494,6 @@ spice_free(Spice *spice)
 	clear_linking(spice);
 	spice_core_interface(NULL, NULL);
 	spice_server_destroy(spice->server);
-	g_clear_handle_id(&spice->retire_id, g_source_remove);
 	g_ptr_array_unref(spice->passages);
 	spice_qxl_device_free(spice->qxl);
 	spice_agent_free(spice->agent);
