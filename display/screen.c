@@ -24,6 +24,8 @@
 
 /* A VM that shows nothing is attached all the same. */
 #define FIRST_FRAME_MS	3000
+/* Who wished several monitors may come back: a connection was lost, or is another after a reload of the page. */
+#define UNSEEN_MS	15000
 #define INPUT_PERIOD_MS 2000
 
 struct Screen {
@@ -48,6 +50,8 @@ struct Screen {
 	Overlay *overlay; /* between the capture and the servers */
 	Marks *marks;
 	Watch *watch;
+	char *arranger;	 /* client that wished the several monitors that there are; NULL: nobody, or gone */
+	guint unseen_id; /* then: they are taken away */
 	gboolean displacing; /* a word to a SPICE client stands where the watch draws */
 	Thumbnails *thumbnails;
 	RecorderHost recorder_host;
@@ -230,15 +234,49 @@ say_input(void *data)
 	screen->events->on_input(screen->data);
 }
 
-/* The last wish wins, whoever's it was. */
 static void
-on_resize_wish(const Heads *wish, void *data)
+arrange(Screen *screen, const Heads *wish)
 {
-	Screen *screen = data;
-
 	console_arrange(screen->console, wish, screen->heads_max);
 	agent_mux_arrange(guest_agent_mux(screen->agent), wish);
 	capture_wish(screen->capture, wish);
+}
+
+static gboolean
+on_unseen(gpointer data)
+{
+	Screen *screen = data;
+	const Rect *first = &capture_heads(screen->capture)->rects[0];
+	Heads one = heads_single(first->width, first->height);
+
+	screen->unseen_id = 0;
+	if (!rect_is_empty(first))
+		arrange(screen, &one);
+	return G_SOURCE_REMOVE;
+}
+
+/* The last wish wins, whoever's it was. */
+static void
+on_resize_wish(const Client *client, const Heads *wish, void *data)
+{
+	Screen *screen = data;
+
+	g_clear_handle_id(&screen->unseen_id, g_source_remove);
+	g_clear_pointer(&screen->arranger, g_free);
+	if (heads_count(wish) > 1)
+		screen->arranger = g_strdup(client->name);
+	arrange(screen, wish);
+}
+
+/* Monitors that nobody else asked for must not hold windows that nobody sees. */
+static void
+note_arranger_left(Screen *screen, const Client *client)
+{
+	if (g_strcmp0(screen->arranger, client->name) != 0)
+		return;
+	g_clear_pointer(&screen->arranger, g_free);
+	g_clear_handle_id(&screen->unseen_id, g_source_remove);
+	screen->unseen_id = g_timeout_add(UNSEEN_MS, on_unseen, screen);
 }
 
 static void
@@ -275,6 +313,7 @@ static void
 note_left(Screen *screen, const Client *client, const char *why)
 {
 	guest_agent_left(screen->agent, client);
+	note_arranger_left(screen, client);
 	marks_left(screen->marks, client);
 	recorder_left(screen->recorder, client->name, why);
 	if (*client->watcher != '\0')
@@ -523,6 +562,8 @@ screen_free(Screen *screen)
 	usb_free(screen->usb);
 	g_free(screen->usb_client);
 	vnc_free(screen->vnc);
+	g_clear_handle_id(&screen->unseen_id, g_source_remove); /* a client's end begins it */
+	g_free(screen->arranger);
 	sound_streams_free(screen->sounds);
 	sound_free(screen->sound);
 	pointer_free(screen->pointer);

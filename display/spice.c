@@ -411,7 +411,7 @@ on_resize(const Heads *wish, void *data)
 	Spice *spice = data;
 
 	if (spice->active && !spice->active->view_only)
-		spice->events->on_resize(wish, spice->data);
+		spice->events->on_resize(spice->active, wish, spice->data);
 }
 
 static void

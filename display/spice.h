@@ -20,7 +20,7 @@ typedef struct {
 	void (*on_left)(const Client *client, const char *why, void *data);
 	/* @next is about to take the place of who is connected, who can be told so for SPICE_NOTICE_MS. NULL: it has, or does not after all. */
 	void (*on_displace)(const Client *next, void *data);
-	void (*on_resize)(const Heads *wish, void *data);
+	void (*on_resize)(const Client *client, const Heads *wish, void *data);
 	/* A message (VD_AGENT_*) that the client sent for the guest's agent. */
 	void (*on_agent)(guint32 type, const guint8 *bytes, gsize size, void *data);
 } SpiceEvents;

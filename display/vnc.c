@@ -67,7 +67,7 @@ on_resize(VncClient *client, const Heads *wish, void *data)
 {
 	Vnc *vnc = data;
 
-	vnc->events->on_resize(wish, vnc->data);
+	vnc->events->on_resize(vnc_client_who(client), wish, vnc->data);
 	if (heads_equal(wish, vnc->host.view.heads))
 		return FALSE;
 	vnc->wisher = client;

@@ -12,7 +12,7 @@ typedef struct Vnc Vnc;
 typedef struct {
 	void (*on_joined)(const Client *client, void *data);
 	void (*on_left)(const Client *client, const char *why, void *data);
-	void (*on_resize)(const Heads *wish, void *data);
+	void (*on_resize)(const Client *client, const Heads *wish, void *data);
 	/* A client put text (UTF-8, LF) on the clipboard, and may. */
 	void (*on_text)(const char *text, gsize size, void *data);
 } VncEvents;

@@ -110,7 +110,7 @@ on_left(const Client *client, const char *why, void *data)
 }
 
 static void
-on_resize(const Heads *wish, void *data)
+on_resize(const Client *client, const Heads *wish, void *data)
 {
 }
 

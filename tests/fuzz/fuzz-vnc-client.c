@@ -42,7 +42,7 @@ on_left(const Client *client, const char *why, void *data)
 }
 
 static void
-on_resize(const Heads *wish, void *data)
+on_resize(const Client *client, const Heads *wish, void *data)
 {
 	if (heads_count(wish) < 1 || rect_is_empty(&wish->rects[0]) || wish->width > FRAME_SIDE_MAX || wish->height > FRAME_SIDE_MAX)
 		g_error("a wish for %dx%d", wish->width, wish->height);

@@ -171,7 +171,7 @@ on_spice_left(const Client *client, const char *why, void *data)
 }
 
 static void
-on_spice_resize(const Heads *wish, void *data)
+on_spice_resize(const Client *client, const Heads *wish, void *data)
 {
 }
 
