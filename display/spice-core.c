@@ -3,6 +3,8 @@
 #include "display/spice-core.h"
 
 #include <glib-unix.h>
+#include <spice/enums.h>
+#include <string.h>
 #include <sys/socket.h>
 
 struct SpiceTimer {
@@ -20,6 +22,7 @@ struct SpiceWatch {
 
 static SpiceCoreEvent receiver;
 static void *receiver_data;
+static guint log_id;
 
 static SpiceTimer *
 timer_add(SpiceTimerFunc func, void *opaque)
@@ -102,12 +105,20 @@ watch_remove(SpiceWatch *watch)
 	g_free(watch);
 }
 
+/* Which then complains, with each measurement of the round trip, that a unix socket has no TCP_NODELAY. */
+static void
+log_of_library(const char *domain, GLogLevelFlags level, const char *message, gpointer data)
+{
+	if (strstr(message, "red_socket_get_no_delay") == NULL)
+		g_log_default_handler(domain, level, message, data);
+}
+
 static void
 channel_event(int event, SpiceChannelEventInfo *info)
 {
 	/* It takes who comes by a unix socket for somebody on the same machine, and compresses no picture (dcc-send.cpp, fill_bits). Ours come
 	 * from afar, by the gateway. What is said here is what it goes by. */
-	if (event == SPICE_CHANNEL_EVENT_CONNECTED)
+	if (event == SPICE_CHANNEL_EVENT_INITIALIZED && info->type == SPICE_CHANNEL_DISPLAY)
 		info->laddr_ext.ss_family = AF_UNSPEC;
 	if (receiver)
 		receiver(event, info, receiver_data);
@@ -128,6 +139,8 @@ static SpiceCoreInterface core = {
 SpiceCoreInterface *
 spice_core_interface(SpiceCoreEvent on_event, void *data)
 {
+	if (log_id == 0)
+		log_id = g_log_set_handler("Spice", G_LOG_LEVEL_WARNING, log_of_library, NULL);
 	receiver = on_event;
 	receiver_data = data;
 	return &core;
