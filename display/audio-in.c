@@ -12,6 +12,10 @@
 #define LISTENER_PATH "/org/qemu/Display1/AudioInListener"
 /* QEMU asks for some two thousand bytes at a time, and takes it when it gets less. */
 #define READ_MAX 16384
+/* It asks as fast as it is answered, and its sound card then runs ahead of the clock: more than has been spoken would be silence. So much
+ * it may be ahead, and so much is made up for after it did not ask for a while. */
+#define AHEAD_US 20000
+#define LATE_US 100000
 
 /* What GDBus's thread shares with us. */
 typedef struct {
@@ -21,6 +25,7 @@ typedef struct {
 	guint64 asked; /* the voice that .resampler and .frames are for */
 	AudioResampler resampler;
 	GArray *frames; /* gint16, at the voice's rate, not yet given */
+	gint64 given_us; /* until when, by the clock, what was given to .asked lasts */
 } Shared;
 
 struct AudioIn {
@@ -45,6 +50,17 @@ static void
 shared_unref(gpointer data)
 {
 	g_atomic_rc_box_release_full(data, shared_clear);
+}
+
+/* How many frames may be given now. */
+static gsize
+due(Shared *shared, const AudioVoice *voice)
+{
+	gint64 now = g_get_monotonic_time();
+
+	if (shared->asked != voice->id || shared->given_us < now - LATE_US)
+		shared->given_us = now - (shared->asked == voice->id ? LATE_US : 0);
+	return (gsize)(MAX(now + AHEAD_US - shared->given_us, 0) * voice->format.rate / G_USEC_PER_SEC);
 }
 
 /* At least @n frames of the voice's rate in .frames. */
@@ -79,6 +95,7 @@ read_frames(Shared *shared, const AudioVoice *voice, gsize n, guint8 *bytes)
 
 	audio_scale(frames, n, voice->mute ? 0 : voice->volume[0], voice->mute ? 0 : voice->volume[1]);
 	audio_encode(&voice->format, frames, n, bytes);
+	shared->given_us += (gint64)n * G_USEC_PER_SEC / voice->format.rate;
 	g_array_remove_range(shared->frames, 0, (guint)(AUDIO_CHANNELS * n));
 }
 
@@ -93,7 +110,7 @@ read_voice(Shared *shared, guint64 id, guint64 size)
 	voice = audio_voices_find(&shared->voices, id);
 	used = (gsize)MIN(size, READ_MAX);
 	if (voice)
-		used -= used % audio_format_frame_size(&voice->format);
+		used = MIN(used / audio_format_frame_size(&voice->format), due(shared, voice)) * audio_format_frame_size(&voice->format);
 	if (voice && used > 0)
 		read_frames(shared, voice, used / audio_format_frame_size(&voice->format), bytes);
 	g_mutex_unlock(&shared->lock);
