@@ -47,18 +47,18 @@ const look = () => page.evaluate(() => {
 	const bins = new Float32Array(analyser?.frequencyBinCount ?? 0);
 	analyser?.getFloatFrequencyData(bins);
 	const top = bins.reduce((best, level, i) => (level > bins[best] ? i : best), 0);
-	const state = (name) => document.querySelector(`.tool[data-state] .icon use[href="#icon-${name}"]`)?.closest('.tool')?.dataset.state ?? null;
+	const state = (label) => [...document.querySelectorAll('.tool[data-state]')].find((tool) => tool.textContent === label)?.dataset.state ?? null;
 	return {
 		frequency: analyser && bins[top] > -60 ? top * analyser.context.sampleRate / analyser.fftSize : 0,
-		decoded, speaker: state('speaker'), microphone: state('microphone'), page: document.body.dataset.state,
+		decoded, speaker: state('Sound'), microphone: state('Microphone'), page: document.body.dataset.state,
 		sentence: document.querySelector('#bar-sound')?.textContent ?? '',
 	};
 });
 
 async function press(name) {
-	await page.evaluate((icon) => {
+	await page.evaluate((label) => {
 		document.querySelector('.bar-tools').hidden = false;
-		document.querySelector(`.tool .icon use[href="#icon-${icon}"]`).closest('.tool').focus();
+		[...document.querySelectorAll('.tool[data-state]')].find((tool) => tool.textContent === label).focus();
 	}, name);
 	await page.keyboard.press('Enter');
 }
@@ -70,9 +70,9 @@ await page.waitForFunction(() => document.body.dataset.state === 'connected', nu
 const timer = setInterval(() => say().catch(() => {}), 500);
 const deeds = {
 	hear: () => page.mouse.click(640, 400),
-	mute: () => press('speaker'),
-	talk: () => press('microphone'),
-	quiet: () => press('microphone'),
+	mute: () => press('Sound'),
+	talk: () => press('Microphone'),
+	quiet: () => press('Microphone'),
 };
 for await (const line of createInterface({ input: process.stdin })) {
 	if (line === 'end')
