@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
-import { check, launch, person, picture, runSteps, shot, skip, stateOf, waitFor, waitState, visit } from '../lib/browser.mjs';
+import { check, collectComplaints, goTo, launch, person, picture, runSteps, shot, skip, stateOf, waitFor, waitState, visit } from '../lib/browser.mjs';
 
 const { startFakePortal } = await import('../lib/fake-portal.mjs').catch(() => skip('the npm packages are not installed: run npm ci in tests/'));
 const { makeRecording } = await import('../lib/recording-file.mjs');
@@ -31,11 +31,7 @@ function listen(tab) {
 		if (why !== 'net::ERR_ABORTED')
 			dropped.push(`${why} ${request.url()}`);
 	});
-	tab.on('pageerror', (error) => complaints.push(String(error)));
-	tab.on('console', (message) => {
-		if (message.type() === 'error' && /Content Security Policy|Trusted|violat|Uncaught/i.test(message.text()))
-			complaints.push(message.text());
-	});
+	collectComplaints(tab, complaints);
 }
 
 /** A real X server with a VNC port, or null. */
@@ -122,7 +118,7 @@ async function signIn(user, password = 'carrel') {
 const pressIn = (title, name) => card(title).getByRole('button', { name }).first().click();
 
 async function signOut() {
-	await page.evaluate(() => (location.hash = '#/'));
+	await goTo(page, '#/');
 	await waitState(page, 'portal');
 	await page.getByRole('button', { name: 'Sign out' }).click();
 	await waitFor('sign-out', 5000, async () => {
@@ -200,12 +196,12 @@ const steps = [
 		await seen('this recording was changed after it was written');
 		await replays(RED);
 		await axe('recording-changed');
-		await page.evaluate(() => (location.hash = '#/recording/office.20261130T200000Z.ffffffffffffffff'));
+		await goTo(page, '#/recording/office.20261130T200000Z.ffffffffffffffff');
 		await seen('There is no such recording');
 		await signOut();
 	}],
 	['a recording is nothing for who is no administrator', async () => {
-		await page.evaluate((id) => (location.hash = `#/recording/${id}`), RECORDING);
+		await goTo(page, `#/recording/${RECORDING}`);
 		await signIn('demo1');
 		await seen('Recordings are for administrators');
 		await axe('recording-denied');
@@ -300,6 +296,24 @@ const steps = [
 		await waitState(page, 'portal');
 		fake.bootMs = 0;
 	}],
+	['who leaves while a desktop is asked for is not fetched back', async () => {
+		// The answer comes between the new address and the page's word of it.
+		await page.evaluate(() => {
+			const parse = JSON.parse;
+			JSON.parse = (text, ...more) => {
+				const value = parse(text, ...more);
+				if (value?.desktop && typeof value.desktop === 'string') {
+					JSON.parse = parse;
+					location.hash = '#/';
+				}
+				return value;
+			};
+		});
+		await goTo(page, '#/open/lab');
+		await waitState(page, 'portal');
+		check(await hash() === '#/', `the address is ${await hash()}`);
+		fake.desktops.clear();
+	}],
 	['the .vv file is downloaded', async () => {
 		// A list that is being fetched anew may close it once more; and what is fetched when it is opened moves what is below it.
 		await waitFor('the other ways in', 15_000, async () => {
@@ -376,7 +390,7 @@ const steps = [
 			await waitState(page, 'connected');
 		else
 			await waitFor('the end of the wait', 8000, async () => !(await page.evaluate(() => document.body.innerText.includes('in the queue'))));
-		await page.evaluate(() => (location.hash = '#/'));
+		await goTo(page, '#/');
 		await waitState(page, 'portal');
 		fake.desktops.clear();
 	}],
@@ -384,7 +398,7 @@ const steps = [
 		fake.bootMs = 3000;
 		await card('Workstation').locator('.big').click();
 		await waitState(page, 'starting');
-		await page.evaluate(() => (location.hash = '#/'));
+		await goTo(page, '#/');
 		await waitState(page, 'portal');
 		await card('Workstation').locator('summary').click();
 		await card('Workstation').getByRole('button', { name: 'Restart' }).waitFor();
@@ -404,13 +418,13 @@ const steps = [
 		await page.locator('dialog .danger').click();
 		await seen('Turned off; Open starts it');
 		await axe('portal-off');
-		await page.evaluate((hash) => (location.hash = hash), `#/desktop/${id}`);
+		await goTo(page, `#/desktop/${id}`);
 		await seen('The desktop is turned off');
 		await axe('off');
 		fake.bootMs = 0;
 		await page.getByRole('button', { name: 'Open', exact: true }).click();
 		await waitFor('the start', 5000, () => !fake.desktops.get(id).off);
-		await page.evaluate(() => (location.hash = '#/'));
+		await goTo(page, '#/');
 		await waitState(page, 'portal');
 		fake.desktops.clear();
 	}],
@@ -793,7 +807,7 @@ const viewerSteps = [
 		check(fake.watchAnswers.length === 3, 'a question that went away was answered');
 	}],
 	['snapshots are saved and gone back to over the screen', async () => {
-		await page.evaluate(() => (location.hash = '#/open/exam'));
+		await goTo(page, '#/open/exam');
 		await waitState(page, 'connected');
 		const desktop = [...fake.desktops.values()].find((one) => one.pool === 'exam');
 		desktop.snapshots.length = 0;
@@ -810,7 +824,7 @@ const viewerSteps = [
 		await page.locator('dialog .danger').click();
 		await waitFor('the way back', 5000, () => desktop.reverted === 'here');
 		await waitState(page, 'connected');
-		await page.evaluate(() => (location.hash = '#/open/office'));
+		await goTo(page, '#/open/office');
 		await waitState(page, 'connected');
 		await waitFor('the office', 5000, async () => page.evaluate(() => document.querySelector('.bar-title')?.textContent === 'Office desktop'));
 		check(await page.locator('#bar-tools').getByRole('button', { name: 'Snapshots' }).count() === 0, 'a floating desktop offers snapshots');
@@ -825,7 +839,7 @@ const viewerSteps = [
 		await waitFor('the note to go', 15_000, () => page.evaluate(() => !document.body.innerText.includes('No agent answers')));
 	}],
 	['a clipboard that is off is greyed and said', async () => {
-		await page.evaluate(() => (location.hash = '#/open/lab'));
+		await goTo(page, '#/open/lab');
 		await waitState(page, 'connected');
 		await page.locator('.bar-tab').click();
 		if (await page.locator('#bar-tools').isHidden())

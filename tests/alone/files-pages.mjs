@@ -9,7 +9,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { check, launch, person, runSteps, shot, skip, waitFor, waitState, visit } from '../lib/browser.mjs';
+import { check, collectComplaints, goTo, launch, person, runSteps, shot, skip, waitFor, waitState, visit } from '../lib/browser.mjs';
 
 const { startFakePortal } = await import('../lib/fake-portal.mjs').catch(() => skip('the npm packages are not installed: run npm ci in tests/'));
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -59,11 +59,7 @@ const context = await person(browser, fake.url, { acceptDownloads: true });
 const page = await context.newPage();
 /** @type {string[]} */
 const complaints = [];
-page.on('pageerror', (error) => complaints.push(String(error)));
-page.on('console', (message) => {
-	if (message.type() === 'error' && /Content Security Policy|Trusted|violat|Uncaught/i.test(message.text()))
-		complaints.push(message.text());
-});
+collectComplaints(page, complaints);
 
 const notes = () => page.locator('.notes').first().innerText();
 const seen = (text) => waitFor(`“${text}”`, SECONDS, async () => (await notes()).includes(text)).catch(async (error) => {
@@ -241,7 +237,7 @@ const steps = [
 		await french.close();
 	}],
 	['a pool without files shows no button, and says so to a drop', async () => {
-		await page.evaluate(() => (location.hash = '#/open/office'));
+		await goTo(page, '#/open/office');
 		await waitState(page, 'connected');
 		check(await page.getByRole('button', { name: 'Send files' }).count() === 0, 'there is a button');
 		await page.evaluate(() => {

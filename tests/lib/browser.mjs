@@ -91,6 +91,19 @@ export async function waitFor(what, timeoutMs, condition) {
 	}
 }
 
+/**
+ * What the browser complains of. Refused requests are part of many tests; anything else is a fault.
+ * @param {import('playwright-core').Page} page
+ * @param {string[]} complaints where it is put
+ */
+export function collectComplaints(page, complaints) {
+	page.on('pageerror', (error) => complaints.push(String(error)));
+	page.on('console', (message) => {
+		if (message.type() === 'error' && /Content Security Policy|Trusted|violat|Uncaught/i.test(message.text()))
+			complaints.push(message.text());
+	});
+}
+
 /** @param {unknown} truth @param {string} text */
 export function check(truth, text) {
 	if (!truth)
@@ -121,6 +134,18 @@ export function picture(page) {
 
 /** @param {import('playwright-core').Page} page */
 export const stateOf = (page) => page.evaluate(() => document.body.dataset.state);
+
+/**
+ * To another address of the page that is open. It has left the old view when this returns.
+ * @param {import('playwright-core').Page} page
+ * @param {string} hash
+ */
+export const goTo = (page, hash) => page.evaluate((wanted) => new Promise((resolve) => {
+	if (location.hash === wanted)
+		resolve(undefined);
+	addEventListener('hashchange', () => resolve(undefined), { once: true });
+	location.hash = wanted;
+}), hash);
 
 /**
  * @param {import('playwright-core').Page} page

@@ -3,18 +3,14 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { check, launch, person, shot, waitFor, waitState, visit } from './browser.mjs';
+import { check, collectComplaints, launch, person, shot, waitFor, waitState, visit } from './browser.mjs';
 
 const instance = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const browser = await launch();
 const context = await person(browser, instance.portal, { acceptDownloads: true });
 const page = await context.newPage();
 const complaints = [];
-page.on('pageerror', (error) => complaints.push(String(error)));
-page.on('console', (message) => {
-	if (message.type() === 'error' && /Content Security Policy|Trusted|violat|Uncaught/i.test(message.text()))
-		complaints.push(message.text());
-});
+collectComplaints(page, complaints);
 
 const notes = () => page.locator('.notes').first().innerText();
 const sha = (bytes) => createHash('sha256').update(bytes).digest('hex');

@@ -2,7 +2,7 @@
 // The page of a recording in Chromium, for tests/system/recording and tests/alone/recording-screen: reads from standard input who signs in, which recording, and which
 // colour was on the screen when. Its status is 0, or 77 when it cannot run here.
 import { readFileSync } from 'node:fs';
-import { check, launch, person, runSteps, shot, visit, waitFor, waitState } from './browser.mjs';
+import { check, collectComplaints, launch, person, runSteps, shot, visit, waitFor, waitState } from './browser.mjs';
 
 const { file, changedFile, id, changed, places, came, ...given } = JSON.parse(readFileSync(0, 'utf8'));
 let { portal, user, password } = given;
@@ -18,11 +18,7 @@ if (file) {
 const browser = await launch();
 const page = await (await person(browser, portal)).newPage();
 const complaints = [];
-page.on('pageerror', (error) => complaints.push(String(error)));
-page.on('console', (message) => {
-	if (message.type() === 'error' && /Content Security Policy|Trusted|violat|Uncaught/i.test(message.text()))
-		complaints.push(message.text());
-});
+collectComplaints(page, complaints);
 
 /** Which part of the picture that is shown has this colour. @param {number[]} colour */
 const share = (colour) => page.evaluate((wanted) => {

@@ -12,7 +12,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { check, launch, person, picture, runSteps, shot, skip, stateOf, waitFor, waitState, visit } from '../lib/browser.mjs';
+import { check, collectComplaints, launch, person, picture, runSteps, shot, skip, stateOf, waitFor, waitState, visit } from '../lib/browser.mjs';
 
 const top = process.env.CARREL_TOP ?? join(dirname(fileURLToPath(import.meta.url)), '../..');
 const file = process.argv[2] ?? process.env.CARREL_INSTANCE ?? join(top, '_run/instance.json');
@@ -31,11 +31,7 @@ const browser = await launch();
 const context = await person(browser, instance.portal, { permissions: ['clipboard-read', 'clipboard-write'] });
 const page = await context.newPage();
 const complaints = [];
-page.on('pageerror', (error) => complaints.push(String(error)));
-page.on('console', (message) => {
-	if (message.type() === 'error' && /Content Security Policy|Trusted|violat|Uncaught/i.test(message.text()))
-		complaints.push(message.text());
-});
+collectComplaints(page, complaints);
 
 async function signIn(password) {
 	await page.fill('#user', user.name);

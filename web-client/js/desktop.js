@@ -5,7 +5,7 @@ import { api, ApiError, LostError } from './api.js';
 import { el } from './dom.js';
 import { faultText } from './faults.js';
 import { loadViewer, retryOf } from './lazy.js';
-import { poolOf } from './routes.js';
+import { poolOf, routeHash } from './routes.js';
 import { t, stepText } from './words.js';
 
 const POLL_MS = 500;
@@ -56,6 +56,7 @@ export function renderDesktop(context, route) {
 	/** @type {{dispose: () => void} | null} */
 	let viewer = null;
 	let title = titleOf(poolName);
+	let address = location.hash;
 	const stage = el('main', { class: 'stage' });
 	context.root.append(stage);
 
@@ -64,13 +65,26 @@ export function renderDesktop(context, route) {
 		return context.pools.find((pool) => pool.name === name)?.title || name || 'Carrel';
 	}
 
+	/**
+	 * The address becomes that of the desktop that was given.
+	 * @param {string} id
+	 * @returns {boolean} false: the person left meanwhile, which this page is about to be told
+	 */
+	function moveTo(id) {
+		if (location.hash !== address)
+			return false;
+		route = { page: 'desktop', id };
+		address = routeHash(route);
+		history.replaceState(null, '', address);
+		return true;
+	}
+
 	async function openPool() {
 		showProgress(false);
 		try {
 			const { desktop } = await api('POST', `pools/${encodeURIComponent(poolName ?? '')}/open`, { body: {}, signal: gone.signal });
-			history.replaceState(null, '', `#/desktop/${desktop}`);
-			route = { page: 'desktop', id: desktop };
-			run(desktop);
+			if (moveTo(desktop))
+				run(desktop);
 		} catch (error) {
 			if (!gone.signal.aborted)
 				showEnd(t('desktop.couldNot'), faultText(error, title), { [t('portal.retry')]: openPool });
@@ -87,11 +101,9 @@ export function renderDesktop(context, route) {
 			if (!first || gone.signal.aborted)
 				return;
 			// Who waited may have been given a desktop that was ready first.
-			if (first.id !== id) {
-				id = first.id;
-				history.replaceState(null, '', `#/desktop/${id}`);
-				route = { page: 'desktop', id };
-			}
+			if (first.id !== id && !moveTo(first.id))
+				return;
+			id = first.id;
 			progress.step(t('step.connecting'), 0);
 			viewer = module.createViewer({
 				stage, id, title, policy: first.policy, first,

@@ -79,6 +79,8 @@ function clear() {
 	for (const dialog of document.querySelectorAll('dialog'))
 		dialog.remove();
 	root.replaceChildren();
+	// The next view says its own, when it has been fetched.
+	document.body.dataset.state = 'loading';
 }
 
 /**
