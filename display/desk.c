@@ -37,7 +37,7 @@ typedef struct {
 struct Desk {
 	const DeskEvents *events;
 	void *data;
-	char *name, *uuid, *title;
+	char *name, *uuid;
 	gboolean h264;
 	Launcher *launcher;
 	pid_t pid;
@@ -264,7 +264,7 @@ attach(Desk *desk, GError **error)
 	desk->console = -1; /* the list's */
 	g_variant_dict_init(&params, NULL);
 	g_variant_dict_insert(&params, "desktop", "s", desk->name);
-	g_variant_dict_insert(&params, "title", "s", desk->title);
+	g_variant_dict_insert(&params, "title", "s", desk->name);
 	g_variant_dict_insert(&params, "h264", "b", desk->h264);
 	/* For tests, and for whoever has to find a fault in the shared memory. */
 	g_variant_dict_insert(&params, "pixel-copy", "b", g_getenv("CARREL_DISPLAY_PIXEL_COPY") != NULL);
@@ -298,14 +298,13 @@ on_display(GObject *source, GAsyncResult *result, gpointer data)
 }
 
 Desk *
-desk_new(const char *name, const char *uuid, gboolean recorded, gboolean h264, Launcher *launcher, Vm *vm, const DeskEvents *events, void *data)
+desk_new(const char *name, const char *uuid, gboolean h264, Launcher *launcher, Vm *vm, const DeskEvents *events, void *data)
 {
 	Desk *desk = g_new0(Desk, 1);
 	Opening *opening = g_new0(Opening, 1);
 
 	desk->name = g_strdup(name);
 	desk->uuid = g_strdup(uuid);
-	desk->title = recorded ? g_strdup_printf("%s (recorded)", name) : g_strdup(name);
 	desk->h264 = h264;
 	desk->launcher = launcher;
 	desk->events = events;
@@ -345,7 +344,6 @@ desk_free(Desk *desk)
 	g_hash_table_unref(desk->expected);
 	g_free(desk->name);
 	g_free(desk->uuid);
-	g_free(desk->title);
 	g_free(desk->stop_why);
 	g_free(desk->sandbox);
 	g_free(desk->recording);

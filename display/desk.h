@@ -24,8 +24,8 @@ typedef struct {
 	void (*on_ended)(Desk *desk, const char *why, void *data);
 } DeskEvents;
 
-/* Starts a screen for the domain @uuid. @recorded: clients are told so in its title. @h264: it may send that. All must outlive the desk. */
-Desk *desk_new(const char *name, const char *uuid, gboolean recorded, gboolean h264, Launcher *launcher, Vm *vm, const DeskEvents *events,
+/* Starts a screen for the domain @uuid. @h264: it may send that. All must outlive the desk. */
+Desk *desk_new(const char *name, const char *uuid, gboolean h264, Launcher *launcher, Vm *vm, const DeskEvents *events,
 	void *data);
 /* Ends the process, if it still runs. */
 void desk_free(Desk *desk);

@@ -407,10 +407,8 @@ find_or_start(Desks *desks, const char *desktop, GVariant *params, GError **erro
 {
 	Entry *entry = g_hash_table_lookup(desks->by_name, desktop);
 	const char *uuid = "";
-	gboolean recorded = FALSE;
 
 	g_variant_lookup(params, "uuid", "&s", &uuid);
-	g_variant_lookup(params, "record", "b", &recorded);
 
 	/* Another domain under the same name: the desktop was made anew. */
 	if (entry && g_ascii_strcasecmp(desk_uuid(entry->desk), uuid) != 0)
@@ -421,7 +419,7 @@ find_or_start(Desks *desks, const char *desktop, GVariant *params, GError **erro
 	}
 	if (entry == NULL) {
 		entry = g_new0(Entry, 1);
-		entry->desk = desk_new(desktop, uuid, recorded, desks->h264, desks->launcher, desks->vm, &desk_events, desks);
+		entry->desk = desk_new(desktop, uuid, desks->h264, desks->launcher, desks->vm, &desk_events, desks);
 		g_hash_table_insert(desks->by_name, (char *)desk_name(entry->desk), entry);
 	}
 	entry->used = g_get_monotonic_time();

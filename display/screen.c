@@ -473,6 +473,23 @@ on_recorder_done(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+/* What clients show in their title bars. */
+static char *
+title_of(const Screen *screen)
+{
+	gboolean recorded = screen->recorder && screen->recorder_id == 0;
+
+	return recorded ? g_strdup_printf("%s (recorded)", screen->title) : g_strdup(screen->title);
+}
+
+static void
+say_title(Screen *screen)
+{
+	g_autofree char *title = title_of(screen);
+
+	vnc_set_title(screen->vnc, title);
+}
+
 static void
 on_recorder_failed(const char *why, void *data)
 {
@@ -482,6 +499,7 @@ on_recorder_failed(const char *why, void *data)
 	g_warning("the recording ends here: %s", why);
 	if (screen->recorder_id == 0)
 		screen->recorder_id = g_idle_add(on_recorder_done, screen);
+	say_title(screen);
 	screen->events->on_recording_failed(why, screen->data);
 }
 
@@ -497,6 +515,7 @@ screen_record(Screen *screen, int fd, GVariant *params, GError **error)
 	g_clear_pointer(&screen->recorder, recorder_free);
 	screen->recorder_host = (RecorderHost){vnc_view(screen->vnc), on_recorder_failed, screen};
 	screen->recorder = recorder_new(&screen->recorder_host, fd, params, error);
+	say_title(screen);
 	return screen->recorder != NULL;
 }
 
@@ -597,8 +616,9 @@ screen_add_client(Screen *screen, int fd, Client *client, GError **error)
 		return guest_agent_add_files_client(screen->agent, fd, client, error);
 	if (screen->spice == NULL) {
 		const Cursor *cursor = capture_cursor(screen->capture);
+		g_autofree char *title = title_of(screen);
 
-		screen->spice = spice_new(screen->title, overlay_frame(screen->overlay), capture_heads(screen->capture), screen->heads_max,
+		screen->spice = spice_new(title, overlay_frame(screen->overlay), capture_heads(screen->capture), screen->heads_max,
 			&input_sink, screen, screen->sound, &spice_events, screen);
 		spice_hold_agent(screen->spice, spice_must_wait);
 		usb_serve(screen->usb, spice_server_of(screen->spice));

@@ -21,7 +21,7 @@ import sys
 import time
 import zlib
 
-RAW, COPY, CURSOR, DESKTOP_SIZE, EXT_DESKTOP_SIZE, QEMU_KEY, CONTINUOUS, FENCE = 0, 1, -239, -223, -308, -258, -313, -312
+RAW, COPY, CURSOR, DESKTOP_SIZE, EXT_DESKTOP_SIZE, DESKTOP_NAME, QEMU_KEY, CONTINUOUS, FENCE = 0, 1, -239, -223, -308, -307, -258, -313, -312
 EXT_CLIPBOARD = struct.unpack(">i", b"\xc0\xa1\xe5\xce")[0]
 MESSAGE_S = 20
 TEXT, CAPS, REQUEST, PEEK, NOTIFY, PROVIDE = 1, 1 << 24, 1 << 25, 1 << 26, 1 << 27, 1 << 28
@@ -46,7 +46,7 @@ class Rfb:
         sock.settimeout(timeout)
         self._handshake(version, shared)
         if encodings is None:
-            encodings = [RAW, COPY, CURSOR, DESKTOP_SIZE, EXT_DESKTOP_SIZE, QEMU_KEY, EXT_CLIPBOARD]
+            encodings = [RAW, COPY, CURSOR, DESKTOP_SIZE, EXT_DESKTOP_SIZE, DESKTOP_NAME, QEMU_KEY, EXT_CLIPBOARD]
         self.set_encodings(encodings)
         self.request(incremental=False)
 
@@ -215,6 +215,8 @@ class Rfb:
                     self._set_size(width, height)
                 if changed:
                     self.request(incremental=False)
+            elif encoding == DESKTOP_NAME:
+                self.name = self._read(self._unpack(">I")[0]).decode("utf-8", "replace")
             elif encoding == QEMU_KEY:
                 self.qemu_keys = True
             else:
