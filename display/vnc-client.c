@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "broker/common/error.h"
-#include "display/rfb-clipboard.h"
 #include "display/rfb-message.h"
 #include "display/soon.h"
+#include "display/vnc-clipboard.h"
 #include "display/vnc-pace.h"
 
 #define HANDSHAKE_S 10
@@ -50,13 +50,9 @@ struct VncClient {
 	Input *input;
 	Soon *send;
 	guint read_id, write_id, sharpen_id, deadline_id;
-	gboolean extended_clipboard, extended_mouse, fence, continuous_known;
+	VncClipboard *clipboard;
+	gboolean extended_mouse, fence, continuous_known;
 	gboolean continuous;
-	guint32 clipboard_caps;
-	guint32 unsolicited_max; /* bytes of text that the client takes unasked */
-	char *text;              /* the guest's last */
-	gsize text_size;
-	gboolean text_due; /* it is to be offered */
 };
 
 static void kick(VncClient *vnc);
@@ -92,7 +88,8 @@ put(VncClient *vnc, const void *bytes, gsize size)
 static void
 put_array(VncClient *vnc, GByteArray *bytes)
 {
-	put(vnc, bytes->data, bytes->len);
+	if (bytes->len > 0)
+		put(vnc, bytes->data, bytes->len);
 }
 
 static void
@@ -172,10 +169,8 @@ take_encodings(VncClient *vnc, const RfbMessage *message)
 		return;
 	}
 	encodings = vnc_update_encodings(vnc->update);
-	if (encodings->extended_clipboard && !vnc->extended_clipboard) {
-		rfb_clipboard_append_caps(caps);
-		put_array(vnc, caps);
-	}
+	vnc_clipboard_set_extended(vnc->clipboard, encodings->extended_clipboard, caps);
+	put_array(vnc, caps);
 	if (encodings->fence && !vnc->fence) {
 		put_fence(vnc, FENCE_REQUEST | FENCE_SYNC_NEXT, &pace_mark, 1);
 		vnc_pace_sent(&vnc->pace, 0, g_get_monotonic_time()); /* the way's length, while it is empty */
@@ -183,7 +178,6 @@ take_encodings(VncClient *vnc, const RfbMessage *message)
 	if (encodings->continuous && !vnc->continuous_known)
 		put(vnc, "\226", 1); /* EndOfContinuousUpdates: we know them */
 	vnc->extended_mouse = encodings->extended_mouse;
-	vnc->extended_clipboard = encodings->extended_clipboard;
 	vnc->fence = encodings->fence;
 	vnc->continuous_known = encodings->continuous;
 	kick(vnc);
@@ -239,70 +233,12 @@ take_pointer(VncClient *vnc, const RfbMessage *message)
 }
 
 static void
-provide_text(VncClient *vnc)
-{
-	g_autoptr(GByteArray) out = g_byte_array_new();
-
-	rfb_clipboard_append_provide(out, vnc->text, vnc->text_size);
-	if (outbox_pending(vnc->outbox) + out->len <= OUTBOX_MAX)
-		put_array(vnc, out);
-}
-
-static void
-take_provided(VncClient *vnc, const RfbMessage *message)
-{
-	g_autoptr(GError) error = NULL;
-	g_autofree char *text = NULL;
-
-	if (!vnc->who->clipboard_to_desktop)
-		return;
-	text = rfb_clipboard_parse_provide(message->text.flags, message->text.bytes, message->text.size, vnc->who->clipboard_max, &error);
-	if (text)
-		vnc->host->on_text(text, strlen(text), vnc->host->data);
-	else
-		g_message("VNC client %s: %s", vnc->who->name, error->message);
-}
-
-static void
 take_clipboard(VncClient *vnc, const RfbMessage *message)
 {
-	guint32 flags = message->text.flags;
-	g_autoptr(GByteArray) out = g_byte_array_new();
+	g_autoptr(GByteArray) answer = g_byte_array_new();
 
-	if (flags & RFB_CLIPBOARD_CAPS) {
-		vnc->clipboard_caps = flags;
-		/* One size for each format, in the order of their bits: text's is the first. */
-		vnc->unsolicited_max = (flags & RFB_CLIPBOARD_TEXT) && message->text.size >= 4 ? rfb_read_u32(message->text.bytes) : 0;
-	} else if (flags & RFB_CLIPBOARD_REQUEST) {
-		if (vnc->text)
-			provide_text(vnc);
-	} else if (flags & RFB_CLIPBOARD_NOTIFY) {
-		if ((flags & RFB_CLIPBOARD_TEXT) && vnc->who->clipboard_to_desktop) {
-			rfb_clipboard_append_flags(out, RFB_CLIPBOARD_REQUEST | RFB_CLIPBOARD_TEXT);
-			put_array(vnc, out);
-		}
-	} else if (flags & RFB_CLIPBOARD_PEEK) {
-		rfb_clipboard_append_flags(out, RFB_CLIPBOARD_NOTIFY | (vnc->text ? RFB_CLIPBOARD_TEXT : 0));
-		put_array(vnc, out);
-	} else if (flags & RFB_CLIPBOARD_PROVIDE) {
-		take_provided(vnc, message);
-	}
-}
-
-static void
-take_cut_text(VncClient *vnc, const RfbMessage *message)
-{
-	g_autofree char *text = NULL;
-
-	if (!vnc->who->clipboard_to_desktop)
-		return;
-	if (message->text.size > vnc->who->clipboard_max) {
-		g_message("VNC client %s: a clipboard of %zu bytes is not passed on, it may have %zu", vnc->who->name, message->text.size,
-			vnc->who->clipboard_max);
-		return;
-	}
-	text = rfb_clipboard_parse_latin1(message->text.bytes, message->text.size);
-	vnc->host->on_text(text, strlen(text), vnc->host->data);
+	vnc_clipboard_take(vnc->clipboard, message, answer);
+	put_array(vnc, answer);
 }
 
 /* Of one screen the desktop's size is taken, as viewers mean that; several must lie in it. */
@@ -396,8 +332,6 @@ take_message(VncClient *vnc, const RfbMessage *message)
 		take_pointer(vnc, message);
 		break;
 	case RFB_CUT_TEXT:
-		take_cut_text(vnc, message);
-		break;
 	case RFB_CLIPBOARD:
 		take_clipboard(vnc, message);
 		break;
@@ -423,7 +357,7 @@ take_one(VncClient *vnc)
 	if (vnc->state != STATE_NORMAL)
 		return shake_hands(vnc);
 	switch (rfb_message_parse(
-	        vnc->in->data + vnc->at, vnc->in->len - vnc->at, vnc->extended_clipboard, vnc->extended_mouse, &message, &used, &why)) {
+	        vnc->in->data + vnc->at, vnc->in->len - vnc->at, vnc_clipboard_is_extended(vnc->clipboard), vnc->extended_mouse, &message, &used, &why)) {
 	case RFB_MORE:
 		return 0;
 	case RFB_BAD:
@@ -519,18 +453,10 @@ encode(VncClient *vnc)
 static void
 offer_text(VncClient *vnc)
 {
-	g_autoptr(GByteArray) out = g_byte_array_new();
+	g_autoptr(GByteArray) offer = g_byte_array_new();
 
-	vnc->text_due = FALSE;
-	if (!vnc->extended_clipboard || !(vnc->clipboard_caps & RFB_CLIPBOARD_TEXT)) {
-		rfb_clipboard_append_latin1(out, vnc->text, vnc->text_size);
-		put_array(vnc, out);
-	} else if ((vnc->clipboard_caps & RFB_CLIPBOARD_PROVIDE) && vnc->text_size < vnc->unsolicited_max) {
-		provide_text(vnc);
-	} else if (vnc->clipboard_caps & RFB_CLIPBOARD_NOTIFY) {
-		rfb_clipboard_append_flags(out, RFB_CLIPBOARD_NOTIFY | RFB_CLIPBOARD_TEXT);
-		put_array(vnc, out);
-	}
+	vnc_clipboard_append_offer(vnc->clipboard, offer);
+	put_array(vnc, offer);
 }
 
 static gboolean
@@ -580,7 +506,7 @@ on_send(void *data)
 		fruitless = vnc->state != STATE_GONE && outbox_pending(vnc->outbox) == 0;
 	}
 	/* Behind a picture: a guest that has a new text all the time would leave no room for one. */
-	if (vnc->text_due && idle)
+	if (vnc_clipboard_is_due(vnc->clipboard) && idle)
 		offer_text(vnc);
 	if (vnc->state != STATE_GONE && !outbox_flush(vnc->outbox, vnc->fd))
 		leave(vnc, "its connection broke");
@@ -591,7 +517,7 @@ on_send(void *data)
 		vnc->write_id = g_unix_fd_add(vnc->fd, G_IO_OUT, on_writable, vnc);
 		if (vnc->deadline_id == 0)
 			vnc->deadline_id = g_timeout_add_seconds(STALLED_S, on_stalled, vnc);
-	} else if (vnc->text_due || (!fruitless && wants_update(vnc))) {
+	} else if (vnc_clipboard_is_due(vnc->clipboard) || (!fruitless && wants_update(vnc))) {
 		/* Not after a round that gave nothing: the next change or request will tell. */
 		kick(vnc);
 	}
@@ -659,12 +585,9 @@ vnc_client_title(VncClient *vnc)
 void
 vnc_client_offer_text(VncClient *vnc, const char *text, gsize size)
 {
-	if (vnc->state != STATE_NORMAL || !vnc->who->clipboard_from_desktop)
+	if (vnc->state != STATE_NORMAL)
 		return;
-	g_free(vnc->text);
-	vnc->text = g_strndup(text, size);
-	vnc->text_size = size;
-	vnc->text_due = TRUE;
+	vnc_clipboard_set_text(vnc->clipboard, text, size);
 	kick(vnc);
 }
 
@@ -676,6 +599,7 @@ vnc_client_new(const VncHost *host, int fd, Client *client)
 	vnc->host = host;
 	vnc->fd = fd;
 	vnc->who = client;
+	vnc->clipboard = vnc_clipboard_new(client, host->on_text, host->data);
 	vnc->in = g_byte_array_new();
 	vnc->input = input_new(host->input, host->input_data);
 	vnc->outbox = outbox_new();
@@ -701,8 +625,8 @@ vnc_client_free(VncClient *vnc)
 	outbox_free(vnc->outbox);
 	input_free(vnc->input);
 	g_byte_array_unref(vnc->in);
+	vnc_clipboard_free(vnc->clipboard);
 	client_free(vnc->who);
-	g_free(vnc->text);
 	close(vnc->fd);
 	g_free(vnc);
 }
