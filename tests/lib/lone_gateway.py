@@ -8,7 +8,8 @@ import ssl
 import subprocess
 import tempfile
 
-from instance import BUILD, Skip, wait_for
+from foreign import BAD_LINE
+from instance import BUILD, TOP, Skip, check, equal, wait_for
 
 
 def free_port():
@@ -25,11 +26,14 @@ def answers(port):
 
 
 class LoneGateway:
-    def __init__(self, settings="", desktop=None):
-        """@desktop: the port of the VNC server that everybody is led to."""
+    def __init__(self, settings="", desktop=None, pages=False):
+        """@desktop: the port of the VNC server that everybody is led to; @pages: with the web client, not an empty folder."""
         self.folder = tempfile.mkdtemp(prefix="carrel-gateway-")
         os.chmod(self.folder, 0o755)
-        os.makedirs(self.folder + "/web")
+        if pages:
+            shutil.copytree(os.path.join(TOP, "web-client"), self.folder + "/web")
+        else:
+            os.makedirs(self.folder + "/web")
         self.web, self.vnc = free_port(), free_port()
         users = "[Users]\nBroker=61201\nGateway=61202\nDisplay=61203\n" if os.geteuid() == 0 else ""
         self.config = self.folder + "/carrel.conf"
@@ -54,6 +58,11 @@ class LoneGateway:
     def log(self):
         with open(self.folder + "/carrel-gateway.log") as file:
             return file.read()
+
+    def check(self):
+        """It lives, and has logged no failure of its own."""
+        equal([child.poll() for child in self.children], [None, None], "how broker and gateway ended")
+        equal([line for line in self.log().encode().splitlines() if BAD_LINE.search(line)], [], "lines of failures in its log")
 
     def close(self):
         for child in reversed(self.children):
