@@ -111,6 +111,10 @@ check_main(SpiceGuard *guard, guint type)
 	case SPICE_MSGC_MAIN_MIGRATE_DST_DO_SEAMLESS:
 	case SPICE_MSGC_MAIN_MIGRATE_CONNECTED_SEAMLESS:
 		return "a word of a migration";
+	case SPICE_MSGC_PONG:
+		if (++guard->pongs == SPICE_GUARD_WIDTH_PONG)
+			guard->width_pong_at = guard->taken;
+		return NULL;
 	case SPICE_MSGC_MAIN_AGENT_START:
 		guard->agent_started = TRUE;
 		return NULL;
@@ -194,6 +198,7 @@ spice_guard_check(SpiceGuard *guard, const guint8 *bytes, gsize size, const char
 	while (size > 0) {
 		gsize n = MIN(size, guard->skip > 0 ? guard->skip : guard->want - guard->have);
 
+		guard->taken += n;
 		if (guard->skip > 0) {
 			guard->skip -= n;
 			guard->signed_in |= guard->skip == 0;

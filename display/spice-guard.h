@@ -14,6 +14,7 @@
 #include <glib.h>
 
 #define SPICE_GUARD_LINK_MAX 4096
+#define SPICE_GUARD_WIDTH_PONG 3
 /* The library takes 2048 bytes for the agent at a time, and 4096 of anything else. */
 #define SPICE_GUARD_MAIN_MAX (1024 * 1024)
 /* A USB transfer with its head (display/usb-packet.h). */
@@ -31,6 +32,10 @@ typedef struct {
 	gboolean signed_in;   /* its password has passed */
 	gboolean initialised; /* a display has begun as it must */
 	gboolean agent_started;
+	guint64 taken; /* bytes of the stream */
+	/* Answers to the library's pings, of a main channel, and where in the stream the body of the one with this number begins. */
+	guint pongs;
+	guint64 width_pong_at;
 } SpiceGuard;
 
 /* A display whose password has passed, that has said nothing yet of which more is to come, and not its INIT. */

@@ -15,6 +15,11 @@
 #define QUIET_MS 100
 #define LINK_HEADER 16 /* SpiceLinkHeader, whose last word is the size of what follows */
 
+/* The library pings a new client three times: for the length of the way, and with 250 kB for its width. Where the third answer is there
+ * first, for a client that was busy at the second, it takes the way for one of 10 Mbit/s (main-channel-client.cpp, handle_pong), which is ten
+ * frames a second of a film. So late that one is handed on; 400 Mbit/s is what is seen then at most. */
+#define WIDTH_MS 5
+
 /* One direction. What was read is written before more is read. */
 typedef struct {
 	SpiceRelay *relay;
@@ -23,6 +28,7 @@ typedef struct {
 	guint8 bytes[65536];
 	gsize at, size;
 	guint id;     /* reads, or writes while something is left */
+	gboolean held; /* what was read has to wait */
 	guint hup_id; /* meanwhile: who has gone is not read from */
 } Way;
 
@@ -32,6 +38,7 @@ struct SpiceRelay {
 	int client, library;
 	SpiceGuard guard;
 	Way in, out;
+	gboolean measured; /* the width of its way */
 	gboolean retired, told; /* the library that its client is gone */
 	guint8 link[LINK_HEADER]; /* of what the library said */
 	guint64 said;             /* bytes */
@@ -119,6 +126,22 @@ is_allowed(Way *way)
 	return FALSE;
 }
 
+/* The answers may come all at once: what is before the third one's body goes on. */
+static gboolean
+must_hold(Way *way)
+{
+	SpiceRelay *relay = way->relay;
+	const SpiceGuard *guard = way->guard;
+	ssize_t n;
+
+	if (relay->measured || guard == NULL || guard->pongs < SPICE_GUARD_WIDTH_PONG)
+		return FALSE;
+	n = send(way->to, way->bytes, (gsize)(guard->width_pong_at - (guard->taken - way->size)), MSG_DONTWAIT | MSG_NOSIGNAL);
+	way->at = (gsize)MAX(n, 0);
+	relay->measured = way->held = TRUE;
+	return TRUE;
+}
+
 static gboolean
 read_in(Way *way)
 {
@@ -134,7 +157,7 @@ read_in(Way *way)
 		way->size = 0;
 		await_quiet(way->relay);
 	}
-	return n > 0 && (way->relay->retired || (is_allowed(way) && write_out(way)));
+	return n > 0 && (way->relay->retired || (is_allowed(way) && (must_hold(way) || write_out(way))));
 }
 
 static gboolean
@@ -153,6 +176,15 @@ on_ready(gint fd, GIOCondition condition, gpointer data)
 }
 
 static gboolean
+on_held(gpointer data)
+{
+	Way *way = data;
+
+	way->held = FALSE;
+	return on_ready(way->to, 0, way);
+}
+
+static gboolean
 on_hup(gint fd, GIOCondition condition, gpointer data)
 {
 	Way *way = data;
@@ -166,7 +198,7 @@ static void
 await(Way *way)
 {
 	if (way->at < way->size) {
-		way->id = g_unix_fd_add(way->to, G_IO_OUT, on_ready, way);
+		way->id = way->held ? g_timeout_add(WIDTH_MS, on_held, way) : g_unix_fd_add(way->to, G_IO_OUT, on_ready, way);
 		way->hup_id = g_unix_fd_add(way->from, G_IO_HUP, on_hup, way);
 	} else {
 		way->id = g_unix_fd_add(way->from, G_IO_IN, on_ready, way);
@@ -176,8 +208,8 @@ await(Way *way)
 SpiceRelay *
 spice_relay_new(int fd, int *library, SpiceRelayEnd on_end, void *data)
 {
-	/* Little waits here: what is behind is the past by the time that it comes out. */
-	const int buffer = 32 * 1024;
+	/* Little waits here: what is behind is the past by the time that it comes out, and a client drops a film's frame that is late. */
+	const int buffer = 32 * 1024, outside = 64 * 1024;
 	SpiceRelay *relay;
 	int ends[2];
 
@@ -186,6 +218,7 @@ spice_relay_new(int fd, int *library, SpiceRelayEnd on_end, void *data)
 		return NULL;
 	}
 	setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &outside, sizeof outside);
 	relay = g_new0(SpiceRelay, 1);
 	relay->on_end = on_end;
 	relay->data = data;

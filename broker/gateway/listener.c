@@ -17,6 +17,7 @@
 
 #define BACKLOG 1024
 #define ACCEPTS_A_TURN 64
+#define UNSENT_MAX (128 * 1024)
 
 struct Listener {
 	char *address;
@@ -136,10 +137,13 @@ listener_port(const Listener *listener)
 static void
 set_options(int fd)
 {
-	int one = 1, idle_s = 60, interval_s = 15, count = 4;
+	int one = 1, unsent = UNSENT_MAX, idle_s = 60, interval_s = 15, count = 4;
 
 	/* A key press is a small packet that must not wait for the next one. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	/* What the network has not taken is kept where it can still be replaced by something newer: in the screen. The kernel alone would hold
+	 * megabytes, which a slow path takes seconds for; films by SPICE, whose frames have a time to be shown at, came too late all of them. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
 	/* A client whose network went away is noticed within two minutes, also while nothing is sent. */
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);

@@ -188,6 +188,40 @@ START_TEST(an_agent_that_was_started_is_given_tokens)
 }
 END_TEST
 
+/* A main channel's answers to pings, and what comes behind them. *@at: where the third one's body begins. */
+static GByteArray *
+answers(guint64 *at)
+{
+	static const guint8 pong[12] = {1};
+	GByteArray *bytes = link_of(SPICE_CHANNEL_MAIN, MINI);
+
+	for (int i = 0; i < 3; i++)
+		add_message(bytes, TRUE, SPICE_MSGC_PONG, sizeof pong, pong, sizeof pong);
+	*at = bytes->len - sizeof pong;
+	add_message(bytes, TRUE, SPICE_MSGC_PONG, sizeof pong, pong, sizeof pong);
+	return bytes;
+}
+
+START_TEST(where_the_ways_width_is_told_is_seen_in_whatever_pieces)
+{
+	guint64 at;
+	g_autoptr(GByteArray) bytes = answers(&at);
+
+	for (guint step = 1; step <= bytes->len; step++) {
+		g_autofree SpiceGuard *guard = g_new(SpiceGuard, 1);
+		const char *why;
+
+		spice_guard_init(guard);
+		for (guint done = 0; done < bytes->len; done += step) {
+			ck_assert(spice_guard_check(guard, bytes->data + done, MIN(step, bytes->len - done), &why));
+			ck_assert_int_eq(guard->pongs >= SPICE_GUARD_WIDTH_PONG, guard->taken >= at);
+		}
+		ck_assert_uint_eq(guard->width_pong_at, at);
+		ck_assert_uint_eq(guard->taken, bytes->len);
+	}
+}
+END_TEST
+
 static gboolean ended;
 
 static void
@@ -238,6 +272,43 @@ START_TEST(a_relay_carries_both_ways_until_it_hears_a_lie)
 	ck_assert(ended);
 	ck_assert_int_eq(recv(library, &byte, 1, MSG_DONTWAIT), 0);
 	ck_assert_int_eq(recv(ends[1], &byte, 1, MSG_DONTWAIT), 0);
+	close(library);
+	close(ends[1]);
+}
+END_TEST
+
+/* In pieces, so that the end of one may be where the waiting begins. */
+START_TEST(a_relay_hands_all_answers_on)
+{
+	guint64 at;
+	g_autoptr(GByteArray) bytes = answers(&at), heard = g_byte_array_new();
+	const guint pieces[] = {1, 7, (guint)at, (guint)at + 1, bytes->len};
+	int ends[2], library;
+	guint sent = 0;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	SpiceRelay *relay = spice_relay_new(ends[0], &library, on_end, NULL);
+
+	for (gint64 until = g_get_monotonic_time() + 10 * G_USEC_PER_SEC; heard->len < bytes->len && g_get_monotonic_time() < until;) {
+		guint8 some[64];
+		ssize_t n;
+
+		if (sent < bytes->len) {
+			guint size = MIN(pieces[_i], bytes->len - sent);
+
+			ck_assert_int_eq(send(ends[1], bytes->data + sent, size, 0), size);
+			sent += size;
+		}
+		pump();
+		n = recv(library, some, sizeof some, MSG_DONTWAIT);
+		if (n > 0)
+			g_byte_array_append(heard, some, (guint)n);
+		else
+			g_usleep(100);
+	}
+	ck_assert_uint_eq(heard->len, bytes->len);
+	ck_assert_mem_eq(heard->data, bytes->data, bytes->len);
+	spice_relay_free(relay);
 	close(library);
 	close(ends[1]);
 }
@@ -324,6 +395,8 @@ main(void)
 	tcase_add_loop_test(tcase, what_would_end_the_process_does_not_pass, 0, G_N_ELEMENTS(ends_all));
 	tcase_add_test(tcase, an_agent_that_was_started_is_given_tokens);
 	tcase_add_test(tcase, what_is_said_to_a_client_that_is_gone_is_taken);
+	tcase_add_test(tcase, where_the_ways_width_is_told_is_seen_in_whatever_pieces);
+	tcase_add_loop_test(tcase, a_relay_hands_all_answers_on, 0, 5);
 	tcase_add_test(tcase, a_relay_carries_both_ways_until_it_hears_a_lie);
 	tcase_add_test(tcase, a_relay_whose_client_does_not_read_keeps_no_more_than_a_buffer);
 	suite_add_tcase(suite, tcase);
