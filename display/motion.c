@@ -11,6 +11,11 @@
 /* Of the anchors, those that agree: a quarter, since a window is dragged across what stays. */
 #define AGREE_MIN 3
 #define AGREE_PART 4
+#define BLOCK 16
+#define POLLED_MAX (ANCHORS_MAX / 2)
+/* When more than half of so many do already, or none of so many has been anywhere, the others are not asked. */
+#define SETTLED_MIN 6
+#define HOPELESS_MIN 12
 /* Moves that are neither vertical nor horizontal are looked for up to so far: a drag at 30 frames a second. */
 #define DRAG_MAX 64
 #define VOTES_MAX 256
@@ -22,6 +27,7 @@
 typedef struct {
 	const guint32 *pixels;
 	int x, y;
+	int edge; /* the first of its pixels that differs from the one before: rarer than what is flat */
 } Anchor;
 
 typedef struct {
@@ -59,7 +65,9 @@ find_anchor(const Frame *frame, const Patch *patch, const Rect *cell, Anchor *an
 			const guint32 *pixels = patch_at(patch, x, y);
 
 			if (is_textured(pixels) && memcmp(pixels, frame_at(frame, x, y), ANCHOR_PIXELS * 4) != 0) {
-				*anchor = (Anchor){pixels, x, y};
+				*anchor = (Anchor){pixels, x, y, 1};
+				while (pixels[anchor->edge] == pixels[anchor->edge - 1])
+					anchor->edge++;
 				return TRUE;
 			}
 		}
@@ -96,6 +104,8 @@ find_anchors(const Frame *frame, const Patch *patches, guint n, Anchor *anchors)
 static void
 vote(Ballot *ballot, int dx, int dy)
 {
+	if (dx == 0 && dy == 0)
+		return;
 	for (guint i = 0; i < ballot->n; i++) {
 		if (ballot->votes[i].dx == dx && ballot->votes[i].dy == dy) {
 			ballot->votes[i].count++;
@@ -106,15 +116,31 @@ vote(Ballot *ballot, int dx, int dy)
 		ballot->votes[ballot->n++] = (Vote){dx, dy, 1};
 }
 
+/* In one of BLOCK places, without a branch, so that compilers look at several at a time. */
+static gboolean
+is_in_block(const guint32 *pixels, guint32 before, guint32 after)
+{
+	guint32 found = 0;
+
+	for (int i = 0; i < BLOCK; i++)
+		found |= (guint32)(pixels[i] == before) & (guint32)(pixels[i + 1] == after);
+	return found != 0;
+}
+
 /* Where @anchor's pixels were in columns @from..@to (exclusive, of their first pixel) of row @y. */
 static void
 search_row(const Frame *frame, const Anchor *anchor, int y, int from, int to, Ballot *ballot)
 {
-	const guint32 *row = frame_at(frame, 0, y), first = anchor->pixels[0], second = anchor->pixels[1];
+	const guint32 *row = frame_at(frame, 0, y), *pair = row + anchor->edge - 1;
+	const guint32 before = anchor->pixels[anchor->edge - 1], after = anchor->pixels[anchor->edge];
 
-	for (int x = from; x < to; x++) {
-		if (row[x] == first && row[x + 1] == second && memcmp(row + x, anchor->pixels, ANCHOR_PIXELS * 4) == 0)
-			vote(ballot, anchor->x - x, anchor->y - y);
+	for (int x = from; x < to; x += BLOCK) {
+		if (x + BLOCK <= to && !is_in_block(pair + x, before, after))
+			continue;
+		for (int i = x; i < MIN(x + BLOCK, to); i++) {
+			if (pair[i] == before && pair[i + 1] == after && memcmp(row + i, anchor->pixels, ANCHOR_PIXELS * 4) == 0)
+				vote(ballot, anchor->x - i, anchor->y - y);
+		}
 	}
 }
 
@@ -145,7 +171,7 @@ elect(const Ballot *ballot, guint n_anchors)
 	for (guint i = 0; i < ballot->n; i++) {
 		const Vote *vote = &ballot->votes[i];
 
-		if ((vote->dx == 0 && vote->dy == 0) || vote->count < AGREE_MIN || vote->count * AGREE_PART < n_anchors)
+		if (vote->count < AGREE_MIN || vote->count * AGREE_PART < n_anchors)
 			continue;
 		if (best == NULL || vote->count > best->count ||
 		        (vote->count == best->count && abs(vote->dx) + abs(vote->dy) < abs(best->dx) + abs(best->dy)))
@@ -154,12 +180,33 @@ elect(const Ballot *ballot, guint n_anchors)
 	return best;
 }
 
+typedef void (*Search)(const Frame *frame, const Rect *bounds, const Anchor *anchor, Ballot *ballot);
+
+/* Asks @most of the anchors, from all over the area by turns: what is at its top may be what a window uncovers. */
+static const Vote *
+poll_anchors(Search search, const Frame *frame, const Rect *bounds, const Anchor *anchors, guint n, guint most, Ballot *ballot)
+{
+	const guint step = n % 13 != 0 ? 13 : 11; /* has no divisor in common with n, so that each has one turn */
+	const Vote *best;
+
+	ballot->n = 0;
+	for (guint i = 0; i < most; i++) {
+		search(frame, bounds, &anchors[i * step % n], ballot);
+		best = i + 1 >= SETTLED_MIN ? elect(ballot, i + 1) : NULL;
+		if (best && best->count * 2 > i + 1)
+			return best;
+		if (i + 1 >= HOPELESS_MIN && ballot->n == 0)
+			return NULL;
+	}
+	return elect(ballot, most);
+}
+
 static gboolean
 find_distance(const Frame *frame, const Patch *patches, guint n, int *dx, int *dy)
 {
 	Anchor anchors[ANCHORS_MAX];
 	guint n_anchors = find_anchors(frame, patches, n, anchors);
-	Ballot ballot = {.n = 0};
+	Ballot ballot;
 	Rect bounds = patches[0].rect;
 	const Vote *best;
 
@@ -167,16 +214,10 @@ find_distance(const Frame *frame, const Patch *patches, guint n, int *dx, int *d
 		return FALSE;
 	for (guint i = 1; i < n; i++)
 		bounds = rect_union(&bounds, &patches[i].rect);
-	for (guint i = 0; i < n_anchors; i++)
-		search_axes(frame, &bounds, &anchors[i], &ballot);
-	best = elect(&ballot, n_anchors);
-	if (best == NULL) {
-		ballot.n = 0;
-		/* Every other one: this search is the dear one. */
-		for (guint i = 0; i < n_anchors; i += 2)
-			search_around(frame, &bounds, &anchors[i], &ballot);
-		best = elect(&ballot, (n_anchors + 1) / 2);
-	}
+	best = poll_anchors(search_axes, frame, &bounds, anchors, n_anchors, MIN(n_anchors, POLLED_MAX), &ballot);
+	/* Half of them: this search is the dear one. */
+	if (best == NULL)
+		best = poll_anchors(search_around, frame, &bounds, anchors, n_anchors, (n_anchors + 1) / 2, &ballot);
 	if (best == NULL)
 		return FALSE;
 	*dx = best->dx;
