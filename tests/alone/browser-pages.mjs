@@ -779,7 +779,7 @@ const viewerSteps = [
 	['who wants to watch is told aloud and answered by the keyboard, and the person ends it', async () => {
 		const dialog = page.getByRole('dialog');
 		fake.watch = { state: 'asked', who: 'bert <b>', number: 1, left: 28 };
-		await dialog.waitFor({ timeout: 15_000 });
+		await dialog.waitFor();
 		check((await dialog.innerText()).includes('bert <b> asks to watch your screen'), await dialog.innerText());
 		check(await page.evaluate(() => document.activeElement?.tagName === 'H2'), 'a button has the focus: whoever types answers');
 		await page.keyboard.type('y \n');
@@ -791,7 +791,7 @@ const viewerSteps = [
 		check(fake.watchAnswers[0] === false && fake.watch === null, 'the first button is not “No”');
 		await waitFor('focus on the screen', 2000, () => page.evaluate(() => document.activeElement?.tagName === 'CANVAS'));
 		fake.watch = { state: 'asked', who: 'bert', number: 2, left: 30 };
-		await dialog.waitFor({ timeout: 15_000 });
+		await dialog.waitFor();
 		await dialog.getByRole('button', { name: 'Let them watch' }).press('Enter');
 		await seen('bert is watching your screen.');
 		check((await told()).includes('bert is watching your screen.'), 'a screen reader does not hear it');
@@ -801,9 +801,9 @@ const viewerSteps = [
 		await waitFor('the end', 3000, () => fake.watch === null);
 		await waitFor('the note to go', 5000, async () => !(await page.evaluate(() => document.body.innerText.includes('bert is watching'))));
 		fake.watch = { state: 'asked', who: 'bert', number: 3, left: 30 };
-		await dialog.waitFor({ timeout: 15_000 });
+		await dialog.waitFor();
 		fake.watch = null;
-		await dialog.waitFor({ state: 'detached', timeout: 15_000 });
+		await dialog.waitFor({ state: 'detached' });
 		check(fake.watchAnswers.length === 3, 'a question that went away was answered');
 	}],
 	['snapshots are saved and gone back to over the screen', async () => {

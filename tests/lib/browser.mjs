@@ -3,6 +3,9 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** How much longer than on a machine with nothing else to do things may take: nothing here asserts a time. */
+const PATIENCE = 4;
+
 /** Ends the script as "skipped". @param {string} why */
 export function skip(why) {
 	console.log(why);
@@ -37,7 +40,7 @@ export async function launch() {
  */
 export async function person(browser, url, more = {}) {
 	const context = await browser.newContext({ ignoreHTTPSErrors: true, baseURL: url, viewport: { width: 1280, height: 800 }, locale: 'en-US', ...more });
-	context.setDefaultTimeout(15_000);
+	context.setDefaultTimeout(15_000 * PATIENCE);
 	return context;
 }
 
@@ -80,13 +83,13 @@ export async function shot(page, name) {
  * @returns {Promise<T>}
  */
 export async function waitFor(what, timeoutMs, condition) {
-	const deadline = Date.now() + timeoutMs;
+	const deadline = Date.now() + timeoutMs * PATIENCE;
 	for (;;) {
 		const result = await condition();
 		if (result)
 			return result;
 		if (Date.now() > deadline)
-			throw new Error(`waited ${timeoutMs / 1000} s in vain for ${what}`);
+			throw new Error(`waited ${timeoutMs * PATIENCE / 1000} s in vain for ${what}`);
 		await new Promise((resolve) => setTimeout(resolve, 50));
 	}
 }
