@@ -230,7 +230,12 @@ class Admin(People):
         self.folder.write(name)
         self.apply(name)
 
+    def read_as_it_is(self):
+        """A process that has just been started has the files read once it answers: what is done to them comes after that."""
+        self.driver.look()
+
     def take_pool_away(self):
+        self.read_as_it_is()
         away = [name for name, pool in self.pools.items() if not pool["there"]]
         name = away[0] if away else self.a_pool()
         pool = self.pools[name]
@@ -241,6 +246,7 @@ class Admin(People):
 
     def break_pool(self):
         """A fault in its file changes nothing, until the process that knew the good one is gone: so it is mended at once."""
+        self.read_as_it_is()
         name = self.a_pool()
         if not self.pools[name]["there"]:
             return
