@@ -126,17 +126,20 @@ is_allowed(Way *way)
 	return FALSE;
 }
 
-/* The answers may come all at once: what is before the third one's body goes on. */
+/* The third answer's body waits. The answers may come all at once: what is before it in the same bytes goes on. */
 static gboolean
 must_hold(Way *way)
 {
 	SpiceRelay *relay = way->relay;
 	const SpiceGuard *guard = way->guard;
-	ssize_t n;
+	guint64 start;
+	ssize_t n = 0;
 
-	if (relay->measured || guard == NULL || guard->pongs < SPICE_GUARD_WIDTH_PONG)
+	if (relay->measured || guard == NULL || guard->pongs < SPICE_GUARD_WIDTH_PONG || guard->taken <= guard->width_pong_at)
 		return FALSE;
-	n = send(way->to, way->bytes, (gsize)(guard->width_pong_at - (guard->taken - way->size)), MSG_DONTWAIT | MSG_NOSIGNAL);
+	start = guard->taken - way->size;
+	if (guard->width_pong_at > start)
+		n = send(way->to, way->bytes, (gsize)(guard->width_pong_at - start), MSG_DONTWAIT | MSG_NOSIGNAL);
 	way->at = (gsize)MAX(n, 0);
 	relay->measured = way->held = TRUE;
 	return TRUE;
