@@ -488,6 +488,8 @@ say_title(Screen *screen)
 	g_autofree char *title = title_of(screen);
 
 	vnc_set_title(screen->vnc, title);
+	if (screen->spice)
+		spice_set_title(screen->spice, title);
 }
 
 static void

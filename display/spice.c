@@ -484,6 +484,12 @@ spice_new(const char *title, const Frame *frame, const Heads *heads, guint heads
 }
 
 void
+spice_set_title(Spice *spice, const char *title)
+{
+	spice_server_set_name(spice->server, title);
+}
+
+void
 spice_free(Spice *spice)
 {
 	if (spice == NULL)

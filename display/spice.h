@@ -42,6 +42,8 @@ void spice_set_heads_max(Spice *spice, guint max);
 void spice_change(Spice *spice, const Change *change);
 void spice_set_cursor(Spice *spice, const Cursor *cursor);
 void spice_set_pointer(Spice *spice, int x, int y, gboolean visible);
+/* What clients that come from now on show in their title bars. */
+void spice_set_title(Spice *spice, const char *title);
 /* @must_wait (with the events' data): is what the client says to the agent to be left unread for now? */
 void spice_hold_agent(Spice *spice, gboolean (*must_wait)(void *data));
 /* It may have another answer now. */
